@@ -1,0 +1,34 @@
+"""How long simulated things take, in simulated seconds: the one reviewed table, the same for every strategy.
+
+`--speed N` divides these and nothing else; timestamps are always the wall clock's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Simulated seconds. The comment behind each says where the figure is from."""
+
+    update_begins: float = 5  # "Environment update is starting." -> "Deploying new version": 4-6 s seen in public logs
+    batch_begins: float = 2  # -> "Batch 1: Starting application deployment": 2 s seen
+    drain: float = 20  # DeregistrationDelay's default; 13-36 s seen
+    between_batches: float = 1  # seen
+    unzip: float = 8  # a 420 MB tree on a small instance; believed
+    flip: float = 3  # 01_flip.sh and the restart of the web server; believed
+    setup_upgrade: float = 180  # believed; 15 s to 5 min reported
+    di_compile: float = 60  # believed
+    static_frontend: float = 93  # "Execution time: 93.41" of a real run
+    static_admin: float = 75  # believed
+    cache_flush: float = 2  # believed
+    magento_start: float = 1.2  # bootstrapping the CLI: `bin/magento maintenance:*`; believed
+    target_healthy: float = 45  # HealthyThresholdCount 3 x HealthCheckInterval 15 s
+    healthy_checks: float = 120  # 12 consecutive checks, one in 10 s
+    command_timeout: float = 600 + 240  # Timeout's default, and what Beanstalk adds
+    health_settles: float = 79  # Info -> Ok after an update: 1-2 min
+    requests_cut_at_deregistration: float = 0.5  # seconds in which requests to a leaving host fail; believed
+
+
+DURATIONS = Durations()

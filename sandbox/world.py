@@ -1,0 +1,141 @@
+"""The one state behind every wire of the sandbox: hosts, clock, faults.
+
+Lives here: what AWS's side and the hosts' side both must know. Beanstalk's own state lives in `sandbox.aws`, what is on a host lives in
+that host's folder, and is read from there each time: the folder is the truth.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-3"
+APPLICATION = "client-magento"
+PROD_FRONT, PROD_BACK = "client-magento-prod", "client-magento-prod-bo"
+PREPROD_FRONT, PREPROD_BACK = "client-magento-preprod", "client-magento-preprod-bo"
+
+
+class Clock:
+    """Timestamps are the wall clock's; only `sleep` runs faster."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, simulated_seconds: float) -> None:
+        """Waits in slices, so that a change of speed is felt at once."""
+        left = simulated_seconds
+        while left > 0:
+            slice_ = min(left, 0.25 * self.speed)
+            time.sleep(slice_ / self.speed)
+            left -= slice_
+
+
+@dataclass(slots=True)
+class Host:
+    """One EC2 instance. `root` is the folder that stands for `/` on it."""
+
+    name: str
+    instance_id: str
+    private_ip: str
+    zone: str
+    environment: str  # the Beanstalk environment's name
+    platform: str  # "al1": eb-activity.log, /var/app/ondeck; "al2": eb-engine.log, /var/app/staging
+    root: Path
+    ssh_port: int = 0
+
+    @property
+    def app(self) -> Path:
+        return self.root / "var/app/current"
+
+
+@dataclass(slots=True)
+class Fault:
+    """Something that shall go wrong. `host` narrows it to one host by name; `times` is how often it still strikes (-1: until cleared)."""
+
+    kind: str
+    host: str = ""
+    times: int = 1
+    options: dict[str, str] = field(default_factory=dict)
+
+
+class Faults:
+    """What shall go wrong, asked for on the control page. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._faults.append(fault)
+
+    def clear(self, kind: str = "") -> None:
+        with self._lock:
+            self._faults = [fault for fault in self._faults if kind and fault.kind != kind]
+
+    def listed(self) -> list[Fault]:
+        with self._lock:
+            return list(self._faults)
+
+    def strikes(self, kind: str, host: str = "") -> Fault | None:
+        """The fault that strikes here and now, used up once; None when all goes well."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.kind == kind and fault.host in ("", host) and fault.times != 0:
+                    fault.times -= 1 if fault.times > 0 else 0
+                    if fault.times == 0:
+                        self._faults.remove(fault)
+                    return fault
+        return None
+
+
+@dataclass(slots=True)
+class World:
+    data: Path  # everything the sandbox writes stands below this folder
+    seed: int
+    clock: Clock
+    hosts: dict[str, Host]  # by name
+    faults: Faults = field(default_factory=Faults)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    random: random.Random = field(default_factory=random.Random)
+
+    def host(self, name_id_or_ip: str) -> Host:
+        """Raises KeyError where no host has that name, instance id or private address."""
+        for host in self.hosts.values():
+            if name_id_or_ip in (host.name, host.instance_id, host.private_ip):
+                return host
+        raise KeyError(name_id_or_ip)
+
+    def hosts_of(self, environment: str) -> list[Host]:
+        return [host for host in self.hosts.values() if host.environment == environment]
+
+
+# name, instance id, private address, zone, environment, platform. The first id is the one that the hand-over document names.
+_HOSTS = (
+    ("fe-1", "i-08d2e6b41f09c7a53", "10.0.101.24", "a", PROD_FRONT, "al1"),
+    ("fe-2", "i-012e92fb498ad40d7", "10.0.102.37", "b", PROD_FRONT, "al1"),
+    ("fe-3", "i-0e5a90c37db14f826", "10.0.103.18", "c", PROD_FRONT, "al1"),
+    ("fe-4", "i-03b7f8d21ce6094ab", "10.0.101.61", "a", PROD_FRONT, "al1"),
+    ("be", "i-0c41f7be92d5a3e18", "10.0.101.40", "a", PROD_BACK, "al1"),
+    ("pp-fe-1", "i-0a7d34e5f8b26c190", "10.0.101.72", "a", PREPROD_FRONT, "al2"),
+    ("pp-be", "i-0f61b8a2d9c4e7350", "10.0.101.73", "a", PREPROD_BACK, "al2"),
+)
+
+
+def make_world(data: Path, *, speed: float, seed: int) -> World:
+    """The estate of the hand-over document, with empty host folders below `data/hosts/`."""
+    hosts = {
+        name: Host(name, instance_id, ip, f"{REGION}{zone}", environment, platform, data / "hosts" / name)
+        for name, instance_id, ip, zone, environment, platform in _HOSTS
+    }
+    for host in hosts.values():
+        host.root.mkdir(parents=True, exist_ok=True)
+    return World(data, seed, Clock(speed), hosts, random=random.Random(seed))
