@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-3"
@@ -24,18 +25,45 @@ class Clock:
     """Timestamps are the wall clock's; only `sleep` runs faster."""
 
     def __init__(self, speed: float) -> None:
-        self.speed = speed
+        self._speed = speed
+        self._since = time.monotonic()
+        self._passed = 0.0
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds per real second; may be changed at any time."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._passed += (now - self._since) * self._speed
+            self._since, self._speed = now, speed
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def simulated(self) -> float:
+        """Simulated seconds since the start; never goes back, whatever the speed does."""
+        with self._lock:
+            return self._passed + (time.monotonic() - self._since) * self._speed
 
     def sleep(self, simulated_seconds: float) -> None:
         """Waits in slices, so that a change of speed is felt at once."""
         left = simulated_seconds
         while left > 0:
-            slice_ = min(left, 0.25 * self.speed)
-            time.sleep(slice_ / self.speed)
+            slice_ = min(left, 0.25 * self._speed)
+            time.sleep(slice_ / self._speed)
             left -= slice_
+        self._thread.slept = self.slept() + simulated_seconds
+
+    def slept(self) -> float:
+        """Simulated seconds that this thread has slept: exact, so that a text made of it is the same in every run."""
+        slept: float = getattr(self._thread, "slept", 0.0)
+        return slept
 
 
 @dataclass(slots=True)
@@ -85,10 +113,12 @@ class Faults:
         with self._lock:
             return list(self._faults)
 
-    def strikes(self, kind: str, host: str = "") -> Fault | None:
-        """The fault that strikes here and now, used up once; None when all goes well."""
+    def strikes(self, kind: str, host: str = "", **options: str) -> Fault | None:
+        """The fault that strikes here and now, used up once; None when all goes well. An option that the fault names must fit, too."""
         with self._lock:
             for fault in self._faults:
+                if any(fault.options.get(name, value) != value for name, value in options.items()):
+                    continue
                 if fault.kind == kind and fault.host in ("", host) and fault.times != 0:
                     fault.times -= 1 if fault.times > 0 else 0
                     if fault.times == 0:
@@ -106,6 +136,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
     random: random.Random = field(default_factory=random.Random)
+    aws: Any = None  # the state of AWS's side; known to `sandbox.aws` alone
 
     def host(self, name_id_or_ip: str) -> Host:
         """Raises KeyError where no host has that name, instance id or private address."""
