@@ -1,0 +1,1 @@
+"""What there is: environments, services, hosts, and what was last observed of them."""

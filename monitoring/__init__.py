@@ -1,0 +1,1 @@
+"""Looking at the estate from outside, all the time."""

@@ -1,0 +1,1 @@
+"""Operators, their roles, the one authorisation function, tokens, the audit trail."""
