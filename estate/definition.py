@@ -1,0 +1,143 @@
+"""What the estate should be: `estate.yaml` as values. The file is data; another estate of this kind is another file.
+
+Reading and judging the file is `estate.reading`'s; what is really there is `estate.models`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    key: str  # production
+    name: str  # Production
+    confirm: bool = False  # its name is typed before anything is changed
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    key: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One Beanstalk environment of a target; `hosts` is how many there should be."""
+
+    key: str
+    name: str
+    beanstalk: str
+    hosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where code or configuration comes from; the first branch is the one proposed."""
+
+    repository: Repository
+    branches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    bucket: str
+    key: str  # a key, or a prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """`health` is the path that the target group asks."""
+
+    url: str
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statics:
+    area: str  # frontend | adminhtml
+    theme: str  # "" for every theme of the area
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    source: str  # a regular expression of mod_rewrite
+    target: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What a release changes in .user.ini and .htaccess."""
+
+    user_ini: Mapping[str, str]
+    redirects: tuple[Redirect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A service in an environment: what one release goes to. Tiers stand in the order in which they are released."""
+
+    service: str  # the service's key
+    service_name: str
+    environment: Environment
+    plan: str  # which plan releases it, e.g. "magento"
+    lock_group: str
+    application: str
+    tiers: tuple[Tier, ...]
+    code: Source
+    configuration: Source
+    bundles: S3Place
+    secrets: S3Place
+    shop: Shop | None
+    statics: tuple[Statics, ...]
+    shares: tuple[str, ...]
+    edits: Edits
+
+    @property
+    def name(self) -> str:
+        return f"{self.service_name} {self.environment.key}"
+
+    def tier(self, key: str) -> Tier:
+        """Raises KeyError."""
+        return {tier.key: tier for tier in self.tiers}[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    key: str
+    name: str
+    about: str
+    targets: Mapping[str, Target]  # by environment
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    name: str
+    time_zone: ZoneInfo
+    region: str
+    environments: Mapping[str, Environment]
+    repositories: Mapping[str, Repository]
+    services: Mapping[str, Service]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(target for service in self.services.values() for target in service.targets.values())
+
+    def target(self, service: str, environment: str) -> Target:
+        """Raises UnknownTarget."""
+        try:
+            return self.services[service].targets[environment]
+        except KeyError:
+            raise UnknownTarget(service, environment, self) from None
+
+
+class UnknownTarget(LookupError):
+    """No such service, or not in that environment. Names what there is."""
+
+    def __init__(self, service: str, environment: str, estate: Estate) -> None:
+        known = ", ".join(f"{target.service} in {target.environment.key}" for target in estate.targets)
+        super().__init__(f"There is no service “{service}” in “{environment}” in estate.yaml. There is: {known}.")
