@@ -1,0 +1,169 @@
+"""The two repositories of the estate: real git, bare, below `data/repositories`, served over the sandbox's SSH by `sandbox.hosts`.
+
+`prepare` makes them once; a second call finds them and reads their state from git itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from sandbox.repositories.bundle import zipped
+from sandbox.repositories.git import Commit, Writing, files_of, git, make_bare
+from sandbox.repositories.history import (
+    DEPLOYED_MESSAGE,
+    SHOP,
+    beanstalk_history,
+    magento_history,
+)
+from sandbox.repositories.magento_tree import Tree
+from sandbox.world import World
+
+Name = Literal["magento", "beanstalk-config"]
+RELEASE_NUMBER = 417
+
+__all__ = ["RELEASE_NUMBER", "Name", "Repositories", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    root: Path  # holds client/magento.git and client/beanstalk-config.git
+
+    def path(self, name: Name) -> Path:
+        return self.root / "client" / f"{name}.git"
+
+    @property
+    def deployed_commit(self) -> str:
+        """The commit of Magento that is deployed everywhere when the sandbox starts."""
+        return self._ref("magento", "refs/sandbox/deployed")
+
+    @property
+    def config_commit(self) -> str:
+        """The commit of branch `prod` that it was deployed with."""
+        return self._ref("beanstalk-config", "refs/sandbox/deployed")
+
+    @property
+    def label(self) -> str:
+        """The version label of the deployed release, as in `r417-1a2b3c4`."""
+        return f"r{RELEASE_NUMBER}-{self.deployed_commit[:7]}"
+
+    def head(self, name: Name, branch: str) -> str:
+        """Raises CalledProcessError where there is no such branch."""
+        return self._ref(name, f"refs/heads/{branch}")
+
+    def bundle(self, *, stage: Literal["prod", "preprod"] = "prod") -> bytes:
+        """The zip of the release that is deployed when the sandbox starts."""
+        config = (
+            self.config_commit
+            if stage == "prod"
+            else self.head("beanstalk-config", "preprod")
+        )
+        code = files_of(self.path("magento"), self.deployed_commit)
+        return zipped(
+            [
+                *code,
+                *(
+                    file
+                    for file in files_of(self.path("beanstalk-config"), config)
+                    if file[0].startswith((".ebextensions/", ".platform/"))
+                ),
+            ]
+        )
+
+    def commit(
+        self,
+        name: Name,
+        branch: str,
+        message: str,
+        changes: Tree,
+        *,
+        at: datetime,
+        author: str = SHOP,
+    ) -> str:
+        """Adds a commit as a push does, and answers its id."""
+        writing = Writing()
+        writing.add(
+            Commit(branch, message, author, at, changes, f"refs/heads/{branch}^0")
+        )
+        writing.into(self.path(name))
+        return self.head(name, branch)
+
+    def rewrite(self, name: Name, branch: str) -> str:
+        """Force-pushes the branch's newest commit away (its words are changed) and forgets it; answers the id that vanished."""
+        repository = self.path(name)
+        gone = self.head(name, branch)
+        tree, parent = (
+            git(repository, "log", "-1", "--format=%T %P", gone).decode().split()
+        )
+        author, email, when, message = (
+            git(repository, "log", "-1", "--format=%an%n%ae%n%at%n%B", gone)
+            .decode()
+            .split("\n", 3)
+        )
+        settings = {
+            f"GIT_{role}_{what}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for what, value in (
+                ("NAME", author),
+                ("EMAIL", email),
+                ("DATE", f"@{when} +0000"),
+            )
+        }
+        argv = (
+            "commit-tree",
+            tree,
+            "-p",
+            parent,
+            "-m",
+            f"{message.strip()} (reworded)",
+        )
+        new = git(repository, *argv, settings=settings).decode().strip()
+        git(repository, "update-ref", f"refs/heads/{branch}", new)
+        git(repository, "-c", "gc.reflogExpire=now", "gc", "--quiet", "--prune=now")
+        return gone
+
+    def _ref(self, name: Name, ref: str) -> str:
+        return (
+            git(self.path(name), "rev-parse", "--verify", f"{ref}^{{commit}}")
+            .decode()
+            .strip()
+        )
+
+
+def prepare(world: World) -> Repositories:
+    """Both repositories below `world.data/repositories`, made where they are not there yet."""
+    repositories = Repositories(world.data / "repositories")
+    for name, history, deployed in (
+        ("magento", magento_history(), DEPLOYED_MESSAGE),
+        ("beanstalk-config", beanstalk_history(), ""),
+    ):
+        repository = repositories.root / "client" / f"{name}.git"
+        if repository.exists():
+            continue
+        make_bare(repository)
+        writing = Writing()
+        for commit in history:
+            writing.add(commit)
+        writing.into(repository)
+        found = (
+            (
+                "log",
+                "-1",
+                "--format=%H",
+                f"--grep={deployed}",
+                "--fixed-strings",
+                "refs/heads/master",
+            )
+            if deployed
+            else ("rev-parse", "refs/heads/prod")
+        )
+        git(
+            repository,
+            "update-ref",
+            "refs/sandbox/deployed",
+            git(repository, *found).decode().strip(),
+        )
+        git(repository, "config", "transfer.hideRefs", "refs/sandbox")
+    return repositories

@@ -1,0 +1,164 @@
+"""What git@bitbucket.org:client/beanstalk-config.git holds: Magento's .ebextensions on `prod` and `preprod`, the other applications on `master`.
+
+The platform of production (Amazon Linux 1) has its hooks below /opt/elasticbeanstalk, that of pre-production (Amazon Linux 2) below .platform.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Tree = dict[str, bytes]
+Stage = Literal["prod", "preprod"]
+
+_SHARES = (
+    ("client-media", "pub/media"),
+    ("magento-statics", "pub/static"),
+    ("magento-sitemap", "sitemap"),
+    ("magento-client", "client"),
+)
+_HOOKS = "/opt/elasticbeanstalk/hooks/appdeploy/enact"
+
+PACKAGES = b"packages:\n  yum:\n    nfs-utils: []\n    jq: []\n    php-redis: []\n"
+README = b"# Beanstalk configuration\n\nBranch `prod`: Magento production. Branch `preprod`: Magento pre-production.\n"
+
+
+def _umount_script() -> str:
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "set -e",
+            *(f"umount /var/app/current/{path}" for _, path in _SHARES),
+        ]
+    )
+
+
+def _mount_script() -> str:
+    mounts = [
+        f"mount -t nfs -o rw,hard,nfsvers=4.1 nfs.internal-client.url:/{share} /var/app/current/{path}"
+        for share, path in _SHARES
+    ]
+    return "\n".join(["#!/bin/sh", "set -e", *mounts])
+
+
+def _indented(script: str) -> str:
+    return "\n".join(f"      {line}" for line in script.splitlines())
+
+
+def nfs_config() -> bytes:
+    """Unmounts before the flip: an NFS share that is still mounted in `current` is emptied with `current.old`."""
+    parts = ["files:"]
+    for name, script in (
+        ("00_umount_nfs.sh", _umount_script()),
+        ("02_mount_nfs.sh", _mount_script()),
+    ):
+        parts.append(
+            f'  "{_HOOKS}/{name}":\n    mode: "000755"\n    owner: root\n    group: root\n    content: |\n{_indented(script)}'
+        )
+    return ("\n".join(parts) + "\n").encode()
+
+
+def env_php_config(stage: Stage) -> bytes:
+    key = "env.php" if stage == "prod" else "env-preprod.php"
+    return f"""Resources:
+  AWSEBAutoScalingGroup:
+    Metadata:
+      AWS::CloudFormation::Authentication:
+        S3Auth:
+          type: s3
+          buckets: [client-magento-config]
+          roleName: aws-elasticbeanstalk-ec2-role
+files:
+  "/tmp/env.php":
+    mode: "000640"
+    owner: webapp
+    group: webapp
+    authentication: S3Auth
+    source: https://client-magento-config.s3.eu-west-3.amazonaws.com/{key}
+""".encode()
+
+
+def php_config(memory: str) -> bytes:
+    return f"""files:
+  "/etc/php.d/zz-magento.ini":
+    mode: "000644"
+    owner: root
+    group: root
+    content: |
+      memory_limit = {memory}
+      realpath_cache_size = 10M
+      realpath_cache_ttl = 7200
+      opcache.memory_consumption = 512
+      opcache.max_accelerated_files = 60000
+""".encode()
+
+
+MAGENTO_CONFIG = b"""container_commands:
+  01_env_php:
+    command: install -o webapp -g webapp -m 0640 /tmp/env.php app/etc/env.php
+  02_setup_upgrade:
+    command: sudo -u webapp php bin/magento setup:upgrade --keep-generated --no-interaction
+    leader_only: true
+  03_di_compile:
+    command: sudo -u webapp php bin/magento setup:di:compile
+  04_module_enable:
+    command: sudo -u webapp php bin/magento module:enable Client_Mirakl Client_Pim
+  05_static_content:
+    command: sudo -u webapp php bin/magento setup:static-content:deploy --force fr_FR en_US
+"""
+
+
+def cron_config(consumers: bool) -> bytes:
+    rows = [
+        "* * * * * webapp php /var/app/current/bin/magento cron:run >> /var/log/magento-cron.log 2>&1"
+    ]
+    if consumers:
+        rows.append(
+            "*/5 * * * * webapp php /var/app/current/bin/magento queue:consumers:start async.operations.all --max-messages=1000"
+        )
+    lines = "\n".join(f"      {row}" for row in rows)
+    return f'files:\n  "/etc/cron.d/magento":\n    mode: "000644"\n    owner: root\n    group: root\n    content: |\n{lines}\n'.encode()
+
+
+def first_tree(stage: Stage) -> Tree:
+    return {
+        "README.md": README,
+        ".ebextensions/00-packages.config": PACKAGES,
+        ".ebextensions/20-env-php.config": env_php_config(stage),
+        ".ebextensions/30-php.config": php_config("1024M"),
+        ".ebextensions/40-magento.config": MAGENTO_CONFIG,
+        ".ebextensions/50-cron.config": cron_config(consumers=False),
+    }
+
+
+def nfs_tree(stage: Stage) -> Tree:
+    if stage == "prod":
+        return {".ebextensions/10-nfs.config": nfs_config()}
+    return {
+        ".platform/hooks/predeploy/00_umount_nfs.sh": (
+            _umount_script() + "\n"
+        ).encode(),
+        ".platform/hooks/postdeploy/00_mount_nfs.sh": (_mount_script() + "\n").encode(),
+    }
+
+
+def other_applications() -> Tree:
+    """The directories `pim`, `custom-connection` and `mirakl-cashout` of branch `master`."""
+    schema = "container_commands:\n  01_credentials:\n    command: install -m 0640 /tmp/parameters.yml config/parameters.yml\n"
+    schema += "  02_schema:\n    command: php bin/console doctrine:schema:update --force\n    leader_only: true\n"
+    chown = "  03_owner:\n    command: chown -R webapp:webapp .\n"
+    ftp = "packages:\n  yum:\n    vsftpd: []\nservices:\n  sysvinit:\n    vsftpd: {enabled: true, ensureRunning: true}\n"
+    ftp_files = (
+        "  04_ftp_directories:\n    command: find . -type d -exec chmod 775 {} +\n"
+    )
+    apache = 'files:\n  "/etc/httpd/conf.d/cashout.conf":\n    mode: "000644"\n    content: |\n      DocumentRoot /var/app/current/public\n'
+    cron = 'files:\n  "/etc/cron.d/cashout":\n    mode: "000644"\n    content: |\n      15 3 * * * webapp php /var/app/current/bin/console cashout:run\n'
+    return {
+        "pim/.ebextensions/40-pim.config": (schema + chown).encode(),
+        "custom-connection/.ebextensions/10-vsftpd.config": ftp.encode(),
+        "custom-connection/.ebextensions/40-custom-connection.config": (
+            schema + chown + ftp_files
+        ).encode(),
+        "mirakl-cashout/.ebextensions/20-apache.config": apache.encode(),
+        "mirakl-cashout/.ebextensions/40-cashout.config": (schema + chown).encode(),
+        "mirakl-cashout/.ebextensions/50-cron.config": cron.encode(),
+    }
