@@ -1,0 +1,100 @@
+"""The one door to boto3: clients, and `ask` and `tell` through which every call goes.
+
+Where AWS is, and as whom we speak, boto3 reads from its standard environment (AWS_ENDPOINT_URL, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID …).
+Foreign errors leave here translated (`remote.aws.faults`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from remote.aws.faults import translated
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one attempt may take, in seconds: to be connected, and between two bytes of the answer."""
+
+    connect: float = 3.0
+    read: float = 8.0
+
+
+READING = Patience()
+# Together below half of the engine's lease of 20 s: a worker that lost its lease has no write under way.
+WRITING = Patience(connect=3.0, read=6.0)
+# Three for a question. One for a change: whether a change that got no answer is repeated is the engine's decision, after its probe.
+_ATTEMPTS = {"read": 3, "write": 1}
+
+_Key = tuple[str, str, Patience, str]
+_clients: dict[_Key, Any] = {}
+_lock = threading.Lock()
+
+
+def client(service: str, *, write: bool = False, patience: Patience | None = None) -> Any:
+    """A client, shared by the threads of this process; made once, so that a process may make it before it forks."""
+    kind = "write" if write else "read"
+    patience = patience or (WRITING if write else READING)
+    key = (service, kind, patience, os.environ.get("AWS_ENDPOINT_URL", ""))
+    with _lock:
+        if key not in _clients:
+            config = Config(
+                connect_timeout=patience.connect,
+                read_timeout=patience.read,
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS[kind]},
+                tcp_keepalive=True,
+                max_pool_connections=20,
+            )
+            # A session of its own: boto3's default session is not safe to use from several threads.
+            with translated(f"connecting to {service}"):
+                _clients[key] = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+        return _clients[key]
+
+
+def prepare(services: Iterable[str] = ("elasticbeanstalk", "s3", "ec2", "elbv2", "sts", "cloudwatch")) -> None:
+    """Makes the clients now. Called by a parent before it forks: reading the service models takes 0.1–0.5 s, once."""
+    for service in services:
+        client(service)
+        client(service, write=True)
+
+
+def ask(service: str, operation: str, *, patience: Patience | None = None, **arguments: Any) -> dict[str, Any]:
+    """A question to AWS, asked again up to twice where the network or AWS stumbles."""
+    with translated(_doing(service, operation)):
+        answer: dict[str, Any] = getattr(client(service, patience=patience), operation)(**arguments)
+    return answer
+
+
+def ask_all(service: str, operation: str, member: str, *, patience: Patience | None = None, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """The elements of list `member` of every page of the answer."""
+    with translated(_doing(service, operation)):
+        for page in client(service, patience=patience).get_paginator(operation).paginate(**arguments):
+            yield from page.get(member, ())
+
+
+def tell(service: str, operation: str, *, patience: Patience | None = None, **arguments: Any) -> dict[str, Any]:
+    """A change in AWS, sent exactly once. Raises Unanswered where it may have happened."""
+    with translated(_doing(service, operation)):
+        answer: dict[str, Any] = getattr(client(service, write=True, patience=patience), operation)(**arguments)
+    return answer
+
+
+def _doing(service: str, operation: str) -> str:
+    return f"{service} {operation.replace('_', '-')}"
+
+
+def _forget_inherited_connections() -> None:
+    """A child must not talk over its parent's sockets; the clients themselves are good in both."""
+    global _lock
+    _lock = threading.Lock()
+    for each in _clients.values():
+        each.close()
+
+
+os.register_at_fork(after_in_child=_forget_inherited_connections)

@@ -1,0 +1,158 @@
+"""Each way in which AWS can answer, over a real socket: what leaves `remote.aws` and what it is certain of."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from remote import errors
+from remote.aws import beanstalk
+from remote.aws.session import Patience
+from tests.remote.conftest import aim_at
+
+QUICK = Patience(connect=0.5, read=0.3)
+
+
+@dataclass
+class Answers:
+    """What the played AWS says to every request: a status and a body, or silence, or a closed connection."""
+
+    status: int = 200
+    body: str = ""
+    silent: bool = False
+    requests: list[str] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def error(self, status: int, code: str, message: str) -> None:
+        self.status = status
+        self.body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    said = Answers()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said.requests.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            if said.silent:
+                said.released.wait(10)
+                return
+            self.send_response(said.status)
+            self.send_header("Content-Length", str(len(said.body.encode())))
+            self.end_headers()
+            self.wfile.write(said.body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    aim_at(f"http://127.0.0.1:{server.server_address[1]}", monkeypatch)
+    yield said
+    said.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def update() -> object:
+    return beanstalk.update("client-magento-prod", "r418-a91c3e7", patience=QUICK)
+
+
+def look() -> object:
+    return beanstalk.environments("client-magento", patience=QUICK)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "expected"),
+    [
+        (
+            400,
+            "InvalidParameterValue",
+            "Environment named client-magento-prod is in an invalid state for this operation. Must be Ready.",
+            errors.Busy,
+        ),
+        (
+            400,
+            "InvalidParameterValue",
+            "Environment named client-magento-prod is in an invalid state for this operation. Must be pending deployment.",
+            errors.Refused,
+        ),
+        (400, "InvalidParameterValue", "No Environment found for EnvironmentName = 'client-magento-prod'.", errors.NotFound),
+        (400, "InvalidParameterValue", "No Application Version named 'r418-a91c3e7' found.", errors.NotFound),
+        (400, "InvalidParameterValue", "Application Version r418-a91c3e7 already exists.", errors.AlreadyExists),
+        (400, "InvalidParameterCombination", "Not both.", errors.Refused),
+        (400, "Throttling", "Rate exceeded", errors.Throttled),
+        (403, "AccessDenied", "User is not authorized", errors.Denied),
+        (403, "SignatureDoesNotMatch", "Signature expired", errors.Denied),
+        (403, "InsufficientPrivilegesException", "no", errors.Denied),
+        (500, "InternalFailure", "sorry", errors.Unanswered),
+        (503, "ServiceUnavailable", "sorry", errors.Unanswered),
+    ],
+)
+def test_an_answer_becomes_one_error(answers: Answers, status: int, code: str, message: str, expected: type[errors.RemoteError]) -> None:
+    answers.error(status, code, message)
+    with pytest.raises(errors.RemoteError) as caught:
+        update()
+    assert type(caught.value) is expected
+    assert message in str(caught.value)
+    assert caught.value.next_step
+    assert len(answers.requests) == 1, "a change is sent once"
+
+
+def test_an_accepted_update_names_version_and_environment(answers: Answers) -> None:
+    answers.body = (
+        "<UpdateEnvironmentResponse><UpdateEnvironmentResult><EnvironmentName>client-magento-prod</EnvironmentName>"
+        "<VersionLabel>r418-a91c3e7</VersionLabel><Status>Updating</Status><Health>Grey</Health>"
+        "<AbortableOperationInProgress>true</AbortableOperationInProgress></UpdateEnvironmentResult></UpdateEnvironmentResponse>"
+    )
+    environment = beanstalk.update("client-magento-prod", "r418-a91c3e7", patience=QUICK)
+    assert (environment.version, environment.status, environment.abortable) == ("r418-a91c3e7", "Updating", True)
+    assert "VersionLabel=r418-a91c3e7" in answers.requests[0]
+
+
+def test_a_question_is_asked_three_times_and_a_change_once(answers: Answers) -> None:
+    answers.error(500, "InternalFailure", "sorry")
+    with pytest.raises(errors.Unanswered):
+        look()
+    assert len(answers.requests) == 3
+
+
+@pytest.mark.parametrize("call", [update, look])
+def test_silence_may_have_happened(answers: Answers, call: Callable[[], object]) -> None:
+    answers.silent = True
+    with pytest.raises(errors.Unanswered) as caught:
+        call()
+    assert not caught.value.nothing_happened
+
+
+def test_a_page_of_html_is_no_answer(answers: Answers) -> None:
+    answers.status, answers.body = 200, "<html><p>not aws"
+    with pytest.raises(errors.Unanswered):
+        update()
+
+
+def test_nobody_there_means_that_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        aim_at(f"http://127.0.0.1:{unused.getsockname()[1]}", monkeypatch)
+        with pytest.raises(errors.Unreachable) as caught:
+            update()
+    assert caught.value.nothing_happened and caught.value.try_again
+
+
+def test_no_credentials_is_said_in_words(answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
+    with pytest.raises(errors.Denied, match="no AWS credentials"):
+        update()
+    assert answers.requests == []
