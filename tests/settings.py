@@ -1,0 +1,27 @@
+"""The console's settings in tests: the same, but for where facts are kept and how slowly a password is hashed.
+
+Every process of a test run has its own folder, and nothing of it is left behind.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_data = tempfile.mkdtemp(prefix="opsconsole-tests-")
+atexit.register(shutil.rmtree, _data, ignore_errors=True)
+os.environ["DATA_DIR"] = _data
+os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ["SITE_URL"] = "http://testserver"
+os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
+
+from opsconsole.settings import *  # noqa: E402, F403
+from opsconsole.settings import DATABASES, DATA_DIR, STORAGES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in the demo: an in-memory database would behave otherwise under threads.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
