@@ -28,6 +28,9 @@ class Durations:
     healthy_checks: float = 120  # 12 consecutive checks, one in 10 s
     command_timeout: float = 600 + 240  # Timeout's default, and what Beanstalk adds
     health_settles: float = 79  # Info -> Ok after an update: 1-2 min
+    configuration_update: float = 30  # health options without new instances: "seconds to minutes"; believed
+    restart: float = 7  # "Application restart completed … and took 7 seconds", seen
+    log_request: float = 8  # believed
     requests_cut_at_deregistration: float = 0.5  # seconds in which requests to a leaving host fail; believed
 
 
