@@ -19,6 +19,7 @@ SECRET_KEY = env.str("SECRET_KEY")
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CODE_VERSION = env.str("CODE_VERSION", default="0.1.0")  # stands in every plan: which code made it
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".demo")))
 
 INSTALLED_APPS = [
@@ -99,6 +100,7 @@ SSH_BROKER = env.str("SSH_BROKER", default="")  # the unix socket of the process
 # -- The engine (seconds). Faults are tested with smaller values, so that a test need not wait for real minutes.
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=20.0)
 TICK_SECONDS = env.float("TICK_SECONDS", default=60.0)  # how long one tick may follow a run before it hands over to the next
+STEP_SECONDS = env.float("STEP_SECONDS", default=3600.0)  # after that a step has failed, or waits for a person
 RING_SECONDS = env.float("RING_SECONDS", default=2.0)  # how often the scheduler looks for runs that wait
 POLL_ACTIVE_SECONDS = env.float("POLL_ACTIVE_SECONDS", default=1.0)  # Beanstalk, while a run is on it
 POLL_IDLE_SECONDS = env.float("POLL_IDLE_SECONDS", default=10.0)

@@ -1,7 +1,7 @@
 """What the engine asks of an effect, and the register of those who know how.
 
-The packages above register their kinds when the app starts (`register`); the engine looks them up by the act's `kind`. Every kind has a probe:
-a question to the world, never to memory. An effect without a probe is not finished.
+The packages above register their kinds when the app starts (`register`); the engine looks them up by the act's `kind`. Every kind has a
+probe: a question to the world, never to memory. An effect without a probe is not finished.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Context:
     """What an effect may know of the run that it belongs to.
 
     `epoch` is the fencing number of whoever works on it. `intent_at` is when the effect's intent was committed (in a probe: what happened
-    before is not ours). `answer` is what is known so far; `cancelled` answers whether the person asked to abort meanwhile.
+    before is not ours). `answer` is what is known so far, with "offset": up to this byte the host's log file is stored in ours. `cancelled`
+    answers whether the person asked to abort meanwhile.
     """
 
     run: int
@@ -81,6 +82,8 @@ class Context:
     out: Callable[[str], Out]  # by the host's name
     cancelled: Callable[[], bool]
     patience: float  # seconds for which a probe may follow what is running before it must come back
+    key: str = ""  # the effect's: unique in the run, another one for another attempt; names what it leaves in the world
+    attempt: int = 1
 
 
 class Kind(Protocol):

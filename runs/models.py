@@ -68,12 +68,17 @@ class Run(models.Model):
     cancel = models.CharField(max_length=14, choices=Cancel, default=Cancel.NONE)
     cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     holds_lock = models.BooleanField(default=True)  # a failed run may go on holding its group until somebody releases it
+    lock_released_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    lock_release_reason = models.TextField(blank=True)
+    takes_over = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="taken_over_by")  # the run whose lock it took
     idempotency_key = models.CharField(max_length=100, unique=True)
+    revision = models.BigIntegerField(default=0)  # goes up with each change of state: the number in the doorbells
     # the lease: seconds of the database's clock (PostgreSQL) or of the machine's boot clock (SQLite)
     epoch = models.BigIntegerField(default=0)
     lease_owner = models.CharField(max_length=80, blank=True)
     lease_until = models.FloatField(default=0)
     wake_at = models.FloatField(default=0)
+    troubles = models.IntegerField(default=0)  # in a row: throttled, unreachable, unanswered; decides the next wait and nothing else
 
     class Meta:
         db_table = "run"
@@ -107,7 +112,7 @@ class Step(models.Model):
     key = models.CharField(max_length=60)
     title = models.CharField(max_length=120)
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
-    attempt = models.IntegerField(default=0)
+    attempt = models.IntegerField(default=1)
     started = models.DateTimeField(null=True)
     ended = models.DateTimeField(null=True)
     said = models.TextField(blank=True)  # one line for a person: what it does, did, or why it failed
@@ -121,18 +126,25 @@ class Step(models.Model):
 
 
 class Effect(models.Model):
-    """One change of the world. `answer` is what is known of it, e.g. {"rc": 0} or {"offset": 4096}."""
+    """One change of the world. `answer` is what is known of it, e.g. {"rc": 0}."""
 
     class State(models.TextChoices):
+        PLANNED = "planned"  # the world said that nothing happened: it may be started without asking first
         INTENT = "intent"
         OBSERVED = "observed"  # the call came back; not yet proven by its probe
         DONE = "done"
         FAILED = "failed"
         UNKNOWN = "unknown"
+        BY_HAND = "by_hand"  # a person says so, with evidence in the step
+        REPLACED = "replaced"  # failed; a later attempt has its own row
+
+    FINISHED = (State.DONE, State.BY_HAND)
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="effects")
-    key = models.CharField(max_length=120)
+    act = models.CharField(max_length=120)  # the key of the planned act
+    attempt = models.IntegerField(default=1)
+    key = models.CharField(max_length=130)  # the act's key; from the second attempt on with its number behind it
     kind = models.CharField(max_length=40)
     target = models.CharField(max_length=120, blank=True)  # the host's name, the environment's, "console"
     state = models.CharField(max_length=10, choices=State, default=State.INTENT)
@@ -141,6 +153,7 @@ class Effect(models.Model):
     ended = models.DateTimeField(null=True)
     said = models.TextField(blank=True)
     answer = models.JSONField(default=dict)
+    offset = models.BigIntegerField(default=0)  # up to this byte the host's log file is stored in ours
 
     class Meta:
         db_table = "effect"
@@ -172,3 +185,16 @@ class LogHead(models.Model):
 
     class Meta:
         db_table = "log_head"
+
+
+class Duty(models.Model):
+    """Something that is done again and again by exactly one process at a time, and when it was last done."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    owner = models.CharField(max_length=80, blank=True)
+    until = models.FloatField(default=0)  # of the same clock as the leases
+    ran = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "duty"

@@ -16,8 +16,8 @@ from typing import Any, Self
 class Act:
     """One effect, planned: `kind` names who knows how to do and to probe it, `params` is all that they need (JSON values only).
 
-    `key` is unique in the plan. `target` is a host's name, a Beanstalk environment's, or "console". `argv` is what is executed there, shown as
-    it is; `words` is how the hand-over document puts it, where it does and where that differs.
+    `key` is unique in the plan. `target` is a host's name, a Beanstalk environment's, or "console". `argv` is what is executed there, shown
+    as it is; `words` is how the hand-over document puts it, where it does and where that differs.
     """
 
     kind: str
