@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class EstateConfig(AppConfig):
     name = "estate"
+
+    def ready(self) -> None:
+        from estate import checks  # noqa: F401  (registers the check)

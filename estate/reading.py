@@ -1,0 +1,289 @@
+"""Reads `estate.yaml` and judges it. What is wrong is said with the file, the line, and what was expected.
+
+The grammar is `estate/schema.json`; what a grammar cannot say (a name that must exist elsewhere in the file) is checked in `_references`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from jsonschema import Draft202012Validator
+from jsonschema import ValidationError as SchemaError
+
+from estate import validators
+from estate.definition import Edits, Environment, Estate, Redirect, Repository, S3Place, Service, Shop, Source, Statics, Target, Tier
+
+log = logging.getLogger(__name__)
+
+_Path = tuple[str | int, ...]
+_TYPES = {"object": "keys with values", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    file: str
+    line: int
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.said}"
+
+
+class EstateError(Exception):
+    """The file cannot be used. `problems` has one sentence for each thing that is wrong, in the order of the lines."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def load(path: Path) -> Estate:
+    """Raises EstateError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EstateError([Problem(path.name, 1, f"the file cannot be read ({error}); ESTATE_FILE has to name a readable file")]) from error
+    document, lines = _parse(text, path.name)
+    found = [*_grammar(document)] or [*_references(document)]
+    if found:
+        raise EstateError(sorted((Problem(path.name, _line(lines, where), said) for where, said in found), key=lambda each: each.line))
+    return _estate(document)
+
+
+_known: tuple[Path, int, Estate] | None = None
+_refused: tuple[Path, int] | None = None
+
+
+def current() -> Estate:
+    """The estate of ESTATE_FILE, read again when the file changes. A change for the worse is logged and the last good estate stays.
+
+    Raises EstateError where there never was a good one.
+    """
+    global _known, _refused
+    path = Path(settings.ESTATE_FILE)
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    if _known and _known[:2] == (path, changed):
+        return _known[2]
+    if _known and _refused == (path, changed):
+        return _known[2]
+    try:
+        estate = load(path)
+    except EstateError as error:
+        if not _known or _known[0] != path:
+            raise
+        log.error("The changed estate file is not used; the last good one stays.\n%s", error)
+        _refused = (path, changed)
+        return _known[2]
+    _known = (path, changed, estate)
+    return estate
+
+
+# -- YAML, with the line of everything
+
+
+def _parse(text: str, file: str) -> tuple[Any, dict[_Path, int]]:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise EstateError([Problem(file, line, f"this is not YAML: {error.problem}")]) from error
+    except yaml.YAMLError as error:
+        raise EstateError([Problem(file, 1, f"this is not YAML: {error}")]) from error
+    lines: dict[_Path, int] = {}
+    doubles: list[Problem] = []
+    if root is not None:
+        for where, line in _walk(root, ()):
+            if where in lines:
+                doubles.append(Problem(file, line, f"{_name(where[:-1])} has the key “{where[-1]}” twice (first in line {lines[where]})"))
+            lines[where] = line
+    if doubles:
+        raise EstateError(doubles)
+    return document, lines
+
+
+def _walk(node: yaml.Node, where: _Path) -> Iterator[tuple[_Path, int]]:
+    if not where:
+        yield where, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            yield inner, key.start_mark.line + 1
+            yield from _walk(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*where, index), value.start_mark.line + 1
+            yield from _walk(value, (*where, index))
+
+
+def _line(lines: Mapping[_Path, int], where: _Path) -> int:
+    """Of the thing itself, or of the nearest that has a line."""
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
+
+
+# -- The grammar
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    schema = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def _grammar(document: Any) -> Iterator[tuple[_Path, str]]:
+    for error in _validator().iter_errors(document):
+        yield from _sentences(error)
+
+
+def _sentences(error: SchemaError) -> Iterator[tuple[_Path, str]]:
+    where: _Path = tuple(error.absolute_path)
+    name: str = _name(where)
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
+    asked: Any = error.validator_value
+    found: Any = error.instance
+    match error.validator:
+        case "additionalProperties":
+            known = ", ".join(sorted(schema.get("properties", {})))
+            for key in found:
+                if key not in schema.get("properties", {}):
+                    yield (*where, str(key)), f"{name} has an unknown key “{key}”; expected one of: {known}"
+        case "required":
+            missing = [key for key in asked if key not in found]
+            # jsonschema reports one error for each missing key: each is said once.
+            key = next((key for key in missing if error.message.startswith(repr(key))), missing[0])
+            expected = schema.get("properties", {}).get(key, {}).get("description", "")
+            yield where, f"{name} lacks the key “{key}”" + (f": {expected}" if expected else "")
+        case "type":
+            yield where, f"{name} is {_shown(error.instance)}; expected {schema.get('description') or _TYPES[str(asked)]}"
+        case "enum":
+            yield where, f"{name} is {_shown(error.instance)}; expected one of: {', '.join(str(each) for each in asked)}"
+        case "minProperties" | "minItems":
+            yield where, f"{name} is empty; expected {schema.get('description', 'at least one entry')}"
+        case _:
+            key = error.instance if "propertyNames" in error.absolute_schema_path else None
+            there = where if key is None else (*where, str(key))
+            yield there, f"{_name(there)} is {_shown(error.instance)}; expected {schema.get('description') or error.message}"
+
+
+def _name(where: _Path) -> str:
+    """services.magento.environments.production.tiers[0]"""
+    said = ""
+    for part in where:
+        said += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return said.removeprefix(".") or "the file"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "keys with values"
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else f"“{str(value)[:80]}”"
+
+
+# -- What a grammar cannot say
+
+
+def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
+    try:
+        ZoneInfo(document["time_zone"])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield ("time_zone",), f"time_zone is “{document['time_zone']}”, which is no time zone; expected a name such as Europe/Paris"
+    used: dict[str, str] = {}
+    for service, about in document["services"].items():
+        for environment, target in about["environments"].items():
+            where: _Path = ("services", service, "environments", environment)
+            if environment not in document["environments"]:
+                known = ", ".join(document["environments"])
+                yield where, f"{_name(where)} names an unknown environment “{environment}”; expected one of: {known}"
+            yield from _sources(where, target, document["repositories"])
+            yield from _tiers(where, target["tiers"], used)
+
+
+def _sources(where: _Path, target: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
+    for part in ("code", "configuration"):
+        if (repository := target[part]["repository"]) not in repositories:
+            there = (*where, part, "repository")
+            yield there, f"{_name(there)} names an unknown repository “{repository}”; expected one of: {', '.join(repositories)}"
+    branches: list[tuple[_Path, str]] = [((*where, "code", "branch"), target["code"]["branch"])]
+    branches += [((*where, "configuration", "branches", index), name) for index, name in enumerate(target["configuration"]["branches"])]
+    for there, branch in branches:
+        try:
+            validators.branch_name(branch)
+        except ValidationError as error:
+            yield there, f"{_name(there)}: {error.message}"
+
+
+def _tiers(where: _Path, tiers: list[Mapping[str, Any]], used: dict[str, str]) -> Iterator[tuple[_Path, str]]:
+    keys: set[str] = set()
+    for index, tier in enumerate(tiers):
+        there = (*where, "tiers", index)
+        if tier["key"] in keys:
+            yield there, f"{_name(there)} has the key “{tier['key']}”, which another tier has already"
+        if tier["beanstalk"] in used:
+            yield there, f"{_name(there)} names “{tier['beanstalk']}”, which is already {used[tier['beanstalk']]}"
+        keys.add(tier["key"])
+        used[tier["beanstalk"]] = _name(there)
+
+
+# -- Values
+
+
+def _estate(document: Mapping[str, Any]) -> Estate:
+    environments = {key: Environment(key, each["name"], each.get("confirm", False)) for key, each in document["environments"].items()}
+    repositories = {key: Repository(key, each["url"]) for key, each in document["repositories"].items()}
+    services = {
+        key: Service(
+            key,
+            each["name"],
+            each.get("about", ""),
+            {
+                environment: _target(key, each, environments[environment], target, repositories)
+                for environment, target in each["environments"].items()
+            },
+        )
+        for key, each in document["services"].items()
+    }
+    return Estate(document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services)
+
+
+def _target(
+    key: str, service: Mapping[str, Any], environment: Environment, target: Mapping[str, Any], repositories: Mapping[str, Repository]
+) -> Target:
+    code, configuration, edits = target["code"], target["configuration"], target.get("edits", {})
+    return Target(
+        service=key,
+        service_name=service["name"],
+        environment=environment,
+        plan=service["plan"],
+        lock_group=target["lock_group"],
+        application=target["application"],
+        tiers=tuple(Tier(**tier) for tier in target["tiers"]),
+        code=Source(repositories[code["repository"]], (code["branch"],)),
+        configuration=Source(repositories[configuration["repository"]], tuple(configuration["branches"])),
+        bundles=S3Place(target["bundles"]["bucket"], target["bundles"]["prefix"]),
+        secrets=S3Place(target["secrets"]["bucket"], target["secrets"]["key"]),
+        shop=Shop(**target["shop"]) if "shop" in target else None,
+        statics=tuple(Statics(each["area"], each.get("theme", ""), tuple(each["languages"])) for each in target.get("statics", ())),
+        shares=tuple(target.get("shares", ())),
+        edits=Edits(
+            dict(edits.get("user_ini", {})),
+            tuple(Redirect(each["from"], each["to"], each["code"]) for each in edits.get("redirects", ())),
+        ),
+    )

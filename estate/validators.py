@@ -1,0 +1,166 @@
+"""The one module that judges what people and files hand in: forms, API, workers and the reading of estate.yaml all ask here.
+
+Each function returns the value that is safe to use, or raises ValidationError with a sentence that names the thing and the next step.
+What is allowed is listed; nothing is refused by a list of bad things alone. Only ASCII passes, so no look-alike and no bidi character does.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from django.core.exceptions import ValidationError
+
+_BRANCH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/+#@-]{0,98}[A-Za-z0-9_+#-])?", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_VPN_NAME = re.compile(r"[a-z][a-z0-9._-]{1,30}[a-z0-9]", re.ASCII)
+_RUN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
+_NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?", re.ASCII)
+_IDEMPOTENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,99}", re.ASCII)
+
+# Names that mean something to OpenVPN's PKI, to the host or to a reader, and would mislead as a person's.
+RESERVED_VPN_NAMES = frozenset(
+    ["ca", "server", "client", "root", "admin", "crl", "index", "serial", "issued", "private", "revoked", "default", "dhparam", "tls-auth"],
+)
+NARROWEST_REASONABLE = {4: 24, 6: 48}  # the widest network that may be allowed without a second look, by IP version
+
+
+def branch_name(value: str) -> str:
+    """A branch that may be named to git. Narrower than git's own rules on purpose."""
+    refused = (
+        not _BRANCH.fullmatch(value)
+        or ".." in value
+        or "//" in value
+        or "/." in value
+        or "./" in value
+        or value.endswith(".lock")
+        or ".lock/" in value
+        or "@-" in value
+        or value.startswith("refs/")
+    )
+    if refused:
+        raise ValidationError(
+            f"{_shown(value)} is no branch name that the console takes. Use the branch's short name: letters, digits and . _ / + # @ -, "
+            "at most 100 characters, not beginning with “-” or “refs/”, without “..”.",
+            code="branch",
+        )
+    if value in ("HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD") or re.fullmatch(r"[0-9a-fA-F]{40}", value, re.ASCII):
+        raise ValidationError(f"{_shown(value)} means something else to git than a branch. Name a branch such as master.", code="branch")
+    return value
+
+
+def version_label(value: str) -> str:
+    """The label of a Beanstalk application version."""
+    if not _LABEL.fullmatch(value):
+        raise ValidationError(
+            f"{_shown(value)} is no version label. It is 1 to 100 letters, digits, . _ - such as r418-a91c3e7; copy it from the releases.",
+            code="version_label",
+        )
+    return value
+
+
+def commit_id(value: str) -> str:
+    """A whole commit id, small letters."""
+    if not _COMMIT.fullmatch(value):
+        raise ValidationError(
+            f"{_shown(value)} is no commit id. Give all 40 digits (0-9, a-f), as git rev-parse prints them.", code="commit"
+        )
+    return value
+
+
+def vpn_name(value: str) -> str:
+    """The name of a VPN user, which is also the name of files and of a certificate."""
+    if not _VPN_NAME.fullmatch(value) or ".." in value:
+        raise ValidationError(
+            f"{_shown(value)} is no name for a VPN user. Use 3 to 32 small letters, digits and . _ -, "
+            "beginning with a letter and ending with a letter or a digit, such as jane.doe.",
+            code="vpn_name",
+        )
+    if value in RESERVED_VPN_NAMES:
+        raise ValidationError(f"{_shown(value)} is kept for the VPN itself. Choose another name, such as the person's.", code="vpn_name")
+    return value
+
+
+def run_key(value: str) -> str:
+    """One part of the key under which a command runs on a host: it becomes the name of a folder there."""
+    if not _RUN_KEY.fullmatch(value) or ".." in value:
+        raise ValidationError(
+            f"{_shown(value)} is no key of a command. Use 1 to 120 letters, digits and . _ -, beginning with a letter or a digit.",
+            code="run_key",
+        )
+    return value
+
+
+def host_name(value: str) -> str:
+    """A host as ssh may be told: never something that ssh could take for an option or a user."""
+    if not _HOST_NAME.fullmatch(value) or ".." in value:
+        raise ValidationError(
+            f"{_shown(value)} is no host name. Use 1 to 63 letters, digits, dots and hyphens such as fe-1; see the host's Name tag in EC2.",
+            code="host_name",
+        )
+    return value
+
+
+def instance_id(value: str) -> str:
+    if not _INSTANCE.fullmatch(value):
+        raise ValidationError(
+            f"{_shown(value)} is no instance id. Copy it from EC2: i- and 8 or 17 digits (0-9, a-f), such as i-012e92fb498ad40d7.",
+            code="instance_id",
+        )
+    return value
+
+
+def network(value: str, *, wide: bool = False) -> str:
+    """An address or network (CIDR) that may be allowed in; returned as CIDR. `wide` lets networks pass that are wider than /24 or /48."""
+    try:
+        if not _NETWORK.fullmatch(value):
+            raise ValueError
+        found = ipaddress.ip_network(value)
+    except ValueError:
+        raise ValidationError(_not_a_network(value), code="network") from None
+    if isinstance(found, ipaddress.IPv6Network) and found.network_address.ipv4_mapped:
+        raise ValidationError(f"{_shown(value)} is an IPv4 address in IPv6 clothes. Write the IPv4 address itself.", code="network")
+    address = found.network_address
+    if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local or address.is_reserved:
+        raise ValidationError(
+            f"{_shown(value)} is no address that a visitor can have. Ask the person to look up their public address.", code="network"
+        )
+    narrowest = NARROWEST_REASONABLE[found.version]
+    if found.prefixlen < narrowest and not wide:
+        raise ValidationError(
+            f"{_shown(value)} lets {found.num_addresses:,} addresses in. Allow a network of /{narrowest} or narrower, or a single address.",
+            code="network",
+        )
+    return str(found)
+
+
+def _not_a_network(value: str) -> str:
+    try:
+        if _NETWORK.fullmatch(value):
+            around = ipaddress.ip_network(value, strict=False)
+            return f"{_shown(value)} is an address inside a network. Write the network {around}, or the address alone, without “/”."
+    except ValueError:
+        pass
+    return f"{_shown(value)} is no address or network. Write it like 203.0.113.7, 203.0.113.0/24 or 2001:db8:1::/48, without blanks."
+
+
+def idempotency_key(value: str) -> str:
+    """What a client names its one intention by, so that a repeat of the request is no second run."""
+    if not _IDEMPOTENCY.fullmatch(value):
+        raise ValidationError(
+            f"{_shown(value)} is no Idempotency-Key. Send 8 to 100 letters, digits and . _ : -, new for each intention, such as a UUID.",
+            code="idempotency_key",
+        )
+    return value
+
+
+def _shown(value: str) -> str:
+    """For a sentence: short, and with nothing invisible in it."""
+    short = value if len(value) <= 60 else f"{value[:60]}…"
+    return f"“{''.join(char if char.isprintable() and char not in _BIDI else f'<U+{ord(char):04X}>' for char in short)}”"
+
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
