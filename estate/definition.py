@@ -64,7 +64,7 @@ class Statics:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    source: str  # a regular expression of mod_rewrite
+    source: str  # a path, taken literally
     target: str
     code: int
 

@@ -1,0 +1,102 @@
+"""The commands of the hand-over document: arguments in, `Command` out. Pure; nothing is run here.
+
+Each has the argv that is executed and the document's own words. Where they differ, the plan shows both: the document has en dashes where
+Magento wants two hyphens, and globs that need a shell.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from estate.definition import Statics
+
+APP = "/var/app/current"
+MAINTENANCE_FLAG = f"{APP}/var/.maintenance.flag"  # Magento: lib/internal/Magento/Framework/App/MaintenanceMode.php
+STATIC = f"{APP}/pub/static"
+LOG_FILES = {"al1": "/var/log/eb-activity.log", "al2": "/var/log/eb-engine.log"}  # Amazon Linux 1; 2 and 2023
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    argv: tuple[str, ...]
+    words: str = ""  # the document's, where they differ from what is executed
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv)
+
+
+def maintenance(*, on: bool) -> Command:
+    return _magento("maintenance:enable" if on else "maintenance:disable")
+
+
+def flush_cache() -> Command:
+    return _magento("cache:flush")
+
+
+def clear_statics() -> Command:
+    """Everything but .htaccess, which only the code brings back (magento.md 1.6). No shell, so no glob to go wrong."""
+    argv = ("sudo", "find", STATIC, "-mindepth", "1", "-maxdepth", "1", "!", "-name", ".htaccess", "-exec", "rm", "-rf", "--", "{}", "+")
+    return Command(argv, words=f"sudo rm -rf {STATIC}/*")
+
+
+def deploy_statics(statics: Statics) -> Command:
+    theme = ("--theme", statics.theme) if statics.theme else ()
+    command = _magento("setup:static-content:deploy", "--force", "--area", statics.area, *theme, *statics.languages)
+    return Command(command.argv, words=str(command).replace(" --", " –"))  # the document's dashes, which Magento takes for languages
+
+
+def files_of(statics: Statics) -> tuple[str, ...]:
+    """What must be there after `deploy_statics`: rc 0 alone proves nothing (magento.md 1.5)."""
+    theme = statics.theme or "Magento/backend"
+    return (f"{STATIC}/deployed_version.txt", *(f"{STATIC}/{statics.area}/{theme}/{language}" for language in statics.languages))
+
+
+def is_mounted(path: str) -> Command:
+    return Command(("mountpoint", "-q", path))
+
+
+def is_there(path: str) -> Command:
+    return Command(("test", "-e", path))
+
+
+def mounted_shares() -> Command:
+    return Command(("findmnt", "-rn", "-t", "nfs,nfs4", "-o", "TARGET"))
+
+
+def free_room() -> Command:
+    return Command(("df", "-PB1", "/var/app"))
+
+
+def count_files(path: str) -> Command:
+    return Command(("find", path, "-xdev", "-type", "f", "-printf", "."))
+
+
+def tail_of(path: str, *, lines: int) -> Command:
+    return Command(("sudo", "tail", "-n", str(lines), path))
+
+
+def line_count(path: str) -> Command:
+    return Command(("sudo", "grep", "-c", "", path))
+
+
+def heads(url: str, *branches: str) -> Command:
+    return Command(("git", "ls-remote", "--", url, *(f"refs/heads/{branch}" for branch in branches)))
+
+
+def upload(path: str, bucket: str, key: str) -> Command:
+    return Command(("aws", "s3", "cp", path, f"s3://{bucket}/{key}"))
+
+
+def create_version(application: str, label: str, bucket: str, key: str) -> Command:
+    source = f"S3Bucket={bucket},S3Key={key}"
+    options = ("--application-name", application, "--version-label", label, "--source-bundle", source)
+    return Command(("aws", "elasticbeanstalk", "create-application-version", *options))
+
+
+def update_environment(environment: str, label: str) -> Command:
+    return Command(("aws", "elasticbeanstalk", "update-environment", "--environment-name", environment, "--version-label", label))
+
+
+def _magento(*words: str) -> Command:
+    return Command(("sudo", "-u", "webapp", "php", f"{APP}/bin/magento", *words))

@@ -1,0 +1,148 @@
+"""The rolling deployment of one Beanstalk environment.
+
+The probe's question: is the deployment that we asked for under way, over, or not there? Answered from what Beanstalk says now (one poll for
+all who ask) and from nothing else. Nothing hangs on an event's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from deployments import evidence
+from estate import observe
+from estate.definition import Target
+from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
+from estate.reading import current
+from remote.aws import beanstalk
+from remote.errors import Busy, Refused
+from runs.effects import Context, Done, Failed, Finding, NotDone, Running
+from runs.plan import Act
+
+LATE_ANSWER = timedelta(seconds=20)  # longer than twice the deadline of a call: a request that was going to arrive has arrived
+OUR_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
+FRESH = 2.0  # seconds
+
+
+class UpdateEnvironment:
+    """Params: service, environment, beanstalk, label."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        name, label = act.params["beanstalk"], act.params["label"]
+        try:
+            beanstalk.update(name, label, f"Ops Console, run {context.run}")
+        except Busy as busy:
+            raise Refused(f"Somebody else is deploying to {name}. {busy} {_last_words(name)}", "Wait until it is Ready, then make a new plan.") from busy
+        context.out("Beanstalk").line(f"{name}: update to {label} accepted")
+        return {"accepted": timezone.now().isoformat()}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        target = current().target(act.params["service"], act.params["environment"])
+        found = self._look(act, target, context)
+        said = _tell_events(act.params["beanstalk"], context)
+        if found is None:
+            return Running("waiting for Beanstalk's answer", said, ask_again=1)
+        ours = self._began(act, context)
+        label = act.params["label"]
+        if found.status in ("Updating", "Aborting") and (ours or found.version == label):
+            return Running(self._progress(act), said, ask_again=1)
+        if found.status != "Ready":
+            return Running(f"{found.name} is {found.status}", said, ask_again=2)
+        if not ours:
+            return self._nothing_began(context, said)
+        if found.version == label:
+            return self._compare_hosts(act, said)
+        return self._fail(act, context, said)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        name = act.params["beanstalk"]
+        try:
+            beanstalk.abort(name)
+        except Refused as refused:
+            return f"{name}: Beanstalk refused to abort: {refused}"
+        return f"{name}: abort asked for. The running batch ends its commands first; hosts keep what they have by then: mixed versions."
+
+    def _look(self, act: Act, target: Target, context: Context) -> BeanstalkEnvironment | None:
+        """What Beanstalk said after the intent; None until it has."""
+        observe.refresh(target, max_age=FRESH)
+        found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
+        return found if found.seen > context.intent_at else None
+
+    def _began(self, act: Act, context: Context) -> bool:
+        """Our update was accepted: the call came back, or events of our label appeared after the intent."""
+        if context.answer.get("accepted"):
+            return True
+        since = context.intent_at - OUR_CLOCK
+        return BeanstalkEvent.objects.filter(environment=act.params["beanstalk"], time__gte=since, version=act.params["label"]).exists()
+
+    def _nothing_began(self, context: Context, said: Mapping[str, Any]) -> Finding:
+        if timezone.now() - context.intent_at < LATE_ANSWER:
+            return Running("no answer to the request yet; asking again", said, ask_again=2)
+        return NotDone("Beanstalk is Ready, has no event of this label since, and the request can no longer arrive")
+
+    def _progress(self, act: Act) -> str:
+        hosts = Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None)
+        done = sum(host.version == act.params["label"] and host.deployment_status == "Deployed" for host in hosts)
+        return f"{done} of {len(hosts)} hosts done"
+
+    def _compare_hosts(self, act: Act, said: Mapping[str, Any]) -> Finding:
+        """Beanstalk has called a deployment successful that one instance never saw (aws.md 1.5): every host is compared."""
+        label = act.params["label"]
+        hosts = list(Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None))
+        others = [host for host in hosts if host.version != label or host.deployment_status != "Deployed"]
+        if any(host.seen < timezone.now() - timedelta(seconds=30) for host in hosts):
+            return Running("Beanstalk says Ready; waiting for the hosts' own word", said, ask_again=1)
+        if others and self._settling(act):
+            return Running("Beanstalk says Ready; waiting for the hosts' own word", said, ask_again=1)
+        if others:
+            names = ", ".join(f"{host.name} ({host.version}, {host.deployment_status})" for host in others)
+            return Failed(f"Beanstalk says success, but not on {names}", said)
+        return Done(f"{len(hosts)} of {len(hosts)} hosts on {label}", said)
+
+    def _settling(self, act: Act) -> bool:
+        found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
+        return found.updated is not None and timezone.now() - found.updated < timedelta(seconds=15)
+
+    def _fail(self, act: Act, context: Context, said: Mapping[str, Any]) -> Finding:
+        if context.cancelled():
+            return Failed(f"{act.params['beanstalk']}: aborted. Hosts that were done keep {act.params['label']}, the others the version before.", said)
+        failed = list(Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None, deployment_status="Failed"))
+        failed = failed or _named_in_events(act.params["beanstalk"], context)
+        for host in failed:
+            evidence.take(context.run, host, context.out)
+        if failed:
+            where = ", ".join(f"{host.name} ({host.instance_id}, {host.private_ip})" for host in failed)
+            return Failed(f"The deployment failed on {where}. {_last_words(act.params['beanstalk'])}", {**said, "failed": [host.pk for host in failed]})
+        return Failed(f"Beanstalk ended the deployment without success. {_last_words(act.params['beanstalk'])}", said)
+
+
+def _tell_events(name: str, context: Context) -> dict[str, Any]:
+    """Writes the events that are new since the last look into the run's log; the last one's row is the place to go on from."""
+    last = int(context.answer.get("event", 0))
+    events = BeanstalkEvent.objects.filter(environment=name, pk__gt=last, time__gte=context.intent_at - OUR_CLOCK).order_by("pk")
+    out = context.out("Beanstalk")
+    for event in events:
+        mark = "" if event.severity in ("INFO", "DEBUG", "TRACE") else f"{event.severity} "
+        out.line(f"{event.time:%H:%M:%S}Z {mark}{event.message.strip()}")
+        last = event.pk
+    return {"event": last} if last else {}
+
+
+def _last_words(name: str) -> str:
+    """The last thing that Beanstalk complained about, for a person; no decision hangs on it."""
+    last = BeanstalkEvent.objects.filter(environment=name).order_by("-time", "-pk")
+    bad = last.filter(severity__in=("ERROR", "FATAL")).exclude(message__startswith="During an aborted deployment").first() or last.first()
+    return f"Beanstalk says: “{bad.message.strip()}”" if bad else ""
+
+
+def _named_in_events(name: str, context: Context) -> list[Host]:
+    """Where the health report names nobody: the hosts that the errors since the intent name."""
+    since = context.intent_at - OUR_CLOCK
+    errors = BeanstalkEvent.objects.filter(environment=name, time__gte=since, severity__in=("ERROR", "WARN"))
+    text = " ".join(event.message for event in errors)
+    return [host for host in Host.objects.filter(beanstalk=name, gone=None) if host.instance_id in text]
+
+

@@ -1,0 +1,152 @@
+"""Commands on hosts: started once by the runner, which keeps their output and exit code; attached to ever after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from deployments import commands
+from deployments.doors import door, runner
+from estate.models import Host
+from remote.errors import HostKeyRefused, RemoteError, Unreachable
+from remote.ssh.runner import Key, State
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
+from runs.models import Effect
+from runs.plan import Act
+
+LOOK_SECONDS = 8.0  # a bounded look at a host; a dead mount hangs longer than that
+
+
+class HostCommand:
+    """One command on one host. Params: ip, instance_id; files (must exist afterwards), fatal (a pattern no line of the output may have)."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        context.out(act.target).line("$ " + str(commands.Command(act.argv)))
+        state = runner().start(act.params["ip"], _key(act, context), act.argv, epoch=context.epoch)
+        return {"started": state.kind}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        """Follows what is running for as long as the engine has patience, then says what it is."""
+        host, key, offset = act.params["ip"], _key(act, context), int(context.answer.get("offset", 0))
+        out = context.out(act.target)
+        for data in runner().follow(host, key, offset=offset, seconds=context.patience):
+            offset += len(data)
+            out.write(data, offset=offset)
+        return self.judge(act, context, runner().status(host, key))
+
+    def judge(self, act: Act, context: Context, state: State) -> Finding:
+        if state.kind == "absent":
+            return NotDone(f"{act.target}: never started")
+        if state.kind == "running":
+            return Running(f"{act.target}: running", ask_again=0)
+        if state.kind == "finished" and state.rc == 0:
+            return self.accept(act, context)
+        if state.kind == "finished":
+            return Failed(f"{act.target}: the command ended with exit code {state.rc}", {"rc": state.rc})
+        if state.kind == "cancelled":
+            return Failed(f"{act.target}: the command was cancelled; nothing of it is left running", {"cancelled": True})
+        return CannotTell(f"{act.target}: the host lost the command, without an exit code. Was it restarted? Look at what the command did.")
+
+    def accept(self, act: Act, context: Context) -> Finding:
+        """Exit code 0 is not enough where the command is known to lie."""
+        fatal = act.params.get("fatal")
+        if fatal:
+            log = b"".join(runner().follow(act.params["ip"], _key(act, context), offset=0, seconds=0)).decode("utf-8", "replace")
+            found = re.search(fatal, log)
+            if found:
+                return Failed(f"{act.target}: exit code 0, but the output says “{found[0]}”", {"rc": 0})
+        for path in act.params.get("files", ()):
+            if door().run(act.params["ip"], commands.is_there(path).argv, deadline=LOOK_SECONDS).rc != 0:
+                return Failed(f"{act.target}: exit code 0, but {path} is not there", {"rc": 0})
+        return Done(f"{act.target}: done", {"rc": 0})
+
+    def cancel(self, act: Act, context: Context) -> str:
+        proof = runner().cancel(act.params["ip"], _key(act, context))
+        return f"{act.target}: {proof}"
+
+
+class Maintenance(HostCommand):
+    """maintenance:enable or :disable; done when the flag file itself is there, or gone. Params: on."""
+
+    def accept(self, act: Act, context: Context) -> Finding:
+        is_on = flag_is_there(act.params["ip"])
+        if is_on != bool(act.params["on"]):
+            return Failed(f"{act.target}: exit code 0, but the flag {commands.MAINTENANCE_FLAG} is {'there' if is_on else 'not there'}")
+        return Done(f"{act.target}: maintenance mode is {'on' if is_on else 'off'}, seen on the host", {"rc": 0, "flag": is_on})
+
+
+class Reopen(HostCommand):
+    """Waits until the host's deployment is over; switches maintenance mode off if it is found on there. Params: service, environment, label."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        if not self._is_deployed(act):
+            return {"armed": True}
+        return super().do(act, context)
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        state = runner().status(act.params["ip"], _key(act, context))
+        if state.kind != "absent":
+            return super().probe(act, context)
+        if context.cancelled():
+            return Done(f"{act.target}: left as it is", {"left": True})
+        if not self._is_deployed(act):
+            if self._environment_is_at_rest(act, context):
+                return Done(f"{act.target}: its deployment did not happen; maintenance mode is left as it is", {"left": True})
+            return Running(f"{act.target}: waits for its deployment", ask_again=2)
+        if flag_is_there(act.params["ip"]):
+            return NotDone(f"{act.target}: deployed, and maintenance mode is on there")
+        return Done(f"{act.target}: out of maintenance mode since its deployment replaced the flag's folder", {"flag": False})
+
+    def accept(self, act: Act, context: Context) -> Finding:
+        if flag_is_there(act.params["ip"]):
+            return Failed(f"{act.target}: exit code 0, but the flag is still there")
+        return Done(f"{act.target}: maintenance mode switched off", {"rc": 0, "flag": False})
+
+    def _host(self, act: Act) -> Host | None:
+        return Host.objects.filter(pk=act.params["instance_id"]).first()
+
+    def _is_deployed(self, act: Act) -> bool:
+        host = self._host(act)
+        return host is not None and host.version == act.params["label"] and host.deployment_status == "Deployed"
+
+    def _environment_is_at_rest(self, act: Act, context: Context) -> bool:
+        """The sibling update is over without this host, so no deployment will come to it any more."""
+        host = self._host(act)
+        if host is None or host.deployment_status == "Failed":
+            return True
+        update = Effect.objects.filter(run=context.run, kind="beanstalk.update", target=host.beanstalk).order_by("-pk").first()
+        return update is not None and update.state == Effect.State.FAILED
+
+
+class HostLook:
+    """A look that changes nothing; its exit code must be 0."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        context.out(act.target).line("$ " + str(commands.Command(act.argv)))
+        return {}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        found = door().run(act.params["ip"], act.argv, deadline=LOOK_SECONDS)
+        if found.rc == 0:
+            return Done(f"{act.target}: {commands.Command(act.argv)}: yes", {"rc": 0})
+        said = found.err.decode("utf-8", "replace").strip()
+        return Failed(f"{act.target}: {commands.Command(act.argv)} ended with exit code {found.rc}. {said}".strip(), {"rc": found.rc})
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return f"{act.target}: it was only a look"
+
+
+def flag_is_there(ip: str) -> bool:
+    return door().run(ip, commands.is_there(commands.MAINTENANCE_FLAG).argv, deadline=LOOK_SECONDS).rc == 0
+
+
+def in_words(error: RemoteError) -> str:
+    """For a gate: why a host could not be asked."""
+    if isinstance(error, HostKeyRefused):
+        return f"host key refused: {error}"
+    return f"no connection: {error}" if isinstance(error, Unreachable) else str(error)
+
+
+def _key(act: Act, context: Context) -> Key:
+    return Key(str(context.run), act.key.replace(":", "."))

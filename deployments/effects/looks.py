@@ -1,0 +1,81 @@
+"""Steps that change nothing: the gates once more at the start, the comparison of everything at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from deployments import gates
+from deployments.steps import PlannedHost
+from estate import observe
+from estate.models import Host, ShopAnswer
+from estate.reading import current
+from runs.effects import Context, Done, Failed, Finding, Running
+from runs.models import Run
+from runs.plan import Act
+
+SETTLING = timedelta(seconds=180)  # health goes from Info to Ok one or two minutes after an update
+GOOD_PAGES = 5  # in a row
+
+
+class Gates:
+    """The plan's gates, asked again. A warning was accepted with the plan; what is bad or unknown stops the run before anything is changed."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        return {}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        run = Run.objects.get(number=context.run)
+        target = current().target(run.service, run.environment)
+        hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
+        found = gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+        out = context.out("console")
+        for gate in found:
+            out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
+        closed = [gate for gate in found if gate.closes]
+        if closed:
+            return Failed("Not started: " + "; ".join(f"{gate.title}: {gate.said}" for gate in closed) + ". Nothing has been changed.")
+        return Done(f"{len(found)} of {len(found)} gates are open")
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "it was only a look"
+
+
+class Verify:
+    """Every host on the label with both lights on, and good pages from outside. Params: service, environment, label, hosts."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        return {}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        target = current().target(act.params["service"], act.params["environment"])
+        observe.refresh(target, max_age=2)
+        hosts = list(Host.objects.filter(pk__in=act.params["hosts"]))
+        others = [host for host in hosts if host.version != act.params["label"] or host.deployment_status != "Deployed" or host.gone]
+        dark = [host for host in hosts if host.health_status not in ("Ok", "Info") or host.target_state != "healthy"]
+        shut = [host for host in hosts if host.tier == target.tiers[-1].key and host.maintenance == "on"]
+        pages = self._pages(target.service, target.environment.key, context) if target.shop else []
+        good = [page for page in pages if page.state == ShopAnswer.State.OPEN]
+        said = (
+            f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, {len(hosts) - len(dark)} of {len(hosts)} with both lights on, "
+            f"{len(good)} of the last {len(pages)} pages good"
+        )
+        well = len(hosts) == len(act.params["hosts"]) and not (others or dark or shut)
+        if well and (not target.shop or (len(good) == len(pages) >= GOOD_PAGES)):
+            context.out("console").line(said)
+            return Done(said)
+        if timezone.now() - context.intent_at > SETTLING:
+            names = ", ".join(sorted({host.name for host in [*others, *dark, *shut]}))
+            return Failed(f"{said}. Not well: {names or 'the shop from outside'}")
+        return Running(said, ask_again=1)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "it was only a look"
+
+    def _pages(self, service: str, environment: str, context: Context) -> list[ShopAnswer]:
+        """The newest answers since this step began."""
+        since = ShopAnswer.objects.filter(service=service, environment=environment, time__gte=context.intent_at)
+        return list(since.order_by("-time")[:GOOD_PAGES])

@@ -1,0 +1,174 @@
+"""The rolling deployment, host by host: which phase each host is in and was in when. Read from what was observed, never from hope.
+
+The spans come from Beanstalk's events, the phase of now from the host's own state; where they disagree the host's state wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from estate.models import BeanstalkEvent, Host
+
+PHASES = ("draining", "commands", "registering")
+USUAL = {"draining": 20.0, "commands": 160.0, "registering": 145.0}  # seconds; the fact sheets' figures
+
+# Beanstalk's words (aws.md 1.3). They are shown as phases; no outcome hangs on them.
+_STARTS = re.compile(r"^Batch (\d+): Starting application deployment on instance\(s\) \[(.+)\]\.")
+_PHASE = {
+    "De-registering instance(s) from the load balancer": "draining",
+    "Starting application deployment command execution": "commands",
+    "Registering instance(s) with the load balancer": "registering",
+}
+_BATCH = re.compile(r"^Batch (\d+): (.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    name: str
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """`phase`: waiting, draining, commands, registering, done, failed or unknown. `eb` and `tg` are the two lights: (state, word)."""
+
+    host: str
+    instance_id: str
+    ip: str
+    tier: str
+    version: str
+    target_version: str
+    phase: str
+    phases: tuple[PhaseSpan, ...]
+    eb: tuple[str, str]
+    tg: tuple[str, str]
+    maintenance: str
+    said: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    expected_end: datetime | None = None
+    name: str = ""
+
+
+def spans(events: Sequence[BeanstalkEvent]) -> dict[str, list[PhaseSpan]]:
+    """Phases by instance id, from the events of one environment, oldest first."""
+    batches: dict[str, list[str]] = {}
+    found: dict[str, list[PhaseSpan]] = {}
+    for event in events:
+        batch = _BATCH.match(event.message)
+        if batch is None:
+            continue
+        starts = _STARTS.match(event.message)
+        if starts:
+            batches[starts[1]] = [part.strip() for part in starts[2].split(",")]
+        phase = next((name for words, name in _PHASE.items() if batch[2].startswith(words)), None)
+        if starts:
+            phase = "draining"
+        over = batch[2].startswith("Completed application deployment.")
+        for instance in batches.get(batch[1], []):
+            lane = found.setdefault(instance, [])
+            if (phase and not (lane and lane[-1].name == phase)) or over:
+                if lane and lane[-1].end is None:
+                    lane[-1] = replace(lane[-1], end=event.time)
+                if phase and not over:
+                    lane.append(PhaseSpan(phase, event.time))
+    return found
+
+
+def lanes_of(
+    planned: Sequence[Mapping[str, Any]],
+    hosts: Mapping[str, Host],
+    events: Mapping[str, Sequence[BeanstalkEvent]],
+    *,
+    label: str,
+    over: bool,
+    failed_at: datetime | None,
+) -> list[Lane]:
+    """`planned` are the plan's hosts, `events` by Beanstalk environment since the run began. `over`: nothing moves any more."""
+    by_environment = {environment: spans(rows) for environment, rows in events.items()}
+    return [
+        _lane(entry, hosts.get(entry["instance_id"]), by_environment.get(entry["beanstalk"], {}).get(entry["instance_id"], []), label, over, failed_at)
+        for entry in planned
+    ]
+
+
+def _lane(
+    planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], label: str, over: bool, failed_at: datetime | None
+) -> Lane:
+    phase = _phase(host, its, label, over)
+    if (over or phase in ("done", "failed")) and its and its[-1].end is None:
+        its = [*its[:-1], replace(its[-1], end=failed_at or its[-1].start)]
+    ended = its[-1].end if its and phase in ("done", "failed") else None
+    return Lane(
+        host=planned["name"],
+        name=planned["name"],
+        instance_id=planned["instance_id"],
+        ip=planned["ip"],
+        tier=planned["tier"],
+        version=host.version if host else "",
+        target_version=label,
+        phase=phase,
+        phases=tuple(its),
+        eb=beanstalk_light(host),
+        tg=target_light(host),
+        maintenance=host.maintenance if host else "unknown",
+        said=_said(phase, host),
+        started=its[0].start if its else None,
+        ended=ended,
+        expected_end=_expected_end(its, phase),
+    )
+
+
+def _phase(host: Host | None, its: Sequence[PhaseSpan], label: str, over: bool) -> str:
+    if host is None or host.gone:
+        return "unknown"
+    if host.deployment_status == "Failed" and its:
+        return "failed"
+    if not its:
+        return "done" if host.version == label and host.deployment_status == "Deployed" and over else "waiting"
+    if its[-1].end is not None:
+        return "done"
+    return "failed" if over and host.version != label else "done" if over else its[-1].name
+
+
+def _expected_end(its: Sequence[PhaseSpan], phase: str) -> datetime | None:
+    if phase not in PHASES or not its:
+        return None
+    left = [USUAL[name] for name in PHASES[PHASES.index(phase) :]]
+    return its[-1].start + timedelta(seconds=sum(left))
+
+
+_WORDS = {
+    "waiting": "Waiting for its turn",
+    "draining": "Draining: visitors leave it",
+    "commands": "Replacing the code and running its commands",
+    "registering": "Registered again, waiting for its checks",
+    "done": "Done",
+    "failed": "Failed",
+    "unknown": "Not seen by AWS any more",
+}
+
+
+def _said(phase: str, host: Host | None) -> str:
+    causes = list(host.causes) if host else []
+    return str(causes[0]) if causes and phase in ("registering", "failed") else _WORDS[phase]
+
+
+_EB = {"Ok": "ok", "Info": "info", "Warning": "warn", "Degraded": "bad", "Severe": "bad", "Pending": "info"}
+_TG = {"healthy": "ok", "initial": "info", "draining": "warn", "unhealthy": "bad", "unused": "warn", "detached": "bad"}
+
+
+def beanstalk_light(host: Host | None) -> tuple[str, str]:
+    """(state, AWS's word); unknown where nothing is known."""
+    word = host.health_status if host else ""
+    return (_EB.get(word, "unknown"), word or "unknown")
+
+
+def target_light(host: Host | None) -> tuple[str, str]:
+    word = host.target_state if host else ""
+    return (_TG.get(word, "unknown"), word or "unknown")

@@ -1,0 +1,56 @@
+"""Releases, and what was taken from a failing host before anybody could terminate it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from runs.models import Run
+
+
+class Release(models.Model):
+    """Code and configuration at pinned commits, and the bundle made of them. The same bundle is the same release, however often it is deployed."""
+
+    service = models.CharField(max_length=40)
+    number = models.IntegerField()  # 418: r418 to people
+    label = models.CharField(max_length=100)  # of the application version: r418-a91c3e7
+    magento_commit = models.CharField(max_length=40)
+    configuration_commit = models.CharField(max_length=40)
+    configuration_branch = models.CharField(max_length=100)
+    bucket = models.CharField(max_length=63)
+    key = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField()
+    files = models.IntegerField()
+    created = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "release"
+        ordering = ["-created"]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "number"], name="one_release_per_number"),
+            models.UniqueConstraint(fields=["service", "bucket", "key"], name="one_release_per_bundle"),
+        ]
+
+    def __str__(self) -> str:
+        return f"r{self.number}"
+
+
+class Evidence(models.Model):
+    """A file of a failing host, copied at once: the host may be gone tomorrow."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="evidence")
+    host = models.CharField(max_length=60)
+    instance_id = models.CharField(max_length=32)
+    private_ip = models.GenericIPAddressField(null=True)
+    path = models.CharField(max_length=200)
+    first_line = models.IntegerField(default=1)  # the number that the first line of `text` has in the file
+    text = models.TextField(blank=True)
+    problem = models.TextField(blank=True)  # why there is no text
+    taken = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "evidence"
+        constraints = [models.UniqueConstraint(fields=["run", "instance_id", "path"], name="one_copy_per_file")]

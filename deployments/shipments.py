@@ -1,0 +1,40 @@
+"""The bundle of a target at two commits: built here, kept here, named by its bytes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+from deployments.bundle import Bundle, Edits, Redirect, Sources, build
+from deployments.sources import ensure_commit, mirror
+from estate.definition import Target
+
+
+def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *, configuration_branch: str = "") -> Bundle:
+    """Builds, or finds, the bundle. Raises RemoteError where a commit has vanished, Refused where the tree may not be shipped."""
+    code, configuration = mirror(target.code.repository), mirror(target.configuration.repository)
+    ensure_commit(code, magento_commit, target.code.branches[0])
+    ensure_commit(configuration, configuration_commit, configuration_branch or target.configuration.branches[0])
+    sources = Sources(code, magento_commit, configuration, configuration_commit, edits_of(target))
+    built = build(sources, _store(target))
+    named = bundle_file(built.sha256)
+    if not named.exists():
+        named.parent.mkdir(parents=True, exist_ok=True)
+        os.link(built.path, named)
+    return built
+
+
+def edits_of(target: Target) -> Edits:
+    redirects = tuple(Redirect(redirect.source, redirect.target, redirect.code) for redirect in target.edits.redirects)
+    return Edits(settings=tuple(target.edits.user_ini.items()), redirects=redirects)
+
+
+def bundle_file(sha256: str) -> Path:
+    """Where a bundle with these bytes lies on this machine."""
+    return Path(settings.DATA_DIR) / "bundles" / "by-sha256" / f"{sha256}.zip"
+
+
+def _store(target: Target) -> Path:
+    return Path(settings.DATA_DIR) / "bundles" / target.service / target.environment.key

@@ -1,0 +1,160 @@
+"""The steps of a release, in the words of the hand-over document. Pure: what they do to the world is in `deployments.effects`.
+
+`seconds` are the usual times until there are earlier runs (`deployments.estimate`); believed, from the fact sheet on Magento.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployments import commands
+from deployments.commands import Command
+from estate.definition import Statics, Target, Tier
+from runs.plan import Act, Step
+
+ROLLING_SECONDS = 20 + 13 + 45 + 120  # of one host: drain, replace, target healthy, checks; its commands come on top
+COMMANDS_SECONDS = 160  # of the configuration repository's container_commands, on each host
+LEADER_SECONDS = 180  # setup:upgrade on the leader of an environment
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHost:
+    """A host as it was when the plan was made. A host that is replaced meanwhile is another host: the run stops there."""
+
+    name: str
+    instance_id: str
+    ip: str
+    tier: str
+    beanstalk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What is released: one label, one bundle, two commits."""
+
+    label: str
+    bucket: str
+    key: str
+    sha256: str
+    magento_commit: str
+    configuration_commit: str
+    configuration_branch: str
+
+
+def preflight(target: Target) -> Step:
+    return Step("preflight", "Check everything once more", (Act("release.gates", "gates", "console"),), _PREFLIGHT, "console", 5)
+
+
+def check_versions(target: Target, shipment: Shipment) -> Step:
+    """A1. The heads must still be what was shown."""
+    code, configuration = target.code, target.configuration
+    branch, configured = code.branches[0], shipment.configuration_branch
+    acts = (
+        _heads("code", code.repository.url, branch, shipment.magento_commit),
+        _heads("configuration", configuration.repository.url, configured, shipment.configuration_commit),
+    )
+    return Step("check-versions", "Check that both repositories have not moved", acts, where="console", seconds=3)
+
+
+def maintenance(hosts: Sequence[PlannedHost], *, on: bool) -> Step:
+    """A2 and A8."""
+    key, title = ("maintenance-on", "Put the shop into maintenance mode") if on else ("maintenance-off", "Take the shop out of maintenance mode")
+    command = commands.maintenance(on=on)
+    acts = tuple(_on(host, "magento.maintenance", f"{key}:{host.name}", command, on=on) for host in hosts)
+    return Step(key, title, acts, where=_names(hosts), seconds=3, parallel=True)
+
+
+def build_bundle(target: Target, shipment: Shipment) -> Step:
+    """A3, the Rundeck job's first half: clone, edit, merge, delete .git, zip. From git objects, so there is no .git to delete."""
+    params = {
+        "service": target.service,
+        "environment": target.environment.key,
+        "magento_commit": shipment.magento_commit,
+        "configuration_commit": shipment.configuration_commit,
+        "sha256": shipment.sha256,
+    }
+    act = Act("bundle.build", "bundle", "console", params=params, words=_RUNDECK)
+    return Step("build", "Build the bundle from both repositories", (act,), where="console", seconds=5)
+
+
+def ship(target: Target, shipment: Shipment) -> Step:
+    upload = commands.upload(shipment.label + ".zip", shipment.bucket, shipment.key)
+    create = commands.create_version(target.application, shipment.label, shipment.bucket, shipment.key)
+    place = {"bucket": shipment.bucket, "key": shipment.key, "sha256": shipment.sha256}
+    version = {"application": target.application, "label": shipment.label, "bucket": shipment.bucket, "key": shipment.key}
+    acts = (
+        Act("s3.put", "upload", "AWS", upload.argv, params=place),
+        Act("beanstalk.version", "version", "AWS", create.argv, params=version),
+    )
+    return Step("ship", "Upload the bundle and register the version", acts, where="AWS", seconds=10)
+
+
+def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
+    """A3, the second half, and A3b: maintenance is switched off on a host whose deployment is over, if it is found on there."""
+    command = commands.update_environment(tier.beanstalk, shipment.label)
+    params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
+    update = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
+    off = commands.maintenance(on=False)
+    reopen = tuple(_on(host, "magento.reopen", f"reopen:{host.name}", off, **_target(target), label=shipment.label) for host in hosts)
+    seconds = len(hosts) * (ROLLING_SECONDS + COMMANDS_SECONDS) + LEADER_SECONDS
+    return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update, *reopen), _ROLLING, _names(hosts), seconds, parallel=True)
+
+
+def clear_statics(host: PlannedHost) -> Step:
+    """A4. Once for all hosts, for the share is one; never without the mount and its .htaccess."""
+    acts = (
+        _on(host, "host.look", "statics-mounted", commands.is_mounted(commands.STATIC)),
+        _on(host, "host.look", "statics-htaccess", commands.is_there(f"{commands.STATIC}/.htaccess")),
+        _on(host, "host.command", "clear-statics", commands.clear_statics(), share=commands.STATIC),
+    )
+    return Step("clear-statics", "Delete the old statics", acts, _CLEAR, host.name, 4)
+
+
+def generate_statics(host: PlannedHost, statics: Statics, *, step: str) -> Step:
+    """A5 and A6."""
+    command = commands.deploy_statics(statics)
+    act = _on(host, "host.command", step, command, files=list(commands.files_of(statics)), fatal=r"\(status: [1-9]")
+    title = f"Generate the statics: {statics.area} {statics.theme} {' '.join(statics.languages)}".replace("  ", " ")
+    return Step(step, title, (act,), where=host.name, seconds=95 if statics.area == "frontend" else 75)
+
+
+def flush_cache(hosts: Sequence[PlannedHost]) -> Step:
+    """A7."""
+    acts = tuple(_on(host, "host.command", f"flush:{host.name}", commands.flush_cache()) for host in hosts)
+    return Step("flush-cache", "Flush the cache", acts, where=_names(hosts), seconds=4, parallel=True)
+
+
+def verify(target: Target, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
+    """Added: Beanstalk's "completed successfully" is not believed; every host, both lights and the shop itself are asked."""
+    params = _target(target) | {"label": shipment.label, "hosts": [host.instance_id for host in hosts]}
+    act = Act("release.verify", "verify", "console", params=params)
+    return Step("verify", "Compare every host and ask the shop from outside", (act,), _VERIFY, "console", 30)
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {"service": target.service, "environment": target.environment.key}
+
+
+def _heads(key: str, url: str, branch: str, commit: str) -> Act:
+    return Act("git.heads", f"heads:{key}", "console", commands.heads(url, branch).argv, params={"url": url, "branch": branch, "commit": commit})
+
+
+def _on(host: PlannedHost, kind: str, key: str, command: Command, **params: Any) -> Act:
+    address = {"ip": host.ip, "instance_id": host.instance_id}
+    return Act(kind, key, host.name, command.argv, command.words, address | params)
+
+
+def _names(hosts: Sequence[PlannedHost]) -> str:
+    return ", ".join(host.name for host in hosts)
+
+
+_PREFLIGHT = "The gates of the plan, asked again now. Reads only. Added to the document's steps."
+_ROLLING = (
+    "Rolling, one host at a time: Beanstalk drains it, replaces the code, runs the configuration repository's commands, registers it again and "
+    "waits for 12 healthy checks. Where maintenance mode is found on afterwards it is switched off on that host, as the document does."
+)
+_CLEAR = "One share for all hosts: once is enough, and from here on every host serves without statics until the next two steps are done."
+_VERIFY = "Added to the document's steps: version of every host, both lights, and a good page from outside."
+_RUNDECK = "clone both repositories, edit .user.ini and .htaccess, merge, delete .git, zip"
