@@ -55,20 +55,12 @@ class Repositories:
 
     def bundle(self, *, stage: Literal["prod", "preprod"] = "prod") -> bytes:
         """The zip of the release that is deployed when the sandbox starts."""
-        config = (
-            self.config_commit
-            if stage == "prod"
-            else self.head("beanstalk-config", "preprod")
-        )
+        config = self.config_commit if stage == "prod" else self.head("beanstalk-config", "preprod")
         code = files_of(self.path("magento"), self.deployed_commit)
         return zipped(
             [
                 *code,
-                *(
-                    file
-                    for file in files_of(self.path("beanstalk-config"), config)
-                    if file[0].startswith((".ebextensions/", ".platform/"))
-                ),
+                *(file for file in files_of(self.path("beanstalk-config"), config) if file[0].startswith((".ebextensions/", ".platform/"))),
             ]
         )
 
@@ -84,9 +76,7 @@ class Repositories:
     ) -> str:
         """Adds a commit as a push does, and answers its id."""
         writing = Writing()
-        writing.add(
-            Commit(branch, message, author, at, changes, f"refs/heads/{branch}^0")
-        )
+        writing.add(Commit(branch, message, author, at, changes, f"refs/heads/{branch}^0"))
         writing.into(self.path(name))
         return self.head(name, branch)
 
@@ -94,14 +84,8 @@ class Repositories:
         """Force-pushes the branch's newest commit away (its words are changed) and forgets it; answers the id that vanished."""
         repository = self.path(name)
         gone = self.head(name, branch)
-        tree, parent = (
-            git(repository, "log", "-1", "--format=%T %P", gone).decode().split()
-        )
-        author, email, when, message = (
-            git(repository, "log", "-1", "--format=%an%n%ae%n%at%n%B", gone)
-            .decode()
-            .split("\n", 3)
-        )
+        tree, parent = git(repository, "log", "-1", "--format=%T %P", gone).decode().split()
+        author, email, when, message = git(repository, "log", "-1", "--format=%an%n%ae%n%at%n%B", gone).decode().split("\n", 3)
         settings = {
             f"GIT_{role}_{what}": value
             for role in ("AUTHOR", "COMMITTER")
@@ -125,11 +109,7 @@ class Repositories:
         return gone
 
     def _ref(self, name: Name, ref: str) -> str:
-        return (
-            git(self.path(name), "rev-parse", "--verify", f"{ref}^{{commit}}")
-            .decode()
-            .strip()
-        )
+        return git(self.path(name), "rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
 
 
 def prepare(world: World) -> Repositories:

@@ -22,20 +22,24 @@ PACKAGES = b"packages:\n  yum:\n    nfs-utils: []\n    jq: []\n    php-redis: []
 README = b"# Beanstalk configuration\n\nBranch `prod`: Magento production. Branch `preprod`: Magento pre-production.\n"
 
 
+def _points() -> list[str]:
+    return [f"/var/app/current/{path}" for _, path in _SHARES]
+
+
 def _umount_script() -> str:
     return "\n".join(
         [
             "#!/bin/sh",
             "set -e",
-            *(f"umount /var/app/current/{path}" for _, path in _SHARES),
+            *(f"if mountpoint -q {at}; then umount {at}; fi" for at in _points()),
         ]
     )
 
 
 def _mount_script() -> str:
+    options = "-o rw,hard,nfsvers=4.1"
     mounts = [
-        f"mount -t nfs -o rw,hard,nfsvers=4.1 nfs.internal-client.url:/{share} /var/app/current/{path}"
-        for share, path in _SHARES
+        f"mountpoint -q {at} || mount -t nfs {options} nfs.internal-client.url:/{share} {at}" for (share, _), at in zip(_SHARES, _points())
     ]
     return "\n".join(["#!/bin/sh", "set -e", *mounts])
 
@@ -51,9 +55,7 @@ def nfs_config() -> bytes:
         ("00_umount_nfs.sh", _umount_script()),
         ("02_mount_nfs.sh", _mount_script()),
     ):
-        parts.append(
-            f'  "{_HOOKS}/{name}":\n    mode: "000755"\n    owner: root\n    group: root\n    content: |\n{_indented(script)}'
-        )
+        parts.append(f'  "{_HOOKS}/{name}":\n    mode: "000755"\n    owner: root\n    group: root\n    content: |\n{_indented(script)}')
     return ("\n".join(parts) + "\n").encode()
 
 
@@ -108,13 +110,9 @@ MAGENTO_CONFIG = b"""container_commands:
 
 
 def cron_config(consumers: bool) -> bytes:
-    rows = [
-        "* * * * * webapp php /var/app/current/bin/magento cron:run >> /var/log/magento-cron.log 2>&1"
-    ]
+    rows = ["* * * * * webapp php /var/app/current/bin/magento cron:run >> /var/log/magento-cron.log 2>&1"]
     if consumers:
-        rows.append(
-            "*/5 * * * * webapp php /var/app/current/bin/magento queue:consumers:start async.operations.all --max-messages=1000"
-        )
+        rows.append("*/5 * * * * webapp php /var/app/current/bin/magento queue:consumers:start async.operations.all --max-messages=1000")
     lines = "\n".join(f"      {row}" for row in rows)
     return f'files:\n  "/etc/cron.d/magento":\n    mode: "000644"\n    owner: root\n    group: root\n    content: |\n{lines}\n'.encode()
 
@@ -134,9 +132,7 @@ def nfs_tree(stage: Stage) -> Tree:
     if stage == "prod":
         return {".ebextensions/10-nfs.config": nfs_config()}
     return {
-        ".platform/hooks/predeploy/00_umount_nfs.sh": (
-            _umount_script() + "\n"
-        ).encode(),
+        ".platform/hooks/predeploy/00_umount_nfs.sh": (_umount_script() + "\n").encode(),
         ".platform/hooks/postdeploy/00_mount_nfs.sh": (_mount_script() + "\n").encode(),
     }
 
@@ -147,17 +143,13 @@ def other_applications() -> Tree:
     schema += "  02_schema:\n    command: php bin/console doctrine:schema:update --force\n    leader_only: true\n"
     chown = "  03_owner:\n    command: chown -R webapp:webapp .\n"
     ftp = "packages:\n  yum:\n    vsftpd: []\nservices:\n  sysvinit:\n    vsftpd: {enabled: true, ensureRunning: true}\n"
-    ftp_files = (
-        "  04_ftp_directories:\n    command: find . -type d -exec chmod 775 {} +\n"
-    )
+    ftp_files = "  04_ftp_directories:\n    command: find . -type d -exec chmod 775 {} +\n"
     apache = 'files:\n  "/etc/httpd/conf.d/cashout.conf":\n    mode: "000644"\n    content: |\n      DocumentRoot /var/app/current/public\n'
     cron = 'files:\n  "/etc/cron.d/cashout":\n    mode: "000644"\n    content: |\n      15 3 * * * webapp php /var/app/current/bin/console cashout:run\n'
     return {
         "pim/.ebextensions/40-pim.config": (schema + chown).encode(),
         "custom-connection/.ebextensions/10-vsftpd.config": ftp.encode(),
-        "custom-connection/.ebextensions/40-custom-connection.config": (
-            schema + chown + ftp_files
-        ).encode(),
+        "custom-connection/.ebextensions/40-custom-connection.config": (schema + chown + ftp_files).encode(),
         "mirakl-cashout/.ebextensions/20-apache.config": apache.encode(),
         "mirakl-cashout/.ebextensions/40-cashout.config": (schema + chown).encode(),
         "mirakl-cashout/.ebextensions/50-cron.config": cron.encode(),

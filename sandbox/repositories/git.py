@@ -73,9 +73,7 @@ class Writing:
             if content is None:
                 self._line(f"D {path}")
             else:
-                self._line(
-                    f"M {'100755' if content.startswith(b'#!') else '100644'} inline {path}"
-                )
+                self._line(f"M {'100755' if content.startswith(b'#!') else '100644'} inline {path}")
                 self._data(content)
         self._line("")
 
@@ -110,9 +108,7 @@ def make_bare(repository: Path) -> None:
     git(repository, "config", "gc.auto", "0")
 
 
-def files_of(
-    repository: Path, commit: str, *paths: str
-) -> Iterator[tuple[str, int, bytes]]:
+def files_of(repository: Path, commit: str, *paths: str) -> Iterator[tuple[str, int, bytes]]:
     """Path, mode and content of every file of a commit, in git's order."""
     archive = git(repository, "archive", "--format=tar", commit, *paths)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -23,11 +23,7 @@ DEPLOYED_MESSAGE = "Invoice: round the eco-tax per line"
 
 
 def _without(*names: str) -> dict[str, str]:
-    return {
-        name: version
-        for name, version in magento.CLIENT_MODULES.items()
-        if name not in names
-    }
+    return {name: version for name, version in magento.CLIENT_MODULES.items() if name not in names}
 
 
 def _modules(*names: str) -> magento.Tree:
@@ -56,14 +52,12 @@ def magento_history() -> list[Commit]:
         (
             "Export orders to the share client/",
             INTEGRATION,
-            _modules("OrderExport")
-            | _config(_without("Checkout", "Returns", "EcoTax", "Invoice", "Sitemap")),
+            _modules("OrderExport") | _config(_without("Checkout", "Returns", "EcoTax", "Invoice", "Sitemap")),
         ),
         (
             "Checkout: relay points in the delivery step",
             SHOP,
-            _modules("Checkout")
-            | _config(_without("Returns", "EcoTax", "Invoice", "Sitemap")),
+            _modules("Checkout") | _config(_without("Returns", "EcoTax", "Invoice", "Sitemap")),
         ),
         (
             "Returns, and a sitemap for each store view",
@@ -86,9 +80,7 @@ def magento_history() -> list[Commit]:
             "Checkout: remember the relay point that a customer chose",
             SHOP,
             {
-                "app/code/Client/Checkout/etc/module.xml": module_xml(
-                    "Client_Checkout", "1.5.0"
-                ),
+                "app/code/Client/Checkout/etc/module.xml": module_xml("Client_Checkout", "1.5.0"),
                 "app/code/Client/Checkout/etc/db_schema.xml": db_schema(
                     "client_relay_point",
                     (
@@ -99,9 +91,7 @@ def magento_history() -> list[Commit]:
                         "relay_point_id",
                     ),
                 ),
-                "app/code/Client/Checkout/Model/RelayPoint.php": model(
-                    "Client", "RelayPoint"
-                ),
+                "app/code/Client/Checkout/Model/RelayPoint.php": model("Client", "RelayPoint"),
             },
         ),
         (
@@ -200,8 +190,7 @@ def beanstalk_history() -> list[Commit]:
             "PHP: 2 GB; bring the other applications here",
             INFRASTRUCTURE,
             _FIRST + 20 * day,
-            {f"{config}/30-php.config": beanstalk.php_config("2048M")}
-            | beanstalk.other_applications(),
+            {f"{config}/30-php.config": beanstalk.php_config("2048M")} | beanstalk.other_applications(),
             "refs/heads/prod",
         ),
         Commit(

@@ -63,7 +63,9 @@ Options -MultiViews
 """
 
 MEDIA_HTACCESS = b"Options -Indexes\n<IfModule mod_rewrite.c>\n    RewriteEngine on\n    RewriteRule .* ../get.php [L]\n</IfModule>\n"
-DENY = b"<IfVersion < 2.4>\n    order allow,deny\n    deny from all\n</IfVersion>\n<IfVersion >= 2.4>\n    Require all denied\n</IfVersion>\n"
+DENY = (
+    b"<IfVersion < 2.4>\n    order allow,deny\n    deny from all\n</IfVersion>\n<IfVersion >= 2.4>\n    Require all denied\n</IfVersion>\n"
+)
 
 INDEX_PHP = b"""<?php
 try {
@@ -105,9 +107,13 @@ $application->run();
 BOOTSTRAP_PHP = b"<?php\nerror_reporting(E_ALL);\nrequire_once __DIR__ . '/autoload.php';\numask(0002);\n"
 AUTOLOAD_PHP = b"<?php\ndefine('BP', dirname(__DIR__));\nreturn require BP . '/vendor/autoload.php';\n"
 ERROR_PHP = b"<?php\nrequire_once 'processorFactory.php';\n$processorFactory = new \\Magento\\Framework\\Error\\ProcessorFactory();\n"
-ERROR_503 = b"<h1>Service Temporarily Unavailable</h1>\n<p>The server is temporarily unable to service your request. Please try again later.</p>\n"
+ERROR_503 = (
+    b"<h1>Service Temporarily Unavailable</h1>\n<p>The server is temporarily unable to service your request. Please try again later.</p>\n"
+)
 
-THEME_XML = b'<theme xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n    <title>DLM</title>\n    <parent>Magento/blank</parent>\n</theme>\n'
+THEME_XML = (
+    b'<theme xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n    <title>DLM</title>\n    <parent>Magento/blank</parent>\n</theme>\n'
+)
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="120" height="32"><rect width="120" height="32" rx="4" fill="#1a4f8b"/></svg>\n'
 
 COMPOSER_JSON = (

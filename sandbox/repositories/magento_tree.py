@@ -55,18 +55,14 @@ _WITH_SCHEMA = {
 
 def modules(client: Mapping[str, str]) -> dict[str, int]:
     """The module list of config.php in load order."""
-    return {f"Magento_{name}": 1 for name in MAGENTO_MODULES} | {
-        f"Client_{name}": 1 for name in sorted(client)
-    }
+    return {f"Magento_{name}": 1 for name in MAGENTO_MODULES} | {f"Client_{name}": 1 for name in sorted(client)}
 
 
 def client_module(name: str, version: str) -> Tree:
     at = f"app/code/Client/{name}"
     tree = {
         f"{at}/registration.php": registration("MODULE", f"Client_{name}"),
-        f"{at}/composer.json": files.module_composer(
-            f"client/module-{name.lower()}", version
-        ),
+        f"{at}/composer.json": files.module_composer(f"client/module-{name.lower()}", version),
         f"{at}/etc/module.xml": module_xml(f"Client_{name}", version),
         f"{at}/etc/di.xml": di_xml(name),
         f"{at}/Model/{name}.php": model("Client", name),
@@ -74,9 +70,7 @@ def client_module(name: str, version: str) -> Tree:
         f"{at}/i18n/fr_FR.csv": f'"{name}","{name}"\n"Continue","Continuer"\n'.encode(),
     }
     if table := _WITH_SCHEMA.get(name):
-        tree[f"{at}/etc/db_schema.xml"] = db_schema(
-            table, ("increment_id", "status", "created_at")
-        )
+        tree[f"{at}/etc/db_schema.xml"] = db_schema(table, ("increment_id", "status", "created_at"))
     return tree
 
 
@@ -85,9 +79,7 @@ def theme() -> Tree:
     tree = {
         f"{at}/theme.xml": files.THEME_XML,
         f"{at}/registration.php": registration("THEME", "frontend/Client/dlm"),
-        f"{at}/composer.json": files.module_composer(
-            "client/theme-frontend-dlm", "1.8.0"
-        ),
+        f"{at}/composer.json": files.module_composer("client/theme-frontend-dlm", "1.8.0"),
         f"{at}/web/css/source/_extend.less": b"@import '_product.less';\n@import '_checkout.less';\n",
         f"{at}/web/css/source/_theme.less": b"@link__color: #1a4f8b;\n@button-primary__background: #1a4f8b;\n",
         f"{at}/web/css/source/_product.less": b".product-info-main { .price { font-size: 2.2rem; } }\n",
@@ -99,9 +91,7 @@ def theme() -> Tree:
     for area, layouts in files.LAYOUTS.items():
         for layout in layouts:
             tree[f"{at}/Magento_{area}/layout/{layout}.xml"] = files.layout(layout)
-            tree[f"{at}/Magento_{area}/templates/{layout.replace('_', '/')}.phtml"] = (
-                files.template(layout)
-            )
+            tree[f"{at}/Magento_{area}/templates/{layout.replace('_', '/')}.phtml"] = files.template(layout)
     return tree
 
 
@@ -146,13 +136,9 @@ def magento_itself() -> Tree:
         "vendor/composer/installed.json": files.installed_json(MAGENTO_MODULES),
     }
     for name in MAGENTO_MODULES:
-        tree[f"vendor/magento/module-{name.lower()}/registration.php"] = registration(
-            "MODULE", f"Magento_{name}"
-        )
+        tree[f"vendor/magento/module-{name.lower()}/registration.php"] = registration("MODULE", f"Magento_{name}")
     for name in files.FRAMEWORK:
-        tree[f"lib/internal/Magento/Framework/{name}.php"] = model(
-            "Magento\\Framework", name.split("/")[-1]
-        )
+        tree[f"lib/internal/Magento/Framework/{name}.php"] = model("Magento\\Framework", name.split("/")[-1])
     for name in files.LIB_WEB:
         tree[f"lib/web/{name}"] = b"/* " + name.encode() + b" */\n"
     return tree

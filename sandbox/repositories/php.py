@@ -11,9 +11,7 @@ _COPYRIGHT = "/**\n * Copyright (c) Client. All rights reserved.\n */\n"
 
 
 def config_php(modules: Mapping[str, int]) -> bytes:
-    rows = "\n".join(
-        f"        '{name}' => {enabled}," for name, enabled in modules.items()
-    )
+    rows = "\n".join(f"        '{name}' => {enabled}," for name, enabled in modules.items())
     return (
         "<?php\nreturn [\n    'modules' => [\n"
         f"{rows}\n    ],\n"
@@ -52,8 +50,7 @@ def di_xml(name: str) -> bytes:
 
 def db_schema(table: str, columns: Iterable[str]) -> bytes:
     rows = "\n".join(
-        f'        <column xsi:type="varchar" name="{column}" nullable="true" length="64" comment="{column}"/>'
-        for column in columns
+        f'        <column xsi:type="varchar" name="{column}" nullable="true" length="64" comment="{column}"/>' for column in columns
     )
     return (
         '<?xml version="1.0"?>\n'

@@ -1,0 +1,10 @@
+"""The seven hosts of the estate: folders that stand for `/`, and everything that looks into them.
+
+`install` fills the folders; `agent` deploys into them, `site` answers visitors from them.
+"""
+
+from __future__ import annotations
+
+from sandbox.hosts.folders import FIRST_DEPLOYMENT, install
+
+__all__ = ["FIRST_DEPLOYMENT", "install"]

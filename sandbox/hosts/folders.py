@@ -1,0 +1,82 @@
+"""How the sandbox starts: each host's folder filled as `/`, with the release that is deployed everywhere, its shares and its logs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sandbox.hosts import database, releases, shares, statics
+from sandbox.hosts.agent.deployment import env_php
+from sandbox.repositories import Repositories
+from sandbox.repositories.git import git
+from sandbox.world import Host, World
+
+FIRST_DEPLOYMENT = 23  # Beanstalk's number of the deployment that the sandbox starts with
+
+_FOLDERS = ("opt/opsconsole", "var/lib/opsconsole", "home/ec2-user", "tmp", "var/log", "var/run", "etc", "root", "proc", "dev")
+
+
+def install(world: World, repositories: Repositories) -> None:
+    """Fills the hosts' folders; a host that has a release already keeps what it has."""
+    bundles = {stage: repositories.bundle(stage="preprod" if stage == "preprod" else "prod") for stage in ("prod", "preprod")}
+    committed = int(git(repositories.path("magento"), "log", "-1", "--format=%ct", repositories.deployed_commit))
+    deployed_at = datetime.fromtimestamp(committed, UTC) + timedelta(hours=2)
+    for host in world.hosts.values():
+        if host.app.exists():
+            continue
+        for folder in _FOLDERS:
+            (host.root / folder).mkdir(parents=True, exist_ok=True)
+        releases.unpack(bundles[shares.stage_of(host)], host.app)
+        (host.app / "var").mkdir(exist_ok=True)
+        (host.app / "app/etc/env.php").write_text(env_php(host))
+        (host.root / "etc/hostname").write_text(f"ip-{host.private_ip.replace('.', '-')}\n")
+        releases.write_manifest(host, repositories.label, FIRST_DEPLOYMENT)
+        _share_and_mount(world, host, str(int(deployed_at.timestamp())))
+        database.write(world, host, database.of_code(host.app))
+        _past(host, repositories.label, deployed_at)
+
+
+def _share_and_mount(world: World, host: Host, version: str) -> None:
+    stage = shares.stage_of(host)
+    static = shares.share(world, stage, "magento-statics")
+    if not statics.read_version(static):
+        (static / ".htaccess").write_bytes((host.app / "pub/static/.htaccess").read_bytes())
+        statics.deploy_all(static, host.app, version)
+        _media_and_orders(world, stage)
+    for export, point in shares.SHARES.items():
+        shares.mount(world, host, export, point)
+
+
+def _media_and_orders(world: World, stage: str) -> None:
+    media, sitemap, orders = (shares.share(world, stage, export) for export in ("client-media", "magento-sitemap", "magento-client"))
+    for n in range(1, 13):
+        _write(media / f"catalog/product/d/l/dlm-{n:03d}.jpg", f"picture {n}\n")
+    _write(media / ".htaccess", "Options -Indexes\n")
+    _write(
+        sitemap / "sitemap.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<urlset><url><loc>https://www.client.url/</loc></url></urlset>\n'
+    )
+    for n in range(1, 6):
+        _write(orders / f"export/order-1000{n:05d}.xml", f"<order><increment_id>1000{n:05d}</increment_id></order>\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _past(host: Host, label: str, at: datetime) -> None:
+    """The end of the last deployment in the log, so that it does not begin empty."""
+    if host.platform == "al1":
+        root = f"Application update {label}@{FIRST_DEPLOYMENT}"
+        time = at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        lines = [
+            f"[{time}] INFO  [9731]  - [{root}/AppDeployStage1/AppDeployPostHook] : Completed activity. Result:",
+            "  Successfully execute hooks in directory /opt/elasticbeanstalk/hooks/appdeploy/post.",
+            f"[{time}] INFO  [9731]  - [{root}] : Completed activity. Result:",
+            "  Application update - Command CMD-AppDeploy succeeded",
+        ]
+        name = "eb-activity.log"
+    else:
+        lines = [f"{at:%Y/%m/%d %H:%M:%S}.000000 [INFO] Platform Engine finished execution on command: app-deploy"]
+        name = "eb-engine.log"
+    _write(host.root / "var/log" / name, "\n".join(lines) + "\n")
