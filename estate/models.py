@@ -15,6 +15,8 @@ class Watched(models.Model):
     tried = models.DateTimeField(null=True)
     answered = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
+    failures = models.IntegerField(default=0)  # in a row
+    not_before = models.DateTimeField(null=True)  # after failures: when it may be tried again
 
     class Meta:
         db_table = "watched"
@@ -37,6 +39,18 @@ class BeanstalkEnvironment(models.Model):
 
     class Meta:
         db_table = "beanstalk_environment"
+
+
+class TargetGroup(models.Model):
+    """Which target group the hosts of a Beanstalk environment are in; found by looking which group has them as targets."""
+
+    arn = models.CharField(max_length=200, primary_key=True)
+    name = models.CharField(max_length=40)
+    beanstalk = models.CharField(max_length=60)
+    seen = models.DateTimeField()
+
+    class Meta:
+        db_table = "target_group"
 
 
 class BeanstalkEvent(models.Model):
@@ -80,7 +94,7 @@ class Host(models.Model):
     # the host's own word
     maintenance = models.CharField(max_length=10, default="unknown")  # on, off, unknown
     maintenance_seen = models.DateTimeField(null=True)
-    seen = models.DateTimeField()
+    seen = models.DateTimeField()  # when Beanstalk last told its health; before that: when EC2 first listed it
     gone = models.DateTimeField(null=True)  # no longer listed by EC2 since then
 
     class Meta:
