@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from deployments import steps
 from deployments.steps import PlannedHost, Shipment
 from estate.definition import Target
-from runs.plan import Plan
+from runs.plan import Plan, Step
 
 
-def magento_as_written(target: Target, hosts: Sequence[PlannedHost], shipment: Shipment, *, release: str, facts: Mapping[str, Any]) -> Plan:
-    """“Deployment Process for the Production Environment”, to the letter: facts sheet magento.md 3A, A0 to A8.
+def magento_as_written(
+    target: Target, hosts: Sequence[PlannedHost], shipment: Shipment, *, code_branch: str, close_back_office: bool, release: str
+) -> Plan:
+    """“Deployment Process for the Production Environment”, to the letter: fact sheet magento.md 3A, A0 to A8.
 
-    `hosts` are those of every tier; maintenance, statics and caches are the front end's business, as the document has it.
+    Maintenance, statics and caches are the front end's business, as the document has it; `close_back_office` is the tick that it lacks.
     """
     front = [host for host in hosts if host.tier == target.tiers[-1].key]
+    closed = list(hosts) if close_back_office else front
     one = front[0]
     return Plan(
         kind="release",
@@ -24,18 +28,22 @@ def magento_as_written(target: Target, hosts: Sequence[PlannedHost], shipment: S
         service=target.service,
         environment=target.environment.key,
         lock_group=target.lock_group,
-        facts=facts,
         steps=(
-            steps.preflight(target),
-            steps.check_versions(target, shipment),
-            steps.maintenance(front, on=True),
+            steps.preflight(),
+            steps.check_versions(target, shipment, code_branch),
+            steps.maintenance(closed, on=True),
             steps.build_bundle(target, shipment),
             steps.ship(target, shipment),
             *(steps.deploy(target, tier, [host for host in hosts if host.tier == tier.key], shipment) for tier in target.tiers),
             steps.clear_statics(one),
-            *(steps.generate_statics(one, statics, step=f"statics-{statics.area}") for statics in target.statics),
+            *(steps.generate_statics(one, statics) for statics in target.statics),
             steps.flush_cache(front),
-            steps.maintenance(front, on=False),
+            steps.maintenance(closed, on=False),
             steps.verify(target, hosts, shipment),
         ),
     )
+
+
+def with_facts(plan: Plan, timed_steps: tuple[Step, ...], facts: Mapping[str, Any]) -> Plan:
+    """The same plan with the times of its steps and everything that is known besides."""
+    return replace(plan, steps=timed_steps, facts=facts)

@@ -43,17 +43,15 @@ class Shipment:
     configuration_branch: str
 
 
-def preflight(target: Target) -> Step:
+def preflight() -> Step:
     return Step("preflight", "Check everything once more", (Act("release.gates", "gates", "console"),), _PREFLIGHT, "console", 5)
 
 
-def check_versions(target: Target, shipment: Shipment) -> Step:
+def check_versions(target: Target, shipment: Shipment, code_branch: str) -> Step:
     """A1. The heads must still be what was shown."""
-    code, configuration = target.code, target.configuration
-    branch, configured = code.branches[0], shipment.configuration_branch
     acts = (
-        _heads("code", code.repository.url, branch, shipment.magento_commit),
-        _heads("configuration", configuration.repository.url, configured, shipment.configuration_commit),
+        _heads("code", target.code.repository.url, code_branch, shipment.magento_commit),
+        _heads("configuration", target.configuration.repository.url, shipment.configuration_branch, shipment.configuration_commit),
     )
     return Step("check-versions", "Check that both repositories have not moved", acts, where="console", seconds=3)
 
@@ -73,6 +71,7 @@ def build_bundle(target: Target, shipment: Shipment) -> Step:
         "environment": target.environment.key,
         "magento_commit": shipment.magento_commit,
         "configuration_commit": shipment.configuration_commit,
+        "configuration_branch": shipment.configuration_branch,
         "sha256": shipment.sha256,
     }
     act = Act("bundle.build", "bundle", "console", params=params, words=_RUNDECK)
@@ -112,8 +111,9 @@ def clear_statics(host: PlannedHost) -> Step:
     return Step("clear-statics", "Delete the old statics", acts, _CLEAR, host.name, 4)
 
 
-def generate_statics(host: PlannedHost, statics: Statics, *, step: str) -> Step:
+def generate_statics(host: PlannedHost, statics: Statics) -> Step:
     """A5 and A6."""
+    step = f"statics-{statics.area}"
     command = commands.deploy_statics(statics)
     act = _on(host, "host.command", step, command, files=list(commands.files_of(statics)), fatal=r"\(status: [1-9]")
     title = f"Generate the statics: {statics.area} {statics.theme} {' '.join(statics.languages)}".replace("  ", " ")

@@ -18,7 +18,8 @@ class BuildBundle:
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         target = current().target(act.params["service"], act.params["environment"])
-        built = bundle_of(target, act.params["magento_commit"], act.params["configuration_commit"])
+        branch = act.params["configuration_branch"]
+        built = bundle_of(target, act.params["magento_commit"], act.params["configuration_commit"], configuration_branch=branch)
         context.out("console").line(f"{built.files} files, {built.size} bytes, sha256 {built.sha256}")
         return {"sha256": built.sha256, "bytes": built.size, "files": built.files}
 

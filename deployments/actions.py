@@ -1,0 +1,204 @@
+"""What a person can do about releases: plan one, start one. Each is one function, with the person last; each raises a typed error."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from deployments import estimate, gates, plans, sources
+from deployments import facts as plan_facts
+from deployments.bundle import Bundle, modules_between
+from deployments.models import Release
+from deployments.shipments import bundle_of
+from deployments.steps import PlannedHost, Shipment
+from estate import observe
+from estate.definition import Target
+from estate.models import Host
+from estate.validators import branch_name
+from people.models import Operator
+from people.permissions import require
+from remote.errors import NotFound
+from remote.git.mirror import Mirror
+from runs import actions as runs
+from runs.models import Plan, Run
+
+_LABEL = re.compile(r"^r(?P<number>\d+)-(?P<commit>[0-9a-f]{7,40})$")
+
+
+class NotPlannable(Exception):
+    """There is nothing sound to plan from. `str(error)` says what is missing and what to do."""
+
+
+class NotStartable(Exception):
+    """The plan may not begin now; `reasons` are things to do, in the words of the page."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which branches are released, and by which strategy. "" takes the estate's first."""
+
+    code: str = ""
+    configuration: str = ""
+    close_back_office: bool = False
+
+
+def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = None, by: Operator) -> Plan:
+    """Pins both commits, builds the bundle, writes the plan. Changes nothing outside the console.
+
+    Raises Forbidden, ValidationError (a branch's name), RemoteError, NotPlannable.
+    """
+    require(by, "plan", target.environment.key)
+    code_branch = branch_name(choice.code or target.code.branches[0])
+    configured = branch_name(choice.configuration or target.configuration.branches[0])
+    hosts = _hosts(target)
+    code, code_heads = sources.fetched(target.code.repository, code_branch)
+    configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))
+    built = bundle_of(target, code_heads[code_branch], heads[configured], configuration_branch=configured)
+    release = _release(target, built, code_heads[code_branch], heads[configured], configured, by=by)
+    previous = _live_label(target)
+    facts: dict[str, Any] = {
+        "release": str(release),
+        "label": release.label,
+        "previous_label": previous,
+        "choice": _choice(configuration, heads, configured),
+        "magento": sources.changes(code, branch=code_branch, old=_live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit),
+        "configuration": sources.changes(
+            configuration, branch=configured, old=_live_configuration(target, previous), new=release.configuration_commit
+        ),
+        "edits": plan_facts.edits(built.manifest),
+        "modules": {"total": len(built.manifest.modules), "added": [], "removed": [], "enabled": [], "disabled": []},
+        "bundle": plan_facts.bundle(built, release, configuration),
+        "hosts": [asdict(host) for host in hosts],
+        "relaunch_of": relaunch_of.number if relaunch_of else None,
+        "warnings": _warnings(target, choice),
+        "close_back_office": choice.close_back_office,
+    }
+    if facts["magento"]["from"]:
+        facts["modules"] |= asdict(modules_between(code, facts["magento"]["from"], release.magento_commit))
+    shipment = Shipment(
+        release.label, release.bucket, release.key, release.sha256, release.magento_commit, release.configuration_commit, configured
+    )
+    drawn = plans.magento_as_written(
+        target, hosts, shipment, code_branch=code_branch, close_back_office=choice.close_back_office, release=str(release)
+    )
+    steps, whole = estimate.timed(drawn.steps, target.lock_group)
+    facts["estimate"] = whole.to_json()
+    facts["differs"] = plan_facts.differences(relaunch_of.plan.document, drawn.to_json()) if relaunch_of else []
+    return runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
+
+
+def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:  # noqa: A002
+    """Raises Forbidden, NotStartable, and what `runs.actions.start_run` raises (PlanChanged, LockHeld)."""
+    require(by, "release", plan.environment)
+    earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
+    if earlier is not None:
+        return earlier
+    target, facts = target_of(plan), plan.document["facts"]
+    reasons = []
+    if target.environment.confirm and confirmation.strip() != target.environment.key:
+        reasons.append(f"Type “{target.environment.key}” to confirm.")
+    reasons += [f"{gate.title}: {gate.said}." for gate in gates_of(plan) if gate.closes]
+    if reasons:
+        raise NotStartable(reasons)
+    return runs.start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, takes_over=facts.get("relaunch_of"), by=by)
+
+
+def gates_of(plan: Plan) -> list[gates.Gate]:
+    """Asked of the world now."""
+    facts = plan.document["facts"]
+    return gates.evaluate(gates.Asked(target_of(plan), [PlannedHost(**host) for host in facts["hosts"]], facts))
+
+
+def target_of(plan: Plan) -> Target:
+    """Raises UnknownTarget where estate.yaml no longer has it."""
+    from estate.reading import current
+
+    return current().target(plan.service, plan.environment)
+
+
+def _hosts(target: Target) -> list[PlannedHost]:
+    observe.refresh(target, max_age=10)
+    order = {tier.key: position for position, tier in enumerate(target.tiers)}
+    rows = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
+    hosts = sorted(rows, key=lambda host: (order.get(host.tier, 99), host.name))
+    missing = [tier.name for tier in target.tiers if not any(host.tier == tier.key for host in hosts)]
+    if missing:
+        raise NotPlannable(f"No running host of {target.name} is known for: {', '.join(missing)}. See the service's page for what AWS last said.")
+    return [PlannedHost(host.name, host.instance_id, str(host.private_ip), host.tier, host.beanstalk) for host in hosts]
+
+
+def _release(target: Target, built: Bundle, magento: str, configuration: str, branch: str, *, by: Operator) -> Release:
+    """The release with this bundle, or a new one with the next number: one above every number that was ever seen."""
+    place = {"service": target.service, "bucket": target.bundles.bucket, "key": target.bundles.key + built.key}
+    for _ in range(5):
+        known = Release.objects.filter(**place).first()
+        if known is not None:
+            return known
+        number = _next_number(target)
+        facts = {"magento_commit": magento, "configuration_commit": configuration, "configuration_branch": branch}
+        made = {"sha256": built.sha256, "bytes": built.size, "files": built.files, "created": timezone.now(), "created_by": by}
+        try:
+            with transaction.atomic():
+                return Release.objects.create(**place, **facts, **made, number=number, label=f"r{number}-{magento[:7]}")
+        except IntegrityError:
+            continue  # somebody planned at the same moment and took the number
+    raise NotPlannable("Others are planning releases at this very moment. Try again.")
+
+
+def _next_number(target: Target) -> int:
+    labels = Host.objects.filter(service=target.service).values_list("version", flat=True)
+    seen = [int(match["number"]) for label in labels if (match := _LABEL.match(label))]
+    highest = Release.objects.filter(service=target.service).aggregate(top=Max("number"))["top"] or 0
+    return max([highest, *seen]) + 1
+
+
+def _live_label(target: Target) -> str:
+    """What the front end runs now; with mixed versions, what most of its hosts run."""
+    versions = list(Host.objects.filter(beanstalk=target.tiers[-1].beanstalk, gone=None).exclude(version="").values_list("version", flat=True))
+    return max(set(versions), key=versions.count) if versions else ""
+
+
+def _live_commit(target: Target, label: str, code: Mirror, head: str) -> str:
+    known = Release.objects.filter(service=target.service, label=label).first()
+    if known is not None:
+        return known.magento_commit
+    match = _LABEL.match(label)
+    return sources.complete(code, match["commit"], head) if match else ""
+
+
+def _live_configuration(target: Target, label: str) -> str:
+    known = Release.objects.filter(service=target.service, label=label).first()
+    return known.configuration_commit if known else ""
+
+
+def _choice(configuration: Mirror, heads: dict[str, str], chosen: str) -> dict[str, Any]:
+    """Both heads, for the document names both; the choice is in the plan and so in its hash."""
+    other = {}
+    for branch, sha in heads.items():
+        if branch != chosen:
+            try:
+                other[branch] = {"sha": sha, "ahead": len(configuration.log(heads[chosen], sha))}
+            except NotFound:
+                other[branch] = {"sha": sha, "ahead": None}
+    return {"branch": chosen, "sha": heads[chosen], "other": other}
+
+
+def _warnings(target: Target, choice: Choice) -> list[str]:
+    """What the document's way leaves open (magento.md 3A)."""
+    open_ends = [
+        "Cron is not stopped: it runs into the migration.",
+        "A host that has been deployed comes back out of maintenance mode by itself, and serves before the statics are there.",
+        f"Statics are built on each host by the configuration's commands, and once more by hand: {len(target.statics)} + {sum(tier.hosts for tier in target.tiers)} times.",
+    ]
+    if not choice.close_back_office:
+        open_ends.insert(0, "The back office is not closed: imports and the admin go on during the migration.")
+    return open_ends

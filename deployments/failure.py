@@ -1,0 +1,174 @@
+"""What failed, where, and what can be done now: read from the run, the hosts' last known state and the evidence that was taken.
+
+Nothing here asks the world: the page can be opened when AWS cannot be reached, and next year.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployments import activity_log, commands
+from deployments.activity_log import Line
+from deployments.models import Evidence
+from estate.models import BeanstalkEvent, Host
+from people.permissions import may
+from runs.models import Effect, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way out. `refused` says why it is not possible; it stays visible. `url_name` is where it is planned."""
+
+    title: str
+    text: str
+    takes: str = ""
+    closed_for: str = ""
+    plan: bool = False  # it is planned by a button: a new plan of the same target
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One host: what code it has, what it says of maintenance, its two lights, and whether the shop's traffic reaches it."""
+
+    host: str
+    instance_id: str
+    version: str
+    state: str  # new, old, half
+    maintenance: str
+    target_state: str
+    causes: tuple[str, ...]
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    host: str
+    instance_id: str
+    private_ip: str
+    step: str
+    said: str
+    beanstalk_says: str
+    log_file: str
+    platform: str
+    activity: tuple[str, ...]
+    output: str
+    excerpt: tuple[Line, ...]
+    problem: str  # why there is no log
+    taken: Any
+    ssh: str
+    rows: tuple[Row, ...]
+    mixed: bool
+    choices: tuple[Choice, ...]
+    lock_held: bool
+    lock_said: str
+
+
+def failure(run: Run, *, by: object) -> Failure | None:
+    """None where the run has not failed."""
+    if run.state not in (Run.State.FAILED, Run.State.CANCELLED, Run.State.UNKNOWN):
+        return None
+    step = run.steps.filter(state__in=("failed", "unknown")).order_by("position").first()
+    if step is None and run.state != Run.State.CANCELLED:
+        return None
+    effect = Effect.objects.filter(run=run, state__in=(Effect.State.FAILED, Effect.State.UNKNOWN)).order_by("pk").first()
+    label, planned = run.plan.document["facts"]["label"], run.plan.document["facts"]["hosts"]
+    hosts = {host.pk: host for host in Host.objects.filter(pk__in=[entry["instance_id"] for entry in planned])}
+    evidence = Evidence.objects.filter(run=run).order_by("pk").first()
+    host = hosts.get(evidence.instance_id) if evidence else next((host for host in hosts.values() if effect and host.name == effect.target), None)
+    found = activity_log.read(evidence.text, first_line=evidence.first_line) if evidence and evidence.text else None
+    path = evidence.path if evidence else ""
+    rows = tuple(_rows(planned, hosts, label, failed=host.pk if host else ""))
+    mixed = len({row.version for row in rows}) > 1
+    return Failure(
+        host=host.name if host else (effect.target if effect else ""),
+        instance_id=host.pk if host else "",
+        private_ip=str(host.private_ip) if host else "",
+        step=step.title if step else "",
+        said=run.said or (step.said if step else ""),
+        beanstalk_says=_beanstalk_says(host, run) if host else "",
+        log_file=path,
+        platform=next((name for name, file in commands.LOG_FILES.items() if file == path), ""),
+        activity=found.path if found else (),
+        output=found.output if found else "",
+        excerpt=found.excerpt if found else (),
+        problem=evidence.problem if evidence else "",
+        taken=evidence.taken if evidence else None,
+        ssh=_ssh(host, path),
+        rows=rows,
+        mixed=mixed,
+        choices=tuple(_choices(run, step.key if step else "", mixed=mixed)),
+        lock_held=run.holds_lock,
+        lock_said=_lock_said(run, mixed=mixed, by=by),
+    )
+
+
+def _beanstalk_says(host: Host, run: Run) -> str:
+    events = BeanstalkEvent.objects.filter(environment=host.beanstalk, time__gte=run.created, severity="ERROR", message__contains=host.pk)
+    first = events.order_by("pk").first()
+    return first.message.strip() if first else ""
+
+
+def _ssh(host: Host | None, path: str) -> str:
+    """Ready to paste; the document's own last step of the hunt."""
+    if host is None:
+        return ""
+    return shlex.join(["ssh", str(host.private_ip), "-t", f"sudo tail -n 200 {path}"]) if path else shlex.join(["ssh", str(host.private_ip)])
+
+
+def _rows(planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str, *, failed: str) -> Iterator[Row]:
+    for entry in planned:
+        host = hosts.get(entry["instance_id"])
+        if host is None:
+            yield Row(entry["name"], entry["instance_id"], "unknown", "unknown", "unknown", "unknown", (), False)
+            continue
+        half = host.deployment_status in ("Failed", "In Progress")
+        state = "half" if half else "new" if host.version == label else "old"
+        yield Row(
+            host.name, host.pk, host.version, state, host.maintenance, host.target_state or "unknown", tuple(host.causes), host.pk == failed or half
+        )
+
+
+def _choices(run: Run, step: str, *, mixed: bool) -> Iterator[Choice]:
+    facts = run.plan.document["facts"]
+    usual = f"≈ {round(facts['estimate']['seconds'] / 60)} min" if facts.get("estimate") else ""
+    touched = bool(step) and step not in ("preflight", "check-versions")
+    if not touched:
+        yield Choice("Plan again", "Nothing has been changed. Mend what the run names, then make a new plan.", "a minute", "0 s", plan=True)
+        return
+    yield Choice(
+        f"Mend the cause, then deploy {facts['release']} again",
+        "Beanstalk always redeploys the whole environment, never one host; hosts that have the version already pass quickly. "
+        "A new plan shows what differs from this one.",
+        usual,
+        "as long as maintenance mode is found on",
+        plan=True,
+    )
+    yield Choice(
+        f"Go back to {facts['previous_label'] or 'the version before'}",
+        "Old code on the migrated database answers with errors.",
+        refused="The migration may have run on the leader: the console does not yet know the schema, so it does not offer this.",
+    )
+    yield Choice(
+        "Deploy to the failed host alone",
+        "",
+        refused="Beanstalk has no such thing: an update goes to every host of the environment.",
+    )
+    yield Choice(
+        "Terminate the failed host and let Auto Scaling replace it",
+        "",
+        refused=f"Beanstalk starts the new host with the last successful version, {facts['previous_label'] or 'the old one'}"
+        + (": old code beside new." if mixed else "."),
+    )
+
+
+def _lock_said(run: Run, *, mixed: bool, by: object) -> str:
+    if not run.holds_lock:
+        return "Released."
+    why = "hosts have different versions" if mixed else "what it left behind has not been looked at"
+    who = may(by, "settle", run.environment)
+    allowed = "You may release it, or plan a relaunch, which takes it over." if who else who.why
+    return f"{run} holds {run.lock_group}, because {why}: nothing else is released there by mistake. {allowed}"
