@@ -1,0 +1,109 @@
+"""AWS's side put together: one state, moto's server over it, the estate in it, and a heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Protocol
+
+from moto.core.base_backend import BackendDict
+from moto.moto_api._internal import mock_random
+
+from sandbox.aws import beanstalk_wire, cloudwatch, history, loadbalancing, seed, server
+from sandbox.aws.beanstalk import Beanstalk
+from sandbox.aws.health import Doctor
+from sandbox.aws.logs import LogRequests
+from sandbox.aws.metrics import Recorder
+from sandbox.aws.pulse import Pulse
+from sandbox.aws.rolling import Outcome
+from sandbox.aws.state import Ledger
+from sandbox.aws.storage import Storage
+from sandbox.aws.targets import Targets
+from sandbox.aws.traffic import Traffic
+from sandbox.world import Host, World
+
+
+class Answer(Protocol):
+    """What a host's web server says."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostsSide:
+    """What AWS needs of the hosts."""
+
+    answer: Callable[[World, Host, str, dict[str, str]], Answer]
+    deploy: Callable[[World, Host, bytes, str, int, bool], Outcome]
+    tail: Callable[[World, Host], str]
+
+
+@dataclass(slots=True)
+class Aws:
+    """`world.aws`: the running service."""
+
+    endpoint: str
+    ledger: Ledger
+    beanstalk: Beanstalk
+    traffic: Traffic
+    targets: Targets
+    answer: Callable[[World, Host, str, dict[str, str]], Answer]
+    stop: Callable[[], None]
+    _turns: dict[str, Any] = field(default_factory=dict)
+
+    def next_turn(self, group: str) -> int:
+        """Round robin: which turn this request is, among those of its target group."""
+        turn: int = next(self._turns.setdefault(group, count()))
+        return turn
+
+
+def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, port: int = 0) -> Aws:
+    """Starts AWS's endpoint with the estate of the hand-over document in it; `bundle` and `label` are what is deployed everywhere."""
+    mock_random.seed(world.seed)
+    ledger, seen, storage = Ledger(world), Traffic(world.clock), Storage()
+    groups = Targets(world, _prober(world, hosts))
+    doctor = Doctor(ledger, seen, groups)
+    loadbalancing.install(world, groups)
+    cloudwatch.install()
+    endpoint, stop_server = server.listen(world, port)
+    logs = LogRequests(ledger, storage, hosts.tail, _signer(endpoint))
+    beanstalk = Beanstalk(ledger, doctor, seen, storage, logs, loadbalancing.ThroughBalancer(), hosts.deploy)
+    beanstalk_wire.install(beanstalk)
+
+    version = seed.storage(endpoint, bundle, label)
+    vpc, public, private = seed.network(endpoint)
+    seed.instances(endpoint, world, private)
+    seed.balancers(endpoint, world, vpc, public, groups)
+    seed.environments(ledger, version)
+    history.release_before(ledger)
+    recorder = Recorder(ledger, doctor, seen)
+    recorder.backfill()
+    pulse = Pulse(ledger, doctor, recorder.record_when_due)
+
+    def stop() -> None:
+        pulse.stop()
+        stop_server()
+        BackendDict.reset()
+
+    aws = Aws(endpoint, ledger, beanstalk, seen, groups, hosts.answer, stop)
+    world.aws = aws
+    pulse.start()
+    return aws
+
+
+def _prober(world: World, hosts: HostsSide) -> Callable[[Host, str], int]:
+    return lambda host, path: hosts.answer(world, host, path, {"User-Agent": "ELB-HealthChecker/2.0"}).status
+
+
+def _signer(endpoint: str) -> Callable[[str, str], str]:
+    """Makes signed addresses of objects, good for the fifteen minutes that the objects live."""
+    s3 = seed.client("s3", endpoint)
+
+    def sign(bucket: str, key: str) -> str:
+        address: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=900)
+        return address
+
+    return sign

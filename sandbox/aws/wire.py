@@ -1,0 +1,124 @@
+"""What can happen to a call on its way: throttling, lost answers, errors of AWS itself.
+
+Lives here: a WSGI layer in front of moto. It knows a call by its action alone and nothing of what the action does.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+from sandbox.world import World
+
+Environ = dict[str, Any]
+Respond = Callable[..., Any]
+Application = Callable[[Environ, Respond], Iterable[bytes]]
+
+# Calls a second and burst: said by Beanstalk's own team; the account shares them. Real time: limits do not run faster.
+LIMITED = {"DescribeEnvironments": (2.0, 15.0), "DescribeEvents": (2.0, 15.0)}
+
+
+class Bucket:
+    """Tokens that come back at a rate. Not thread-safe by itself."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._filled = burst, time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Wire:
+    def __init__(self, world: World, application: Application) -> None:
+        self._faults = world.faults
+        self._application = application
+        self._buckets = {action: Bucket(*limit) for action, limit in LIMITED.items()}
+        self._throttled_until = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/moto-api"):
+            return _refuse(respond, 404, "NotFound", "There is no such address.", s3=False)
+        service, action = _called(environ)
+        s3 = service == "s3"
+        if self._is_throttled(service, action):
+            code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
+            return _refuse(respond, status, code, "Rate exceeded", s3=s3)
+        if action == "PutObject" and self._faults.strikes("s3-refuses"):
+            return _refuse(respond, 403, "AccessDenied", "Access Denied", s3=True)
+        if self._faults.strikes("aws-500", operation=action):
+            message = "The request processing has failed because of an unknown error, exception or failure."
+            return _refuse(respond, 500, "InternalError" if s3 else "InternalFailure", message, s3=s3)
+        lost = self._faults.strikes("lost-reply", operation=action)
+        try:
+            answered = self._application(environ, (lambda *_: None) if lost else respond)
+        except NotImplementedError:
+            return _refuse(respond, 400, "InvalidAction", f"The action {action} is not valid for this endpoint.", s3=s3)
+        return _hang_up(environ, answered) if lost else answered
+
+    def _is_throttled(self, service: str, action: str) -> bool:
+        with self._lock:
+            fault = self._faults.strikes("throttle", operation=action)
+            if fault:
+                self._throttled_until = time.monotonic() + float(fault.options.get("seconds", 0))
+            if fault or time.monotonic() < self._throttled_until:
+                return True
+            bucket = self._buckets.get(action) if service == "elasticbeanstalk" else None
+            return bucket is not None and not bucket.take()
+
+
+def _called(environ: Environ) -> tuple[str, str]:
+    """The service, told by the signature, and the action. An unsigned call is one to S3, as a signed address is."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    service = scope[3] if len(scope) > 3 else "s3"
+    if service == "s3":
+        return service, _s3_action(environ)
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return service, target.rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        return service, parse_qs(body.decode()).get("Action", [""])[0]
+    return service, ""
+
+
+def _s3_action(environ: Environ) -> str:
+    is_object = environ["PATH_INFO"].strip("/").count("/") > 0
+    if environ["REQUEST_METHOD"] == "PUT":
+        return "PutObject" if is_object else "CreateBucket"
+    if environ["REQUEST_METHOD"] == "POST" and is_object:
+        return "PutObject"  # the parts of a large one
+    return {"GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(environ["REQUEST_METHOD"], "")
+
+
+def _refuse(respond: Respond, status: int, code: str, message: str, *, s3: bool) -> list[bytes]:
+    request_id = str(uuid4())
+    error = f"<Code>{code}</Code><Message>{message}</Message>"
+    if s3:
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}<RequestId>{request_id}</RequestId></Error>'
+    else:
+        body = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    encoded = body.encode()
+    respond(f"{status} {code}", [("Content-Type", "text/xml"), ("Content-Length", str(len(encoded))), ("x-amzn-requestid", request_id)])
+    return [encoded]
+
+
+def _hang_up(environ: Environ, answered: Iterable[bytes]) -> list[bytes]:
+    """The work is done; nobody hears of it."""
+    for _ in answered:
+        pass
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("the answer was lost")
