@@ -19,6 +19,7 @@ from deployments.steps import PlannedHost, Shipment
 from estate import observe
 from estate.definition import Target
 from estate.models import Host
+from estate.reading import current
 from estate.validators import branch_name
 from people.models import Operator
 from people.permissions import require
@@ -70,7 +71,9 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
         "label": release.label,
         "previous_label": previous,
         "choice": _choice(configuration, heads, configured),
-        "magento": sources.changes(code, branch=code_branch, old=_live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit),
+        "magento": sources.changes(
+            code, branch=code_branch, old=_live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit
+        ),
         "configuration": sources.changes(
             configuration, branch=configured, old=_live_configuration(target, previous), new=release.configuration_commit
         ),
@@ -96,7 +99,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     return runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
 
 
-def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:  # noqa: A002
+def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:
     """Raises Forbidden, NotStartable, and what `runs.actions.start_run` raises (PlanChanged, LockHeld)."""
     require(by, "release", plan.environment)
     earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
@@ -120,8 +123,6 @@ def gates_of(plan: Plan) -> list[gates.Gate]:
 
 def target_of(plan: Plan) -> Target:
     """Raises UnknownTarget where estate.yaml no longer has it."""
-    from estate.reading import current
-
     return current().target(plan.service, plan.environment)
 
 
@@ -132,7 +133,9 @@ def _hosts(target: Target) -> list[PlannedHost]:
     hosts = sorted(rows, key=lambda host: (order.get(host.tier, 99), host.name))
     missing = [tier.name for tier in target.tiers if not any(host.tier == tier.key for host in hosts)]
     if missing:
-        raise NotPlannable(f"No running host of {target.name} is known for: {', '.join(missing)}. See the service's page for what AWS last said.")
+        raise NotPlannable(
+            f"No running host of {target.name} is known for: {', '.join(missing)}. See the service's page for what AWS last said."
+        )
     return [PlannedHost(host.name, host.instance_id, str(host.private_ip), host.tier, host.beanstalk) for host in hosts]
 
 
@@ -163,7 +166,9 @@ def _next_number(target: Target) -> int:
 
 def _live_label(target: Target) -> str:
     """What the front end runs now; with mixed versions, what most of its hosts run."""
-    versions = list(Host.objects.filter(beanstalk=target.tiers[-1].beanstalk, gone=None).exclude(version="").values_list("version", flat=True))
+    versions = list(
+        Host.objects.filter(beanstalk=target.tiers[-1].beanstalk, gone=None).exclude(version="").values_list("version", flat=True)
+    )
     return max(set(versions), key=versions.count) if versions else ""
 
 
@@ -197,7 +202,7 @@ def _warnings(target: Target, choice: Choice) -> list[str]:
     open_ends = [
         "Cron is not stopped: it runs into the migration.",
         "A host that has been deployed comes back out of maintenance mode by itself, and serves before the statics are there.",
-        f"Statics are built on each host by the configuration's commands, and once more by hand: {len(target.statics)} + {sum(tier.hosts for tier in target.tiers)} times.",
+        "Statics are built on each host by the configuration's commands, and once more by hand at the end.",
     ]
     if not choice.close_back_office:
         open_ends.insert(0, "The back office is not closed: imports and the admin go on during the migration.")

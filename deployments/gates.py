@@ -94,12 +94,20 @@ def _lock(asked: Asked) -> Iterator[Gate]:
     elif holder.number == relaunched and holder.state == Run.State.FAILED:
         yield Gate("lock", "No other run on this service", "ok", f"run {holder.number} failed and is relaunched by this plan")
     else:
-        yield Gate("lock", "No other run on this service", "bad", f"run {holder.number} ({holder.title}, {holder.state}) holds it since {holder.created:%d %b %H:%M} UTC")
+        yield Gate(
+            "lock",
+            "No other run on this service",
+            "bad",
+            f"run {holder.number} ({holder.title}, {holder.state}) holds it since {holder.created:%d %b %H:%M} UTC",
+        )
 
 
 def _beanstalk(asked: Asked) -> Iterator[Gate]:
     rows = {row.name: row for row in BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in asked.target.tiers])}
-    seen = [f"{tier.beanstalk}: {rows[tier.beanstalk].status}" if tier.beanstalk in rows else f"{tier.beanstalk}: never seen" for tier in asked.target.tiers]
+    seen = [
+        f"{tier.beanstalk}: {rows[tier.beanstalk].status}" if tier.beanstalk in rows else f"{tier.beanstalk}: never seen"
+        for tier in asked.target.tiers
+    ]
     busy = [row.name for row in rows.values() if row.status != "Ready"]
     title = "Beanstalk environments are Ready"
     oldest = min((row.seen for row in rows.values()), default=None)
@@ -130,7 +138,13 @@ def _hosts(asked: Asked) -> Iterator[Gate]:
     if ill:
         names = ", ".join(host.name for host in ill)
         state = "warn" if relaunch else "bad"
-        yield Gate("healthy", "All hosts are healthy", state, f"not {names}" + (": this plan redeploys them" if relaunch else ": mend first, or plan a relaunch"), seen)
+        yield Gate(
+            "healthy",
+            "All hosts are healthy",
+            state,
+            f"not {names}" + (": this plan redeploys them" if relaunch else ": mend first, or plan a relaunch"),
+            seen,
+        )
     else:
         yield Gate("healthy", "All hosts are healthy", "ok", f"{len(hosts)} of {len(hosts)}, both lights", seen)
     versions = sorted({host.version for host in hosts})
@@ -152,7 +166,13 @@ def _heads(asked: Asked) -> Iterator[Gate]:
         if head == facts["to"]:
             yield Gate(f"head-{key}", title, "ok", f"{facts['branch']} at {head[:7]}")
         else:
-            yield Gate(f"head-{key}", title, "bad", f"{facts['branch']} is at {head[:7]} now: plan again", (f"plan: {facts['to']}", f"head: {head}"))
+            yield Gate(
+                f"head-{key}",
+                title,
+                "bad",
+                f"{facts['branch']} is at {head[:7]} now: plan again",
+                (f"plan: {facts['to']}", f"head: {head}"),
+            )
 
 
 def _secrets(asked: Asked) -> Iterator[Gate]:
@@ -172,8 +192,22 @@ def _secrets(asked: Asked) -> Iterator[Gate]:
 def _on_hosts(asked: Asked) -> Iterator[Gate]:
     """Asked of every host at once: flag, shares, room, clock, runner."""
     flags = _ask(asked, commands.is_there(commands.MAINTENANCE_FLAG))
-    yield _each(asked, "reach", "Every host answers over SSH", flags, lambda found: "" if found.rc in (0, 1) else f"exit code {found.rc}", "{n} of {n}")
-    yield _each(asked, "flag", "No maintenance flag left behind", flags, lambda found: "the flag is there" if found.rc == 0 else "", "{n} of {n} without")
+    yield _each(
+        asked,
+        "reach",
+        "Every host answers over SSH",
+        flags,
+        lambda found: "" if found.rc in (0, 1) else f"exit code {found.rc}",
+        "{n} of {n}",
+    )
+    yield _each(
+        asked,
+        "flag",
+        "No maintenance flag left behind",
+        flags,
+        lambda found: "the flag is there" if found.rc == 0 else "",
+        "{n} of {n} without",
+    )
     shares = _ask(asked, commands.mounted_shares())
     wanted = set(asked.target.shares)
     yield _each(asked, "shares", f"{len(wanted)} shares are mounted", shares, lambda found: _not_mounted(wanted, found), "{n} of {n} hosts")
@@ -238,7 +272,10 @@ def _skew(found: Result, now: float) -> str:
 def _bundle(asked: Asked) -> Iterator[Gate]:
     evidence = asked.facts["bundle"]["evidence"]
     wrong = [entry for entry in evidence if not entry["ok"]]
-    said = "; ".join(f"{entry['what']}: {entry['said']}" for entry in wrong) or f"{len(evidence)} checks over {asked.facts['bundle']['files']} files"
+    said = (
+        "; ".join(f"{entry['what']}: {entry['said']}" for entry in wrong)
+        or f"{len(evidence)} checks over {asked.facts['bundle']['files']} files"
+    )
     seen = tuple(f"{entry['what']} {entry['said']}" for entry in evidence)
     yield Gate("bundle", "No secret and no .git in the bundle", "bad" if wrong else "ok", said, seen)
     unmounts = asked.facts["bundle"].get("unmounts", "")
@@ -246,7 +283,9 @@ def _bundle(asked: Asked) -> Iterator[Gate]:
     if unmounts:
         yield Gate("unmount", title, "ok", unmounts)
     else:
-        yield Gate("unmount", title, "bad", "no hook in the configuration unmounts them: the flip would delete what is on the shares (01_flip.sh)")
+        yield Gate(
+            "unmount", title, "bad", "no hook in the configuration unmounts them: the flip would delete what is on the shares (01_flip.sh)"
+        )
 
 
 def _is_old(seen: datetime) -> bool:

@@ -10,7 +10,7 @@ from runs.models import Run
 
 
 class Release(models.Model):
-    """Code and configuration at pinned commits, and the bundle made of them. The same bundle is the same release, however often it is deployed."""
+    """Code and configuration at pinned commits, and the bundle made of them. The same bundle is the same release."""
 
     service = models.CharField(max_length=40)
     number = models.IntegerField()  # 418: r418 to people

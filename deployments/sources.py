@@ -55,7 +55,7 @@ def complete(its: Mirror, abbreviated: str, branch_head: str) -> str:
 
 
 def changes(its: Mirror, *, branch: str, old: str, new: str) -> dict[str, Any]:
-    """What a plan shows of one repository: {"repository", "branch", "from", "to", "commits", "files_changed"}. `old` may be unknown ("")."""
+    """What a plan shows of a repository: {repository, branch, from, to, commits, files_changed}. `old` may be unknown ("")."""
     found = its.log(old, new, SHOWN_COMMITS) if old and its.has(old) else its.log(None, new, 1)
     commits = [
         {

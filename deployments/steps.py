@@ -58,7 +58,9 @@ def check_versions(target: Target, shipment: Shipment, code_branch: str) -> Step
 
 def maintenance(hosts: Sequence[PlannedHost], *, on: bool) -> Step:
     """A2 and A8."""
-    key, title = ("maintenance-on", "Put the shop into maintenance mode") if on else ("maintenance-off", "Take the shop out of maintenance mode")
+    key, title = (
+        ("maintenance-on", "Put the shop into maintenance mode") if on else ("maintenance-off", "Take the shop out of maintenance mode")
+    )
     command = commands.maintenance(on=on)
     acts = tuple(_on(host, "magento.maintenance", f"{key}:{host.name}", command, on=on) for host in hosts)
     return Step(key, title, acts, where=_names(hosts), seconds=3, parallel=True)
@@ -138,7 +140,9 @@ def _target(target: Target) -> dict[str, Any]:
 
 
 def _heads(key: str, url: str, branch: str, commit: str) -> Act:
-    return Act("git.heads", f"heads:{key}", "console", commands.heads(url, branch).argv, params={"url": url, "branch": branch, "commit": commit})
+    return Act(
+        "git.heads", f"heads:{key}", "console", commands.heads(url, branch).argv, params={"url": url, "branch": branch, "commit": commit}
+    )
 
 
 def _on(host: PlannedHost, kind: str, key: str, command: Command, **params: Any) -> Act:
@@ -152,8 +156,9 @@ def _names(hosts: Sequence[PlannedHost]) -> str:
 
 _PREFLIGHT = "The gates of the plan, asked again now. Reads only. Added to the document's steps."
 _ROLLING = (
-    "Rolling, one host at a time: Beanstalk drains it, replaces the code, runs the configuration repository's commands, registers it again and "
-    "waits for 12 healthy checks. Where maintenance mode is found on afterwards it is switched off on that host, as the document does."
+    "Rolling, one host at a time: Beanstalk drains it, replaces the code, runs the configuration repository's commands, "
+    "registers it again and waits for 12 healthy checks. Where maintenance mode is found on afterwards it is switched off "
+    "on that host, as the document does."
 )
 _CLEAR = "One share for all hosts: once is enough, and from here on every host serves without statics until the next two steps are done."
 _VERIFY = "Added to the document's steps: version of every host, both lights, and a good page from outside."

@@ -35,7 +35,9 @@ class UpdateEnvironment:
         try:
             beanstalk.update(name, label, f"Ops Console, run {context.run}")
         except Busy as busy:
-            raise Refused(f"Somebody else is deploying to {name}. {busy} {_last_words(name)}", "Wait until it is Ready, then make a new plan.") from busy
+            raise Refused(
+                f"Somebody else is deploying to {name}. {busy} {_last_words(name)}", "Wait until it is Ready, then make a new plan."
+            ) from busy
         context.out("Beanstalk").line(f"{name}: update to {label} accepted")
         return {"accepted": timezone.now().isoformat()}
 
@@ -108,14 +110,19 @@ class UpdateEnvironment:
 
     def _fail(self, act: Act, context: Context, said: Mapping[str, Any]) -> Finding:
         if context.cancelled():
-            return Failed(f"{act.params['beanstalk']}: aborted. Hosts that were done keep {act.params['label']}, the others the version before.", said)
+            return Failed(
+                f"{act.params['beanstalk']}: aborted. Hosts that were done keep {act.params['label']}, the others the version before.", said
+            )
         failed = list(Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None, deployment_status="Failed"))
         failed = failed or _named_in_events(act.params["beanstalk"], context)
         for host in failed:
             evidence.take(context.run, host, context.out)
         if failed:
             where = ", ".join(f"{host.name} ({host.instance_id}, {host.private_ip})" for host in failed)
-            return Failed(f"The deployment failed on {where}. {_last_words(act.params['beanstalk'])}", {**said, "failed": [host.pk for host in failed]})
+            return Failed(
+                f"The deployment failed on {where}. {_last_words(act.params['beanstalk'])}",
+                {**said, "failed": [host.pk for host in failed]},
+            )
         return Failed(f"Beanstalk ended the deployment without success. {_last_words(act.params['beanstalk'])}", said)
 
 
@@ -144,5 +151,3 @@ def _named_in_events(name: str, context: Context) -> list[Host]:
     errors = BeanstalkEvent.objects.filter(environment=name, time__gte=since, severity__in=("ERROR", "WARN"))
     text = " ".join(event.message for event in errors)
     return [host for host in Host.objects.filter(beanstalk=name, gone=None) if host.instance_id in text]
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from deployments.shipments import bundle_file, bundle_of
@@ -57,10 +58,9 @@ class PutObject:
 class CreateVersion:
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         wanted = act.params
-        try:
-            beanstalk.create_version(wanted["application"], wanted["label"], wanted["bucket"], wanted["key"], f"Ops Console, run {context.run}")
-        except AlreadyExists:
-            pass  # the probe says whether it is ours
+        said = f"Ops Console, run {context.run}"
+        with suppress(AlreadyExists):  # the probe says whether it is ours
+            beanstalk.create_version(wanted["application"], wanted["label"], wanted["bucket"], wanted["key"], said)
         context.out("AWS").line(f"application version {wanted['label']}")
         return {}
 
@@ -70,9 +70,9 @@ class CreateVersion:
         if found is None:
             return NotDone("no such version")
         if (found.bucket, found.key) != (wanted["bucket"], wanted["key"]):
-            return Failed(f"Beanstalk has {wanted['label']} already, of another bundle (s3://{found.bucket}/{found.key}). Make a new plan: it takes a new number.")
+            other = f"s3://{found.bucket}/{found.key}"
+            return Failed(f"Beanstalk has {found.label} already, of another bundle ({other}). Make a new plan: it takes a new number.")
         return Done(f"{wanted['label']} is registered", {"status": found.status})
 
     def cancel(self, act: Act, context: Context) -> str:
         return "the version stays registered; it harms nothing"
-

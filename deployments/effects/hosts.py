@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from remote.ssh.runner import Key, State
+
 from deployments import commands
 from deployments.doors import door, runner
 from estate.models import Host
 from remote.errors import HostKeyRefused, RemoteError, Unreachable
-from remote.ssh.runner import Key, State
 from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.models import Effect
 from runs.plan import Act
@@ -77,7 +78,7 @@ class Maintenance(HostCommand):
 
 
 class Reopen(HostCommand):
-    """Waits until the host's deployment is over; switches maintenance mode off if it is found on there. Params: service, environment, label."""
+    """Waits for the host's deployment, then switches maintenance mode off if it is found on there. Params: label."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         if not self._is_deployed(act):

@@ -22,7 +22,7 @@ GOOD_PAGES = 5  # in a row
 
 
 class Gates:
-    """The plan's gates, asked again. A warning was accepted with the plan; what is bad or unknown stops the run before anything is changed."""
+    """The plan's gates, asked again. Warnings were accepted with the plan; bad or unknown stops the run before any change."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         return {}
@@ -60,7 +60,7 @@ class Verify:
         pages = self._pages(target.service, target.environment.key, context) if target.shop else []
         good = [page for page in pages if page.state == ShopAnswer.State.OPEN]
         said = (
-            f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, {len(hosts) - len(dark)} of {len(hosts)} with both lights on, "
+            f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, {len(hosts) - len(dark)} with both lights on, "
             f"{len(good)} of the last {len(pages)} pages good"
         )
         well = len(hosts) == len(act.params["hosts"]) and not (others or dark or shut)

@@ -24,7 +24,9 @@ class Heads:
         context.out("console").line(f"{head}\trefs/heads/{branch}")
         if head == wanted:
             return Done(f"{branch} is at {wanted[:7]}", {"head": head})
-        return Failed(f"{branch} has moved to {head[:7]}, the plan has {wanted[:7]}. Make a new plan; nothing has been changed.", {"head": head})
+        return Failed(
+            f"{branch} has moved to {head[:7]}, the plan has {wanted[:7]}. Make a new plan; nothing has been changed.", {"head": head}
+        )
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"
