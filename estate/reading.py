@@ -101,8 +101,10 @@ def _parse(text: str, file: str) -> tuple[Any, dict[_Path, int]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise EstateError([Problem(file, line, f"this is not YAML: {error.problem}")]) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise EstateError([Problem(file, 1, f"this is not YAML: {error}")]) from error
+    if root is not None and _is_too_deep(root):
+        raise EstateError([Problem(file, 1, "something in it holds itself, or is nested deeper than anything that is expected here")])
     lines: dict[_Path, int] = {}
     doubles: list[Problem] = []
     if root is not None:
@@ -113,6 +115,13 @@ def _parse(text: str, file: str) -> tuple[Any, dict[_Path, int]]:
     if doubles:
         raise EstateError(doubles)
     return document, lines
+
+
+def _is_too_deep(node: yaml.Node, depth: int = 0) -> bool:
+    if depth > 12:
+        return True
+    inner = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
+    return not isinstance(inner, str) and any(_is_too_deep(each, depth + 1) for each in inner)
 
 
 def _walk(node: yaml.Node, where: _Path) -> Iterator[tuple[_Path, int]]:
