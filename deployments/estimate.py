@@ -31,7 +31,9 @@ class Estimate:
 def timed(steps: Sequence[Step], lock_group: str) -> tuple[tuple[Step, ...], Estimate]:
     """The steps with their usual seconds, and the whole."""
     past = list(
-        Run.objects.filter(lock_group=lock_group, kind="release", state=Run.State.SUCCEEDED).order_by("-number").values_list("number", flat=True)[:PAST_RUNS]
+        Run.objects.filter(lock_group=lock_group, kind="release", state=Run.State.SUCCEEDED)
+        .order_by("-number")
+        .values_list("number", flat=True)[:PAST_RUNS]
     )
     if not past:
         seconds = sum(step.seconds for step in steps)

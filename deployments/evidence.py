@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from deployments import commands
 from deployments.doors import door
-from estate.models import Host
 from deployments.models import Evidence
+from estate.models import Host
 from remote.errors import RemoteError
 from runs.effects import Out
 from runs.redact import redact

@@ -78,7 +78,11 @@ def failure(run: Run, *, by: object) -> Failure | None:
     label, planned = run.plan.document["facts"]["label"], run.plan.document["facts"]["hosts"]
     hosts = {host.pk: host for host in Host.objects.filter(pk__in=[entry["instance_id"] for entry in planned])}
     evidence = Evidence.objects.filter(run=run).order_by("pk").first()
-    host = hosts.get(evidence.instance_id) if evidence else next((host for host in hosts.values() if effect and host.name == effect.target), None)
+    host = (
+        hosts.get(evidence.instance_id)
+        if evidence
+        else next((host for host in hosts.values() if effect and host.name == effect.target), None)
+    )
     found = activity_log.read(evidence.text, first_line=evidence.first_line) if evidence and evidence.text else None
     path = evidence.path if evidence else ""
     rows = tuple(_rows(planned, hosts, label, failed=host.pk if host else ""))
@@ -116,7 +120,9 @@ def _ssh(host: Host | None, path: str) -> str:
     """Ready to paste; the document's own last step of the hunt."""
     if host is None:
         return ""
-    return shlex.join(["ssh", str(host.private_ip), "-t", f"sudo tail -n 200 {path}"]) if path else shlex.join(["ssh", str(host.private_ip)])
+    return (
+        shlex.join(["ssh", str(host.private_ip), "-t", f"sudo tail -n 200 {path}"]) if path else shlex.join(["ssh", str(host.private_ip)])
+    )
 
 
 def _rows(planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str, *, failed: str) -> Iterator[Row]:
@@ -128,7 +134,14 @@ def _rows(planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str,
         half = host.deployment_status in ("Failed", "In Progress")
         state = "half" if half else "new" if host.version == label else "old"
         yield Row(
-            host.name, host.pk, host.version, state, host.maintenance, host.target_state or "unknown", tuple(host.causes), host.pk == failed or half
+            host.name,
+            host.pk,
+            host.version,
+            state,
+            host.maintenance,
+            host.target_state or "unknown",
+            tuple(host.causes),
+            host.pk == failed or half,
         )
 
 

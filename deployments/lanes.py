@@ -92,14 +92,19 @@ def lanes_of(
     """`planned` are the plan's hosts, `events` by Beanstalk environment since the run began. `over`: nothing moves any more."""
     by_environment = {environment: spans(rows) for environment, rows in events.items()}
     return [
-        _lane(entry, hosts.get(entry["instance_id"]), by_environment.get(entry["beanstalk"], {}).get(entry["instance_id"], []), label, over, failed_at)
+        _lane(
+            entry,
+            hosts.get(entry["instance_id"]),
+            by_environment.get(entry["beanstalk"], {}).get(entry["instance_id"], []),
+            label,
+            over,
+            failed_at,
+        )
         for entry in planned
     ]
 
 
-def _lane(
-    planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], label: str, over: bool, failed_at: datetime | None
-) -> Lane:
+def _lane(planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], label: str, over: bool, failed_at: datetime | None) -> Lane:
     phase = _phase(host, its, label, over)
     if (over or phase in ("done", "failed")) and its and its[-1].end is None:
         its = [*its[:-1], replace(its[-1], end=failed_at or its[-1].start)]
