@@ -24,12 +24,12 @@ class HostCommand:
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         context.out(act.target).line("$ " + str(commands.Command(act.argv)))
-        state = runner().start(act.params["ip"], _key(act, context), act.argv, epoch=context.epoch)
+        state = runner().start(act.params["ip"], _key(context), act.argv, epoch=context.epoch)
         return {"started": state.kind}
 
     def probe(self, act: Act, context: Context) -> Finding:
         """Follows what is running for as long as the engine has patience, then says what it is."""
-        host, key, offset = act.params["ip"], _key(act, context), int(context.answer.get("offset", 0))
+        host, key, offset = act.params["ip"], _key(context), int(context.answer.get("offset", 0))
         out = context.out(act.target)
         for data in runner().follow(host, key, offset=offset, seconds=context.patience):
             offset += len(data)
@@ -53,7 +53,7 @@ class HostCommand:
         """Exit code 0 is not enough where the command is known to lie."""
         fatal = act.params.get("fatal")
         if fatal:
-            log = b"".join(runner().follow(act.params["ip"], _key(act, context), offset=0, seconds=0)).decode("utf-8", "replace")
+            log = b"".join(runner().follow(act.params["ip"], _key(context), offset=0, seconds=0)).decode("utf-8", "replace")
             found = re.search(fatal, log)
             if found:
                 return Failed(f"{act.target}: exit code 0, but the output says “{found[0]}”", {"rc": 0})
@@ -63,7 +63,7 @@ class HostCommand:
         return Done(f"{act.target}: done", {"rc": 0})
 
     def cancel(self, act: Act, context: Context) -> str:
-        proof = runner().cancel(act.params["ip"], _key(act, context))
+        proof = runner().cancel(act.params["ip"], _key(context))
         return f"{act.target}: {proof}"
 
 
@@ -86,7 +86,7 @@ class Reopen(HostCommand):
         return super().do(act, context)
 
     def probe(self, act: Act, context: Context) -> Finding:
-        state = runner().status(act.params["ip"], _key(act, context))
+        state = runner().status(act.params["ip"], _key(context))
         if state.kind != "absent":
             return super().probe(act, context)
         if context.cancelled():
@@ -98,6 +98,11 @@ class Reopen(HostCommand):
         if flag_is_there(act.params["ip"]):
             return NotDone(f"{act.target}: deployed, and maintenance mode is on there")
         return Done(f"{act.target}: out of maintenance mode since its deployment replaced the flag's folder", {"flag": False})
+
+    def cancel(self, act: Act, context: Context) -> str:
+        if runner().status(act.params["ip"], _key(context)).kind == "absent":
+            return f"{act.target}: maintenance mode is left as it is"
+        return super().cancel(act, context)
 
     def accept(self, act: Act, context: Context) -> Finding:
         if flag_is_there(act.params["ip"]):
@@ -149,5 +154,6 @@ def in_words(error: RemoteError) -> str:
     return f"no connection: {error}" if isinstance(error, Unreachable) else str(error)
 
 
-def _key(act: Act, context: Context) -> Key:
-    return Key(str(context.run), act.key.replace(":", "."))
+def _key(context: Context) -> Key:
+    """The effect's own key: another attempt is another command to the runner."""
+    return Key(str(context.run), context.key.replace(":", "."))
