@@ -1,0 +1,263 @@
+"""One tick of a run: take the lease, go on where the database says it stands, hand over.
+
+The promise: each effect on the world happens once, or the run says that it does not know; nothing is repeated without asking the world.
+What holds it: an intent is committed before its effect, and whoever finds an intent asks the effect's probe first (`runs.work`); all
+writes are fenced by the epoch (`runs.leases`); the lease is looked at once more right before an effect, whose own deadline is shorter than
+half a lease; a process that cannot renew its lease for so long ends itself. What is left open: a process that is stopped between that last
+look and its outside call, and wakes up after somebody else has taken over; against it stand the runner's own fence on hosts, and effects
+that AWS refuses or that do no harm when they come late.
+
+Nothing is known here of what an effect is; that is registered from above (`runs.effects`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from runs import doorbell, plan
+from runs.effects import kind_of
+from runs.leases import Beat, Fenced, Lease, claim
+from runs.log import Log
+from runs.models import Effect, Run, Step
+from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped, of_step
+from runs.work import Wish, Work
+
+logger = logging.getLogger(__name__)
+
+SIDE_BY_SIDE = 32
+HANG = 120.0  # seconds beyond its time after which a tick is taken for hung
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Somebody is to look again after so many seconds."""
+
+    seconds: float
+    troubles: int = 0
+
+
+def tick(number: int) -> bool:
+    """Works on a run for `TICK_SECONDS` at most. False where there is nothing to do, or somebody else does it."""
+    lease = claim(number)
+    if lease is None:
+        return False
+    try:
+        with Beat(lease, limit=settings.TICK_SECONDS + HANG):
+            again = Tick(lease).go()
+        lease.release(wake_in=again.seconds if again else None)
+    except Fenced:
+        return False
+    except (DatabaseError, InterfaceError):
+        logger.exception("the database failed under run %s; its lease ends by itself and it goes on then", number)
+        connection.close()
+        return False
+    if again and again.seconds == 0:
+        doorbell.ring(number)
+    return True
+
+
+@dataclass
+class Tick:
+    lease: Lease
+    until: float = field(default_factory=lambda: time.monotonic() + settings.TICK_SECONDS)
+
+    def go(self) -> Again | None:
+        self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
+        self.plan = plan.Plan.from_json(self.run.plan.document)
+        self.steps = list(self.run.steps.order_by("position"))
+        self.wish = Wish(self.lease)
+        try:
+            for act in self._left_to_do():
+                kind_of(act)
+        except LookupError as error:
+            self._wait_for_person(f"This run was planned by version {self.run.code_version} of the console, and {error}.")
+            return None
+        with Log(self.lease.number, epoch=self.lease.epoch) as log:
+            return self._go(log)
+
+    def _go(self, log: Log) -> Again | None:
+        worked = False
+        for step, planned in zip(self.steps, self.plan.steps, strict=True):
+            if step.state in Step.FINISHED:
+                continue
+            if step.state == Step.State.PLANNED and self.wish() != Run.Cancel.NONE:
+                self._cancelled_before(step)
+                return None
+            if worked and time.monotonic() > self.until:
+                return Again(0.0)
+            worked = True
+            outcome = self._work_on(step, planned, log)
+            if not isinstance(outcome, Proven):
+                return self._settle(step, planned, outcome)
+        self._finish()
+        return None
+
+    def _left_to_do(self) -> list[plan.Act]:
+        open_steps = {step.key for step in self.steps if step.state not in Step.FINISHED}
+        return [act for step in self.plan.steps if step.key in open_steps for act in step.acts]
+
+    # -- one step
+
+    def _work_on(self, step: Step, planned: plan.Step, log: Log) -> Outcome:
+        if step.state == Step.State.PLANNED:
+            self._begin(step, planned)
+        rows = {row.act: row for row in step.effects.exclude(state=Effect.State.REPLACED)}
+        works = [
+            Work(
+                act,
+                rows.get(act.key) or _first_attempt(step, act),
+                step,
+                lease=self.lease,
+                log=log,
+                wish=self.wish,
+                until=self.until,
+                facts=self.plan.facts,
+                troubles=self.run.troubles,
+            )
+            for act in planned.acts
+        ]
+        outcome = of_step(_side_by_side(works) if planned.parallel and len(works) > 1 else _one_after_the_other(works))
+        if isinstance(outcome, Proven):
+            self._done(step, planned, works)
+        return outcome
+
+    def _begin(self, step: Step, planned: plan.Step) -> None:
+        now = timezone.now()
+        changes = (
+            {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": self.run.started or now, "said": ""}
+        )
+        with self.lease.write(**changes):
+            Step.objects.filter(pk=step.pk).update(state=Step.State.INTENT, started=step.started or now, said=planned.note)
+        self.run.state = Run.State.RUNNING
+        step.state, step.started = Step.State.INTENT, step.started or now
+
+    def _done(self, step: Step, planned: plan.Step, works: Sequence[Work]) -> None:
+        said = "\n".join(dict.fromkeys(work.row.said for work in works if work.row.said)) or planned.note
+        with self.lease.write(troubles=0):
+            result = {work.act.key: work.row.answer for work in works}
+            Step.objects.filter(pk=step.pk).update(state=Step.State.DONE, ended=timezone.now(), said=said, result=result)
+
+    # -- what becomes of the run
+
+    def _settle(self, step: Step, planned: plan.Step, outcome: Outcome) -> Again | None:
+        match outcome:
+            case Open() if self._overdue(step, planned):
+                self._too_long(step, outcome)
+            case Open(seconds, said, _, _, troubles):
+                self._say(step, said, troubles)
+                return Again(seconds, troubles)
+            case Doubtful(why):
+                self._unknown(step, why)
+            case Broken(said):
+                self._failed(step, said)
+            case Stopped():
+                self._failed(step, "Stopped before it began.")
+            case Left():
+                self._left()
+            case Proven():
+                raise AssertionError("a proven step goes on to the next")
+        return None
+
+    def _say(self, step: Step, said: str, troubles: int) -> None:
+        if said == step.said and troubles == self.run.troubles:
+            return
+        with self.lease.write(troubles=troubles):
+            Step.objects.filter(pk=step.pk).update(said=said)
+
+    def _overdue(self, step: Step, planned: plan.Step) -> bool:
+        longest = max(settings.STEP_SECONDS, 2 * planned.seconds)
+        return step.started is not None and (timezone.now() - step.started).total_seconds() > longest
+
+    def _too_long(self, step: Step, outcome: Open) -> None:
+        if not outcome.certain:
+            self._unknown(step, f"It could not be asked any more whether this happened. {outcome.said}".strip())
+        elif outcome.running:
+            self._wait_for_person(f"“{step.title}” still runs after its longest time. Look at it, then check again, or abort.")
+        else:
+            self._failed(step, f"It could not be started in its longest time; nothing happened. {outcome.said}".strip())
+
+    def _unknown(self, step: Step, why: str) -> None:
+        with self.lease.write(state=Run.State.UNKNOWN, said=f"“{step.title}”: it may or may not have happened. {why}"):
+            Step.objects.filter(pk=step.pk).update(state=Step.State.UNKNOWN, said=why)
+
+    def _failed(self, step: Step, said: str) -> None:
+        aborted = self.wish() == Run.Cancel.ABORT
+        what = f"{self._by()} aborted it in “{step.title}”. {self._what_cancel_left(step)}" if aborted else f"“{step.title}” failed. {said}"
+        state = Run.State.CANCELLED if aborted else Run.State.FAILED
+        with self.lease.write(state=state, said=f"{what.strip()} {self._whose_lock()}", ended=timezone.now()):
+            Step.objects.filter(pk=step.pk).update(state=Step.State.FAILED, said=said, ended=timezone.now())
+
+    def _cancelled_before(self, step: Step) -> None:
+        """Between two steps: nothing is half done."""
+        if self.wish() == Run.Cancel.STOP_WATCHING:
+            self._left()
+            return
+        touched = Effect.objects.filter(run=self.run).exclude(state=Effect.State.PLANNED).exists()
+        said = f"{self._by()} stopped it before “{step.title}”. " + (self._whose_lock() if touched else "Nothing had been changed.")
+        with self.lease.write(state=Run.State.CANCELLED, said=said, ended=timezone.now(), holds_lock=touched):
+            pass
+
+    def _left(self) -> None:
+        said = f"{self._by()} stopped watching. Whatever was started goes on in the world; “check now” looks at it again."
+        with self.lease.write(state=Run.State.UNKNOWN, said=said):
+            pass
+
+    def _wait_for_person(self, why: str) -> None:
+        with self.lease.write(state=Run.State.WAITING, said=why):
+            pass
+
+    def _finish(self) -> None:
+        late = " It was complete before it could be cancelled." if self.wish() != Run.Cancel.NONE else ""
+        now = timezone.now()
+        with self.lease.write(
+            state=Run.State.SUCCEEDED, said=late.strip(), started=self.run.started or now, ended=now, holds_lock=False, troubles=0
+        ):
+            pass
+
+    def _by(self) -> str:
+        by = Run.objects.select_related("cancelled_by").get(number=self.lease.number).cancelled_by
+        return str(by) if by else "Somebody"
+
+    def _whose_lock(self) -> str:
+        return f"It goes on holding {self.run.lock_group}, so that nobody starts on a half-changed environment unawares."
+
+    def _what_cancel_left(self, step: Step) -> str:
+        said = [row.answer["cancel"] for row in step.effects.order_by("pk") if "cancel" in row.answer]
+        return " ".join(dict.fromkeys(said)) or "Nothing had to be stopped."
+
+
+def _first_attempt(step: Step, act: plan.Act) -> Effect:
+    return Effect(
+        run_id=step.run_id, step=step, act=act.key, key=act.key, kind=act.kind, target=act.target, state=Effect.State.PLANNED, epoch=0
+    )
+
+
+def _one_after_the_other(works: Sequence[Work]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for work in works:
+        outcomes.append(work.go())
+        if not isinstance(outcomes[-1], Proven):
+            break
+    return outcomes
+
+
+def _side_by_side(works: Sequence[Work]) -> list[Outcome]:
+    """Each in a thread with a database connection of its own; all are followed until each has come to something."""
+    with ThreadPoolExecutor(min(len(works), SIDE_BY_SIDE), thread_name_prefix="effect") as threads:
+        futures = [threads.submit(_in_thread, work) for work in works]
+    return [future.result() for future in futures]
+
+
+def _in_thread(work: Work) -> Outcome:
+    try:
+        return work.go()
+    finally:
+        connection.close()

@@ -1,0 +1,143 @@
+"""Who works on a run: a lease that ends by itself, with a fencing number (the epoch) that goes up with every claim.
+
+Whoever lost the lease may not write any more: each write goes through `Lease.write`, which asks for the epoch in the same transaction.
+The world is not fenced by this; see `runs.engine` for what protects it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import F, Q
+
+from runs import clock, doorbell
+from runs.clock import Now
+from runs.models import Run
+
+TICKABLE = (Run.State.QUEUED, Run.State.RUNNING)
+
+
+class Fenced(Exception):
+    """Somebody else has taken the run over, or it is no longer to be worked on: stop, and write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one run, until it is lost."""
+
+    number: int
+    epoch: int
+    owner: str
+
+    @contextmanager
+    def write(self, **changes: Any) -> Iterator[None]:
+        """A transaction that changes the run's row, and what the block writes, only while the epoch is ours. Raises Fenced.
+
+        Rings the page's doorbell after the commit.
+        """
+        with transaction.atomic():
+            mine = Run.objects.filter(number=self.number, epoch=self.epoch, state__in=TICKABLE)
+            if not mine.update(revision=F("revision") + 1, **changes):
+                raise Fenced
+            yield
+            revision = Run.objects.values_list("revision", flat=True).get(number=self.number)
+            transaction.on_commit(lambda: doorbell.state_changed(self.number, revision))
+
+    def left(self) -> float:
+        """Seconds for which it is still ours, by the database's clock; nothing if it is not."""
+        until = Run.objects.filter(number=self.number, epoch=self.epoch).values_list("lease_until", flat=True).first()
+        return max(0.0, until - clock.now()) if until is not None else 0.0
+
+    def renew(self) -> bool:
+        changed = Run.objects.filter(number=self.number, epoch=self.epoch, lease_owner=self.owner)
+        return changed.update(lease_until=Now() + settings.LEASE_SECONDS) == 1
+
+    def release(self, *, wake_in: float | None = None) -> None:
+        """Anybody may claim it at once. `wake_in`: seconds after which the scheduler rings it by itself."""
+        wake_at: Any = Now() + min(wake_in, clock.LONGEST_WAIT) if wake_in is not None else 0.0
+        Run.objects.filter(number=self.number, epoch=self.epoch).update(lease_owner="", lease_until=0, wake_at=wake_at)
+
+
+def claim(number: int) -> Lease | None:
+    """The lease of a run that is to be worked on and that nobody works on; else None."""
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    free = Run.objects.filter(number=number, state__in=TICKABLE).filter(expired())
+    if not free.update(epoch=F("epoch") + 1, lease_owner=owner, lease_until=Now() + settings.LEASE_SECONDS):
+        return None
+    epoch = Run.objects.filter(number=number, lease_owner=owner).values_list("epoch", flat=True).first()
+    return Lease(number, epoch, owner) if epoch is not None else None
+
+
+def expired() -> Q:
+    """The second half: a lease that lies further ahead than any can be was given before the machine last booted."""
+    return Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
+
+
+def due() -> Q:
+    return Q(wake_at__lte=Now()) | Q(wake_at__gt=Now() + 2 * clock.LONGEST_WAIT)
+
+
+def _end_process() -> None:
+    os._exit(75)  # EX_TEMPFAIL: somebody else goes on
+
+
+class Beat:
+    """Renews the lease every quarter of its length, from a thread with its own database connection.
+
+    Ends this process when that did not succeed for half a lease, when the lease was taken by somebody else, or when the work takes longer
+    than `limit` seconds: a process that hangs must not hold the run for ever.
+    """
+
+    def __init__(self, lease: Lease, *, limit: float, give_up: Callable[[], None] = _end_process) -> None:
+        self._lease = lease
+        self._limit = limit
+        self._give_up = give_up
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"beat-{lease.number}", daemon=True)
+
+    def __enter__(self) -> Beat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        started = renewed = _boot_clock()
+        wait = settings.LEASE_SECONDS / 4
+        try:
+            while not self._stop.wait(wait):
+                answer = self._renew()
+                now = _boot_clock()
+                if answer:
+                    renewed = now
+                lost = answer is False or now - renewed > settings.LEASE_SECONDS / 2 or now - started > self._limit
+                if lost and not self._stop.is_set():
+                    self._give_up()
+                    return
+                wait = settings.LEASE_SECONDS / 4 if answer else settings.LEASE_SECONDS / 20
+        finally:
+            connection.close()
+
+    def _renew(self) -> bool | None:
+        """None: the database did not answer."""
+        try:
+            return self._lease.renew()
+        except (DatabaseError, InterfaceError):
+            connection.close()
+            return None
+
+
+def _boot_clock() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,63 @@
+"""Lines that exist nowhere else, while the database is away: in files beside it, numbered when it is back."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from runs.models import LogChunk, LogHead
+
+logger = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    return Path(settings.DATA_DIR) / "spool"
+
+
+def keep(run: int, chunks: Sequence[LogChunk]) -> None:
+    """On the disk when this returns. `chunks` are redacted and have no numbers yet."""
+    if not chunks:
+        return
+    folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder() / f"{run}-{uuid.uuid4().hex}.jsonl"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        for chunk in chunks:
+            file.write(json.dumps({"host": chunk.host, "time": chunk.time.isoformat(), "text": chunk.text}) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def store_all() -> int:
+    """Numbers and stores what was kept; how many files. Raises DatabaseError while the database is away."""
+    stored = 0
+    for path in sorted(folder().glob("*.jsonl"), key=lambda path: path.stat().st_mtime) if folder().is_dir() else []:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists():  # else somebody else has stored it meanwhile
+                _store(int(path.name.split("-")[0]), [json.loads(line) for line in file])
+                path.unlink()
+                stored += 1
+    return stored
+
+
+def _store(run: int, kept: Sequence[dict[str, str]]) -> None:
+    with transaction.atomic():
+        head = LogHead.objects.select_for_update().get(run_id=run)
+        first = head.next_seq
+        for chunk in kept:
+            last = first + chunk["text"].count("\n")
+            time = datetime.fromisoformat(chunk["time"])
+            LogChunk.objects.create(run_id=run, host=chunk["host"], time=time, text=chunk["text"], seq_first=first, seq_last=last)
+            head.bytes += len(chunk["text"])
+            first = last + 1
+        head.next_seq = first
+        head.save()

@@ -1,0 +1,245 @@
+"""Working on one effect: intent, do, probe, record. What the engine promises about the world is kept here.
+
+    the row says        first
+    nothing, planned    commit the intent, look at the lease again, do
+    intent, observed,   ask the world (probe): somebody may have done it
+    unknown
+
+A call that was answered is not yet done: its probe says so. A call that was not answered is neither done nor failed: its probe says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from remote.errors import Refused, RemoteError
+from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running, kind_of
+from runs.leases import Fenced, Lease
+from runs.log import Log
+from runs.models import Effect, Run, Step
+from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped
+from runs.plan import Act
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 30.0
+PATIENCE = 20.0
+ASK_FOR_CANCEL = 0.5
+State = Effect.State
+
+
+class Wish:
+    """What the person wants of the run by now: asked from the database, twice a second at most. Raises Fenced where it is not ours."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._asked = 0.0
+        self._cancel = ""
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            if time.monotonic() - self._asked > ASK_FOR_CANCEL:
+                mine = Run.objects.filter(number=self._lease.number, epoch=self._lease.epoch)
+                cancel = mine.values_list("cancel", flat=True).first()
+                if cancel is None:
+                    raise Fenced
+                self._cancel = cancel
+                self._asked = time.monotonic()
+            return self._cancel
+
+    def stops_work(self) -> bool:
+        return self() in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
+
+
+class Work:
+    """One effect, worked on until it is settled, or until this tick's time (`until`, monotonic) is over."""
+
+    def __init__(
+        self,
+        act: Act,
+        row: Effect,
+        step: Step,
+        *,
+        lease: Lease,
+        log: Log,
+        wish: Wish,
+        until: float,
+        facts: Mapping[str, Any],
+        troubles: int,
+    ) -> None:
+        self.act = act
+        self.row = row
+        self.step = step
+        self.lease = lease
+        self.log = log
+        self.wish = wish
+        self.until = until
+        self.facts = facts
+        self.troubles = troubles
+        self.kind: Kind = kind_of(act)
+
+    def go(self) -> Outcome:
+        """The engine's step boundary: a fault in a kind is a doubt about the world, not the end of the worker."""
+        try:
+            return self._go()
+        except (Fenced, DatabaseError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("the effect %s of run %s met a fault in the code", self.row.key, self.lease.number)
+            why = f"The console met a fault of its own ({type(error).__name__}: {error}). Look at the target, then check again."
+            self._record(State.UNKNOWN, said=why)
+            return Doubtful(why)
+
+    def _go(self) -> Outcome:
+        outcome: Outcome | None = None
+        while outcome is None:
+            cancel = self.wish()
+            if cancel == Run.Cancel.STOP_WATCHING:
+                return Left()
+            if self.row.state in Effect.FINISHED:
+                return Proven()
+            if self.row.state == State.FAILED:
+                return Broken(self.row.said)
+            if self.row.state == State.PLANNED:
+                outcome = Stopped() if cancel == Run.Cancel.ABORT else self._start()
+            elif cancel == Run.Cancel.ABORT and "cancel" not in self.row.answer:
+                outcome = self._stop()
+            else:
+                outcome = self._ask()
+        return outcome
+
+    # -- the three things that can be asked of the world
+
+    def _start(self) -> Outcome | None:
+        self._intend()
+        if self.lease.left() < settings.LEASE_SECONDS / 2:
+            return Open(0.0, certain=False)
+        try:
+            answer = self.kind.do(self.act, self._context())
+        except Refused as error:
+            self._record(State.FAILED, said=_sentence(error), ended=True)
+            return None
+        except RemoteError as error:
+            if error.nothing_happened:
+                self._record(State.PLANNED, said=_sentence(error))
+            return self._trouble(error)
+        self._record(State.OBSERVED, answer=answer)
+        return None
+
+    def _ask(self) -> Outcome | None:
+        try:
+            finding = self.kind.probe(self.act, self._context())
+        except Refused as error:
+            finding = CannotTell(_sentence(error))
+        except RemoteError as error:
+            return self._trouble(error)
+        return self._take(finding)
+
+    def _stop(self) -> Outcome | None:
+        try:
+            said = self.kind.cancel(self.act, self._context())
+        except Refused as error:
+            said = f"{self.act.target}: could not be stopped: {_sentence(error)}"
+        except RemoteError as error:
+            return self._trouble(error)
+        self._record(self.row.state, said=said, answer={"cancel": said})
+        return None
+
+    # -- what is made of the answers
+
+    def _take(self, finding: Finding) -> Outcome | None:
+        before, self.troubles = self.troubles, 0
+        match finding:
+            case Done(said, answer):
+                self._record(State.DONE, said=said, answer=answer, ended=True)
+            case Failed(said, answer):
+                self._record(State.FAILED, said=said, answer=answer, ended=True)
+            case CannotTell(why):
+                self._record(State.UNKNOWN, said=why)
+                return Doubtful(why)
+            case NotDone(said) if "cancel" in self.row.answer:
+                self._record(State.FAILED, said=said or f"{self.act.target}: stopped before it happened.", ended=True)
+            case NotDone(said):
+                observed = self.row.state == State.OBSERVED
+                self._record(State.PLANNED, said=said)
+                if observed:  # the call was answered and yet nothing came of it: not at once again
+                    self.troubles = before + 1
+                    return self._pause(_back_off(self.troubles), said)
+            case Running(said, answer, ask_again):
+                if said != self.row.said or any(self.row.answer.get(name) != value for name, value in answer.items()):
+                    self._record(State.OBSERVED, said=said, answer=answer)
+                return self._pause(ask_again, said, running=True)
+        return None
+
+    def _trouble(self, error: RemoteError) -> Outcome | None:
+        """Throttled, unreachable, unanswered: the step's deadline decides how long that may go on, never the number of attempts."""
+        self.troubles += 1
+        logger.info("run %s, %s: %s (%s in a row)", self.lease.number, self.row.key, error, self.troubles)
+        return self._pause(_back_off(self.troubles), _sentence(error), certain=self.row.state == State.PLANNED)
+
+    def _pause(self, seconds: float, said: str, *, running: bool = False, certain: bool = True) -> Outcome | None:
+        """Waits, where this tick has the time for it; returns early when the person wants it stopped."""
+        end = time.monotonic() + seconds
+        if end > self.until:
+            return Open(seconds, said, running, certain, self.troubles)
+        while (left := end - time.monotonic()) > 0:
+            if self.wish() == Run.Cancel.STOP_WATCHING or (self.wish() == Run.Cancel.ABORT and "cancel" not in self.row.answer):
+                break
+            time.sleep(min(left, ASK_FOR_CANCEL))
+        return None
+
+    # -- what is known, into the database
+
+    def _intend(self) -> None:
+        """An effect of the same attempt keeps the time of its first intent: a late answer to the first call is ours, too."""
+        self.row.state = State.INTENT
+        with self.lease.write():
+            if self.row._state.adding:
+                self.row.epoch, self.row.intent_at = self.lease.epoch, timezone.now()
+                self.row.save(force_insert=True)
+            else:
+                self.row.epoch = self.lease.epoch
+                Effect.objects.filter(pk=self.row.pk).update(state=State.INTENT, epoch=self.lease.epoch)
+
+    def _record(self, state: str, *, said: str = "", answer: Mapping[str, Any] | None = None, ended: bool = False) -> None:
+        if ended:
+            self.log.flush(effect=self.row.pk)  # whoever reads that it has ended finds its whole output
+        self.row.state, self.row.said, self.row.answer = state, said, {**self.row.answer, **(answer or {})}
+        self.row.ended = timezone.now() if ended else None
+        with self.lease.write():
+            changes = {"state": state, "said": said, "answer": self.row.answer, "ended": self.row.ended}
+            Effect.objects.filter(pk=self.row.pk).update(**changes)
+
+    def _context(self) -> Context:
+        stored = Effect.objects.values_list("offset", flat=True).get(pk=self.row.pk)
+        return Context(
+            run=self.lease.number,
+            epoch=self.lease.epoch,
+            facts=self.facts,
+            intent_at=self.row.intent_at,
+            answer={**self.row.answer, "offset": self.log.offset(self.act.target, self.row.pk, stored)},
+            out=lambda host: self.log.out(host, effect=self.row.pk),
+            cancelled=self.wish.stops_work,
+            patience=max(0.0, min(PATIENCE, self.until - time.monotonic())),
+            key=self.row.key,
+            attempt=self.row.attempt,
+        )
+
+
+def _back_off(troubles: int) -> float:
+    longest = min(LONGEST_PAUSE, 0.5 * 2.0 ** min(troubles - 1, 10))
+    return longest * random.uniform(0.6, 1.0)  # noqa: S311  (spreads the calls of many; no secret)
+
+
+def _sentence(error: RemoteError) -> str:
+    return f"{error} {error.next_step}".strip()
