@@ -1,0 +1,150 @@
+"""What may not be in a bundle: names and links that refuse the build, and the scan whose findings a release gate shows.
+
+A refusal is about harm to the machine that unpacks. A finding is about what should not leave this house, and names the file.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from remote.errors import Refused
+
+
+class BundleRefused(Refused):
+    """The bundle must not be built from these commits."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a bundle may be. Beanstalk takes archives up to 500 MB, far below the 4 GiB where a zip's offsets end."""
+
+    files: int = 400_000
+    bytes: int = 4 * 1024**3
+    archive_bytes: int = 500 * 1024**2
+    file_bytes: int = 100 * 1024**2
+    config_bytes: int = 64 * 1024**2
+    depth: int = 40
+    path_bytes: int = 1000
+
+    def check_counts(self, files: int, size: int) -> None:
+        """Raises `BundleRefused` where the whole is too large."""
+        if files > self.files:
+            raise BundleRefused(
+                f"The bundle would have {files:,} files, more than {self.files:,}", "Take generated files out of the repository."
+            )
+        if size > self.bytes:
+            raise BundleRefused(
+                f"The bundle would unpack to {size:,} bytes, more than {self.bytes:,}", "Take large files out of the repository."
+            )
+
+    def check_archive(self, size: int) -> None:
+        """Raises `BundleRefused` where Beanstalk would not take the archive."""
+        if size > self.archive_bytes:
+            raise BundleRefused(
+                f"The archive has {size:,} bytes, more than the {self.archive_bytes:,} that Elastic Beanstalk takes",
+                "Take large files out of the repository.",
+            )
+
+
+HARMFUL = (
+    (re.compile(rb"(?im)(?:^|/)(?:\.git[. ]*|git~1)(?=/|$)"), "has a .git component", "Remove it from the repository."),
+    (re.compile(rb"(?m)(?:^|/)\.{1,2}(?=/|$)"), "climbs with . or ..", "Remove it from the repository."),
+    (re.compile(rb"(?m)^/|//|/$"), "is not a relative path", "Remove it from the repository."),
+    (re.compile(rb"[\x00-\x09\x0b-\x1f\x7f\\]"), "has a control character or a backslash in its name", "Rename it in the repository."),
+)
+
+
+def check_names(paths: Sequence[bytes], limits: Limits) -> None:
+    """Raises `BundleRefused` for the first name that may not be unpacked. One search over all names: there are 75,000."""
+    names = b"\n".join(paths)
+    if names.count(b"\n") != max(len(paths) - 1, 0):
+        raise BundleRefused("A file has a line break in its name", "Rename it in the repository.")
+    try:
+        names.decode()
+    except UnicodeDecodeError as wrong:
+        raise BundleRefused(f"{_line(names, wrong.start)!r} is not UTF-8", "Rename it in the repository.") from None
+    for pattern, what, next_step in HARMFUL:
+        if found := pattern.search(names):
+            raise BundleRefused(f"{_line(names, found.start())!r} {what}", next_step)
+    longest = max(paths, key=len, default=b"")
+    if len(longest) > limits.path_bytes:
+        raise BundleRefused(f"{longest.decode()!r} is longer than {limits.path_bytes} bytes", "Rename it in the repository.")
+    if found := re.search(rb"(?m)^(?:[^/\n]*/){%d,}" % limits.depth, names):
+        raise BundleRefused(f"{_line(names, found.start())!r} lies deeper than {limits.depth} folders", "Move it in the repository.")
+
+
+def check_link(path: str, target: bytes) -> None:
+    """A link must stay in the tree. `..` is taken only at its beginning: after a name that is itself a link it could lead anywhere."""
+    text = target.decode("utf-8", "surrogateescape")
+    parts = text.split("/")
+    leading = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+    why = ""
+    if not text or "\0" in text or text.startswith("/"):
+        why = "is absolute or empty"
+    elif ".." in parts[leading:] or leading > path.count("/"):
+        why = "may leave the tree"
+    elif any(part.lower() == ".git" for part in posixpath.normpath(posixpath.join(posixpath.dirname(path), text)).split("/")):
+        why = "leads into .git"
+    if why:
+        raise BundleRefused(
+            f"The symbolic link {path} -> {text!r} {why}", "Remove the link, or make it relative and inside the repository."
+        )
+
+
+# The scan
+
+Finding = tuple[str, str]  # rule, path
+
+BY_NAME: dict[str, re.Pattern[bytes]] = {
+    "env.php": re.compile(rb"(?m)^(?:.*/)?env\.php$"),
+    "auth.json": re.compile(rb"(?m)^(?:.*/)?auth\.json$"),
+    ".env": re.compile(rb"(?m)^(?:.*/)?\.env(?:\.(?:local|prod|production|preprod|staging|dev))?$"),
+    "key file": re.compile(rb"(?mi)^(?:.*/)?(?:[^/\n]+\.(?:key|p12|pfx|jks|ppk)|id_(?:rsa|dsa|ecdsa|ed25519))$"),
+}
+PRIVATE_KEY = re.compile(rb"-----BEGIN[ A-Z0-9]*PRIVATE KEY[ A-Z]*-----.{0,200}?[A-Za-z0-9+/]{40}", re.DOTALL)
+AWS_KEY = re.compile(rb"(?<![A-Za-z0-9])AKIA(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}(?![A-Za-z0-9])")
+PUBLIC_PEM = re.compile(
+    rb"-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL|DH PARAMETERS|CERTIFICATE REQUEST)-----"
+)
+LFS = b"version https://git-lfs.github.com/spec/"
+
+RULES: dict[str, str] = {
+    ".git": "No path has a .git component.",
+    "env.php": "No env.php: the hosts fetch it from S3 themselves.",
+    "auth.json": "No auth.json: Composer's passwords stay outside.",
+    ".env": "No .env file.",
+    "key file": "No *.key, *.p12, *.pfx, *.jks, *.ppk or id_rsa.",
+    "pem": "Each *.pem holds nothing but certificates and public keys.",
+    "private key": "No content has the text of a private key.",
+    "aws key": "No content has an AWS access key id (AKIA…).",
+    "git lfs": "No file is a Git LFS pointer in place of its content.",
+}
+
+
+def look_at_names(paths: Iterable[bytes]) -> Iterator[Finding]:
+    """Findings that the name alone decides."""
+    names = b"\n".join(paths)
+    for rule, pattern in BY_NAME.items():
+        for found in pattern.finditer(names):
+            yield rule, found.group().decode()
+
+
+def look_into(path: bytes, content: bytes) -> Iterator[Finding]:
+    """Findings in a content. The plain searches come first: they let through nearly everything, at gigabytes per second."""
+    if b"PRIVATE KEY" in content and PRIVATE_KEY.search(content):
+        yield "private key", path.decode()
+    if b"AKIA" in content and AWS_KEY.search(content):
+        yield "aws key", path.decode()
+    if path.endswith(b".pem") and not PUBLIC_PEM.search(content):
+        yield "pem", path.decode()
+    if content.startswith(LFS):
+        yield "git lfs", path.decode()
+
+
+def _line(names: bytes, at: int) -> str:
+    end = names.find(b"\n", at + 1)
+    start = names.rfind(b"\n", 0, at + (names[at : at + 1] != b"\n")) + 1
+    return names[start : end if end >= 0 else None].decode("utf-8", "backslashreplace")
