@@ -1,10 +1,11 @@
 """The seven hosts of the estate: folders that stand for `/`, and everything that looks into them.
 
-`install` fills the folders; `agent` deploys into them, `site` answers visitors from them.
+`install` fills the folders; `serve` listens for SSH; `agent` deploys into them, `site` answers visitors from them.
 """
 
 from __future__ import annotations
 
 from sandbox.hosts.folders import FIRST_DEPLOYMENT, install
+from sandbox.hosts.ssh import serve
 
-__all__ = ["FIRST_DEPLOYMENT", "install"]
+__all__ = ["FIRST_DEPLOYMENT", "install", "serve"]

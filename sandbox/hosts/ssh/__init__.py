@@ -1,0 +1,136 @@
+"""SSH servers: one listener for each host and one for bitbucket.org, on free loopback ports, in an event loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import asyncssh
+
+from sandbox.hosts import player_socket, stand_ins
+from sandbox.hosts.ssh import repositories
+from sandbox.hosts.ssh.keys import BITBUCKET, Place, folder, key, place_of, write_client_files
+from sandbox.hosts.ssh.sessions import Sessions
+from sandbox.world import World
+
+_Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
+
+
+class _Server(asyncssh.SSHServer):
+    """Takes the client's one key for the one user of this place."""
+
+    def __init__(self, user: str, authorized: Path) -> None:
+        self._user, self._authorized = user, authorized
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        if username == self._user:
+            self._connection.set_authorized_keys(str(self._authorized))
+        return True
+
+
+class _Listener:
+    """Accepts connections for one place, with the host key that holds at that moment, or refuses them."""
+
+    def __init__(self, world: World, name: str, alias: str, user: str, handler: _Handler) -> None:
+        self._world, self._name = world, name
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket.setblocking(False)
+        self.port: int = self.socket.getsockname()[1]
+        authorized = folder(world) / "id_ed25519.pub"
+        self._options = {
+            changed: asyncssh.SSHServerConnectionOptions(
+                server_factory=partial(_Server, user, authorized),
+                process_factory=handler,
+                server_host_keys=[key(world, f"host-{alias}{'-changed' if changed else ''}")],
+                encoding=None,
+                line_editor=False,
+                keepalive_interval=15,
+            )
+            for changed in (False, True)
+        }
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self.socket)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._world.faults.strikes("ssh-refuse", self._name):
+                connection.close()
+                continue
+            task = asyncio.create_task(self._converse(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _converse(self, connection: socket.socket) -> None:
+        changed = any(fault.kind == "host-key-changed" and fault.host in ("", self._name) for fault in self._world.faults.listed())
+        with contextlib.suppress(OSError, asyncssh.Error):
+            conversation = await asyncssh.run_server(connection, options=self._options[changed])
+            await conversation.wait_closed()
+
+
+def serve(world: World) -> Callable[[], None]:
+    """Listens for every host and for bitbucket.org, writes `data/ssh/{ssh_config,known_hosts,id_ed25519}`; answers a function that ends it."""
+    key(world, "id_ed25519")
+    address, stop_player = player_socket.serve(world)
+    stopping = threading.Event()
+    listeners, all_sessions, places = [], [], []
+    for host in world.hosts.values():
+        sessions = Sessions(world, host, stand_ins.write(world, host, address), stopping)
+        listener = _Listener(world, host.name, host.instance_id, "ec2-user", sessions.handle)
+        host.ssh_port = listener.port
+        listeners.append(listener)
+        all_sessions.append(sessions)
+        places.append(place_of(host))
+    bitbucket = _Listener(world, BITBUCKET, BITBUCKET, "git", partial(repositories.handle, world))
+    places.append(Place((BITBUCKET,), "git", bitbucket.port))
+    write_client_files(world, places)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_run, args=(loop, [*listeners, bitbucket]), name="ssh", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopping.set()
+        for sessions in all_sessions:
+            sessions.kill_children()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        stop_player()
+        _end_leftovers(world.data)
+
+    return stop
+
+
+def _run(loop: asyncio.AbstractEventLoop, listeners: list[_Listener]) -> None:
+    asyncio.set_event_loop(loop)
+    for listener in listeners:
+        loop.create_task(listener.accept())
+    loop.run_forever()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5))
+    for listener in listeners:
+        listener.socket.close()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+
+
+def _end_leftovers(data: Path) -> None:
+    """What was started detached on a host (by the console's runner) ends with the sandbox: its environment names a folder of ours."""
+    markers = (f"OPSCONSOLE_ROOT={data}/hosts/".encode(), f"PATH={data}/stand-ins/".encode())
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            environment = (process / "environ").read_bytes()
+            if int(process.name) != os.getpid() and any(marker in environment for marker in markers):
+                os.kill(int(process.name), signal.SIGKILL)
