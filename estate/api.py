@@ -1,0 +1,176 @@
+"""Services and hosts for machines: what the estate should be beside what was last seen, with the time of seeing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import Http404, HttpRequest
+from ninja import Query, Router, Schema
+
+from estate.definition import Service, Target, Tier
+from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.reading import current
+from estate.validators import instance_id
+from people.permissions import require
+
+router = Router(tags=["estate"])
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str, Query(max_length=100)]
+
+
+class TierOut(Schema):
+    """`hosts_wanted` is the estate's word, `hosts` what is there; `seen` is the time of Beanstalk's word."""
+
+    key: str
+    name: str
+    beanstalk: str
+    hosts_wanted: int
+    hosts: int
+    version: str | None
+    status: str | None
+    health: str | None
+    health_status: str | None
+    seen: datetime | None
+
+
+class ShopOut(Schema):
+    url: str
+    state: str | None
+    seen: datetime | None
+
+
+class TargetOut(Schema):
+    environment: str
+    lock_group: str
+    tiers: list[TierOut]
+    shop: ShopOut | None
+
+
+class ServiceOut(Schema):
+    key: str
+    name: str
+    about: str
+    environments: list[TargetOut]
+
+
+class HostOut(Schema):
+    instance_id: str
+    name: str
+    environment: str
+    service: str
+    tier: str
+    beanstalk: str
+    private_ip: str | None
+    zone: str
+    state: str
+    version: str
+    health_status: str
+    causes: list[str]
+    deployment_status: str
+    target_state: str
+    target_reason: str
+    maintenance: str
+    maintenance_seen: datetime | None
+    seen: datetime
+    gone: datetime | None
+
+
+class ServicePage(Schema):
+    items: list[ServiceOut]
+    next: str | None
+
+
+class HostPage(Schema):
+    items: list[HostOut]
+    next: str | None
+
+
+@router.get("/services", response=ServicePage)
+def list_services(request: HttpRequest, cursor: Cursor = "", limit: Limit = 50) -> dict[str, Any]:
+    require(request.user, "view")
+    services = [service for key, service in sorted(current().services.items()) if key > cursor]
+    page = services[:limit]
+    return {"items": _services(page), "next": page[-1].key if len(services) > limit else None}
+
+
+@router.get("/services/{key}", response=ServiceOut)
+def show_service(request: HttpRequest, key: str) -> dict[str, Any]:
+    require(request.user, "view")
+    service = current().services.get(key)
+    if service is None:
+        raise Http404(f"There is no service “{key[:40]}”. There is: {', '.join(current().services)}.")
+    return _services([service])[0]
+
+
+@router.get("/hosts", response=HostPage)
+def list_hosts(
+    request: HttpRequest,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+    service: str = "",
+    environment: str = "",
+    *,
+    gone: bool = False,
+) -> dict[str, Any]:
+    """By instance id. Hosts that EC2 no longer lists are left out unless `gone` is true."""
+    require(request.user, "view")
+    hosts = Host.objects.filter(pk__gt=cursor).order_by("pk")
+    if not gone:
+        hosts = hosts.filter(gone=None)
+    if service:
+        hosts = hosts.filter(service=service)
+    if environment:
+        hosts = hosts.filter(environment=environment)
+    found = list(hosts[: limit + 1])
+    return {"items": found[:limit], "next": found[limit - 1].pk if len(found) > limit else None}
+
+
+@router.get("/hosts/{host}", response=HostOut)
+def show_host(request: HttpRequest, host: str) -> Host:
+    require(request.user, "view")
+    return Host.objects.get(pk=instance_id(host))
+
+
+def _services(services: Iterable[Service]) -> list[dict[str, Any]]:
+    seen = BeanstalkEnvironment.objects.in_bulk()
+    counts: dict[str, int] = {}
+    for name in Host.objects.filter(gone=None, state="running").values_list("beanstalk", flat=True):
+        counts[name] = counts.get(name, 0) + 1
+    return [
+        {
+            "key": service.key,
+            "name": service.name,
+            "about": service.about,
+            "environments": [
+                {
+                    "environment": target.environment.key,
+                    "lock_group": target.lock_group,
+                    "tiers": [_tier(tier, seen.get(tier.beanstalk), counts.get(tier.beanstalk, 0)) for tier in target.tiers],
+                    "shop": _shop(target),
+                }
+                for target in service.targets.values()
+            ],
+        }
+        for service in services
+    ]
+
+
+def _tier(tier: Tier, seen: BeanstalkEnvironment | None, hosts: int) -> dict[str, Any]:
+    said = ("version", "status", "health", "health_status", "seen")
+    return {
+        "key": tier.key,
+        "name": tier.name,
+        "beanstalk": tier.beanstalk,
+        "hosts_wanted": tier.hosts,
+        "hosts": hosts,
+        **{name: getattr(seen, name, None) for name in said},
+    }
+
+
+def _shop(target: Target) -> dict[str, Any] | None:
+    if target.shop is None:
+        return None
+    last = ShopAnswer.objects.filter(service=target.service, environment=target.environment.key).order_by("-time").first()
+    return {"url": target.shop.url, "state": last.state if last else None, "seen": last.time if last else None}

@@ -1,0 +1,73 @@
+"""Was the shop open? Told from what visitors from outside were answered, second by second, and from nothing else.
+
+Rows are written by `monitoring.prober`. The seconds between an answer and the next belong to the answer; where no answer came for longer
+than `GAP`, nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from estate.models import ShopAnswer
+
+GAP = timedelta(seconds=5)
+UNKNOWN = "unknown"
+
+Answer = tuple[datetime, str]  # when it came, and its state
+Band = tuple[datetime, datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """`bands` are (from, to, state), without holes, from start to end; states are ShopAnswer's and "unknown"."""
+
+    closed_seconds: float = 0.0
+    broken_seconds: float = 0.0
+    silent_seconds: float = 0.0
+    unknown_seconds: float = 0.0
+    bands: list[Band] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """In which a visitor could not shop."""
+        return self.closed_seconds + self.broken_seconds + self.silent_seconds
+
+
+def downtime(service: str, environment: str, start: datetime, end: datetime) -> Downtime:
+    rows = ShopAnswer.objects.filter(service=service, environment=environment, time__gte=start - GAP, time__lt=end).order_by("time")
+    return measured(rows.values_list("time", "state"), start, end)
+
+
+def measured(answers: Iterable[Answer], start: datetime, end: datetime) -> Downtime:
+    """Pure: the same answers, the same downtime. `answers` stand in the order of their times."""
+    bands: list[Band] = []
+    until = start
+    state = UNKNOWN
+    known_until = start
+    for time, answered in answers:
+        begins = max(time, start)
+        _add(bands, until, min(begins, known_until), state)
+        _add(bands, max(until, min(begins, known_until)), begins, UNKNOWN)
+        until, state, known_until = begins, answered, max(time + GAP, begins)
+    _add(bands, until, min(end, known_until), state)
+    _add(bands, max(until, min(end, known_until)), end, UNKNOWN)
+    total = {name: sum((to - since).total_seconds() for since, to, named in bands if named == name) for name in {band[2] for band in bands}}
+    return Downtime(
+        closed_seconds=total.get(ShopAnswer.State.CLOSED.value, 0.0),
+        broken_seconds=total.get(ShopAnswer.State.BROKEN.value, 0.0),
+        silent_seconds=total.get(ShopAnswer.State.SILENT.value, 0.0),
+        unknown_seconds=total.get(UNKNOWN, 0.0),
+        bands=bands,
+    )
+
+
+def _add(bands: list[Band], since: datetime, to: datetime, state: str) -> None:
+    """Joins with the band before where the state goes on."""
+    if to <= since:
+        return
+    if bands and bands[-1][2] == state and bands[-1][1] == since:
+        bands[-1] = (bands[-1][0], to, state)
+    else:
+        bands.append((since, to, state))
