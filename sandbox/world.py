@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,37 @@ class Faults:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    at: datetime
+    status: int
+    path: str
+    served_by: str  # a host's name; empty: the load balancer itself
+
+
+class Visits:
+    """What the visitors of the shop were answered. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._by_status: Counter[int] = Counter()
+        self._recent: deque[Visit] = deque(maxlen=240)
+        self._lock = threading.Lock()
+
+    def count(self, status: int, path: str, served_by: str) -> None:
+        with self._lock:
+            self._by_status[status] += 1
+            self._recent.append(Visit(datetime.now(UTC), status, path, served_by))
+
+    def by_status(self) -> dict[int, int]:
+        with self._lock:
+            return dict(sorted(self._by_status.items()))
+
+    def recent(self) -> list[Visit]:
+        """The last minute or so, oldest first."""
+        with self._lock:
+            return list(self._recent)
+
+
 @dataclass(slots=True)
 class World:
     data: Path  # everything the sandbox writes stands below this folder
@@ -134,6 +166,7 @@ class World:
     clock: Clock
     hosts: dict[str, Host]  # by name
     faults: Faults = field(default_factory=Faults)
+    visits: Visits = field(default_factory=Visits)
     lock: threading.RLock = field(default_factory=threading.RLock)
     random: random.Random = field(default_factory=random.Random)
     aws: Any = None  # the state of AWS's side; known to `sandbox.aws` alone

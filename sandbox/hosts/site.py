@@ -31,8 +31,14 @@ class Answer:
 
 
 def answer(world: World, host: Host, path: str, headers: Mapping[str, str]) -> Answer:
-    """`path` may carry a query. `headers` are the request's."""
-    plain = unquote(urlsplit(path).path)
+    """`path` may carry a query. `headers` are the request's. While a release is being swapped, files go away: PHP calls that an error, too."""
+    try:
+        return _answer(world, host, unquote(urlsplit(path).path), headers)
+    except OSError as error:
+        return _error(str(error))
+
+
+def _answer(world: World, host: Host, plain: str, headers: Mapping[str, str]) -> Answer:
     app = host.app
     if not (app / "pub/index.php").exists():
         return _page(404, "404 Not Found", "<h1>Not Found</h1><p>The requested URL was not found on this server.</p>")
