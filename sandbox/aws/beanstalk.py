@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from moto.core.exceptions import ServiceException
 
@@ -21,7 +22,11 @@ from sandbox.aws.traffic import Traffic
 from sandbox.durations import DURATIONS
 from sandbox.world import APPLICATION, Host, World
 
-Deployer = Callable[[World, Host, bytes, str, int, bool], rolling.Outcome]
+
+class Deployer(Protocol):
+    """Beanstalk's agent on a host: blocks until the commands have ended there."""
+
+    def __call__(self, world: World, host: Host, bundle: bytes, *, label: str, deployment_id: int, leader: bool) -> rolling.Outcome: ...
 
 
 class Refused(ServiceException):
@@ -103,7 +108,7 @@ class Beanstalk:
             if not bucket or not key:
                 raise BadCombination("Both S3 bucket and key must be specified.")
             if not self.storage.has(bucket, key):
-                raise Refused(f"Unable to download from S3 location (Bucket: {bucket}  Key: {key}). Reason: Not Found")
+                raise Refused(texts.no_bundle(bucket, key))
             version = Version(label, description, bucket, key, self._clock.now())
             request_id = self.ledger.request_id()
             for message in (
@@ -118,17 +123,20 @@ class Beanstalk:
     def update_version(self, environment: Environment, label: str) -> Operation:
         """Begins a rolling deployment and returns at once."""
         with self.ledger.lock:
-            if label not in self.ledger.versions:
+            version = self.ledger.versions.get(label)
+            if version is None:
                 raise Refused(texts.no_version(label))
+            if not self.storage.has(version.bucket, version.key):
+                raise Refused(texts.no_bundle(version.bucket, version.key))
             operation = self._begin(environment, "update", label=label, abortable=True)
             environment.label = label
             environment.deployments += 1
             environment.quiet = True
         number = environment.deployments
-        version = self.ledger.versions[label]
 
         def deploy(host: Host, leader: bool) -> rolling.Outcome:
-            return self._deployer(self.ledger.world, host, self.storage.read(version.bucket, version.key), label, number, leader)
+            bundle = self.storage.read(version.bucket, version.key)
+            return self._deployer(self.ledger.world, host, bundle, label=label, deployment_id=number, leader=leader)
 
         story = rolling.RollingUpdate(self.ledger, self.doctor, self._balancing, environment, operation, deploy)
         rolling.start(story, environment.name)

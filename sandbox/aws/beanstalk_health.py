@@ -53,7 +53,7 @@ def describe_instance(beanstalk: Beanstalk, environment: Environment, instance: 
             "DeploymentTime": deployment.at,
         },
         "AvailabilityZone": instance.host.zone,
-        "InstanceType": environment.option("autoscaling:launchconfiguration", "InstanceType"),
+        "InstanceType": environment.settings["aws:autoscaling:launchconfiguration"]["InstanceType"],
     }
     return {"InstanceId": instance.id} | _chosen(described, wanted)
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any, cast
 
 from moto.cloudwatch import models, urls
-from moto.core.exceptions import ServiceException
+from moto.cloudwatch.exceptions import ValidationError
 
 from sandbox.world import ACCOUNT, REGION
 
@@ -71,7 +71,7 @@ class CloudWatch(models.CloudWatchBackend):
         self, queries: list[dict[str, Any]], start_time: datetime, end_time: datetime, scan_by: str = "TimestampAscending"
     ) -> list[dict[str, Any]]:
         if len(queries) > MOST_QUERIES:
-            raise ServiceException("ValidationError", f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+            raise ValidationError(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
         ours = {query["Id"]: found for query in queries if (found := self._series_of(query)) is not None}
         others = [query for query in queries if query["Id"] not in ours]
         with self.lock:
@@ -123,7 +123,7 @@ def _statistic(name: str, values: list[float]) -> float:
         return float(STATISTICS[name](values))
     if name.startswith("p") and name[1:].replace(".", "", 1).isdigit():
         return sorted(values)[min(len(values) - 1, int(float(name[1:]) / 100 * len(values)))]
-    raise ServiceException("ValidationError", f"The value {name} for parameter MetricStat.Stat is not supported.")
+    raise ValidationError(f"The value {name} for parameter MetricStat.Stat is not supported.")
 
 
 def _seconds(moment: datetime) -> float:

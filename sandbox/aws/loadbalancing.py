@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from moto.core.exceptions import ServiceException
 from moto.elbv2 import models, urls
-from moto.elbv2.exceptions import TargetGroupNotFoundError
+from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
 
 from sandbox.aws.state import Environment, Instance
 from sandbox.aws.targets import HEALTHY, HealthCheck, Targets
@@ -66,7 +65,7 @@ class LoadBalancing(models.ELBv2Backend):
         try:
             host = self.world.host(instance_id)
         except KeyError:
-            raise ServiceException("InvalidTarget", f"The following targets are not valid: '{instance_id}'") from None
+            raise ELBClientError("InvalidTarget", f"The following targets are not valid: '{instance_id}'") from None
         target = self.targets.look(group.name, host)
         reason, description = target.why if target.state != HEALTHY else (None, None)
         health = TargetHealth(instance_id, group.port, group.port, target.state, reason, description)
@@ -91,7 +90,7 @@ class LoadBalancing(models.ELBv2Backend):
         super()._validate_fixed_response_action(action, i, index)
         body = action.data["FixedResponseConfig"].get("MessageBody") or ""
         if len(body) > LONGEST_BODY:
-            raise ServiceException(
+            raise ELBClientError(
                 "ValidationError",
                 f"1 validation error detected: Value at 'actions.{index}.member.fixedResponseConfig.messageBody' failed to satisfy "
                 f"constraint: Member must have length less than or equal to {LONGEST_BODY}",
@@ -103,7 +102,7 @@ def _check_matcher(codes: str | None) -> None:
     for part in (codes or "200").split(","):
         low, _, high = part.partition("-")
         if not (low.isdigit() and (high or low).isdigit() and 200 <= int(low) <= int(high or low) <= 499):
-            raise ServiceException("ValidationError", f"Health check matcher HTTP code '{codes}' must be within '200-499' inclusive")
+            raise ELBClientError("ValidationError", f"Health check matcher HTTP code '{codes}' must be within '200-499' inclusive")
 
 
 def _check_of(group: models.FakeTargetGroup) -> HealthCheck:

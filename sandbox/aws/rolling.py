@@ -22,12 +22,18 @@ CHECKS = 12  # consecutive ones, for a web server
 
 
 class Outcome(Protocol):
-    """How the agent on a host ended."""
+    """How the agent on a host ended. `message` is what an event of Amazon Linux 1 tells of it."""
 
-    returncode: int
-    output: str
-    failed_command: str
-    timed_out: bool
+    @property
+    def returncode(self) -> int: ...
+    @property
+    def failed_command(self) -> str: ...
+    @property
+    def failed_file(self) -> str: ...
+    @property
+    def timed_out(self) -> bool: ...
+    @property
+    def message(self) -> str: ...
 
 
 class Balancing(Protocol):
@@ -219,9 +225,7 @@ class RollingUpdate:
     def _tell_failure(self, instance: Instance, outcome: Outcome) -> None:
         if instance.host.platform == "al2":
             self._say(texts.INSTANCE_FAILED, "ERROR")
-            output = texts.AL2_OUTPUT
-        else:
-            output = texts.truncated(outcome.output, outcome.failed_command)
+        output = texts.AL2_OUTPUT if instance.host.platform == "al2" else outcome.message
         self._say(texts.command_failed(instance.id, outcome.returncode, output), "ERROR")
 
     def _give_up(self, batch: list[Instance]) -> None:
@@ -278,7 +282,7 @@ class RollingUpdate:
 
 def _cause(instance: Instance, outcome: Outcome, now: datetime) -> str:
     at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return texts.failed_on_instance(at, outcome.returncode or 1, outcome.failed_command or "command")
+    return texts.failed_on_instance(at, outcome.returncode, outcome.failed_command, outcome.failed_file)
 
 
 def start(update: RollingUpdate, name: str) -> None:

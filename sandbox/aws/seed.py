@@ -24,12 +24,12 @@ from sandbox.world import APPLICATION, PREPROD_BACK, PREPROD_FRONT, PROD_BACK, P
 
 ZONES = ("a", "b", "c")
 PROD_BALANCER, PREPROD_BALANCER = "client-magento-alb", "client-magento-preprod-alb"
-# name, Beanstalk id, load balancer, description, deployments so far
+# name, Beanstalk id, load balancer, description
 ENVIRONMENTS = (
-    (PROD_FRONT, "e-mq3ct7vkzp", PROD_BALANCER, "Magento, front office, production", 37),
-    (PROD_BACK, "e-x9pw2hdnre", PROD_BALANCER, "Magento, back office, production", 35),
-    (PREPROD_FRONT, "e-4tbkuy8rgs", PREPROD_BALANCER, "Magento, front office, pre-production", 61),
-    (PREPROD_BACK, "e-j6vzc3mhwa", PREPROD_BALANCER, "Magento, back office, pre-production", 58),
+    (PROD_FRONT, "e-mq3ct7vkzp", PROD_BALANCER, "Magento, front office, production"),
+    (PROD_BACK, "e-x9pw2hdnre", PROD_BALANCER, "Magento, back office, production"),
+    (PREPROD_FRONT, "e-4tbkuy8rgs", PREPROD_BALANCER, "Magento, front office, pre-production"),
+    (PREPROD_BACK, "e-j6vzc3mhwa", PREPROD_BALANCER, "Magento, back office, pre-production"),
 )
 ENV_PHP = b"""<?php
 // Secrets stand here on the real estate; in the sandbox there are none.
@@ -104,7 +104,7 @@ def instances(endpoint: str, world: World, private: dict[str, str]) -> None:
                 PrivateIpAddress=host.private_ip,
                 TagSpecifications=_tags(
                     "instance",
-                    **{"Name": host.environment, "Role": host.name, "elasticbeanstalk:environment-name": host.environment},
+                    **{"Name": host.name, "elasticbeanstalk:environment-name": host.environment},
                 ),
             )
 
@@ -135,12 +135,12 @@ def balancers(endpoint: str, world: World, vpc: str, subnets: list[str], targets
             )
 
 
-def environments(ledger: Ledger, version: Version) -> None:
+def environments(ledger: Ledger, version: Version, deployment_id: int) -> None:
     """All environments on the version that was released last."""
     now = ledger.world.clock.now()
     ledger.versions[version.label] = version
-    for name, id_, balancer, description, deployments in ENVIRONMENTS:
-        deployed = Deployment(version.label, deployments, DEPLOYED, now - RELEASED_BEFORE)
+    for name, id_, balancer, description in ENVIRONMENTS:
+        deployed = Deployment(version.label, deployment_id, DEPLOYED, now - RELEASED_BEFORE)
         hosts = ledger.world.hosts_of(name)
         ledger.environments[name] = Environment(
             name=name,
@@ -153,7 +153,7 @@ def environments(ledger: Ledger, version: Version) -> None:
             balancer=balancer,
             description=description,
             settings=deepcopy(SETTINGS),
-            deployments=deployments,
+            deployments=deployment_id,
         )
 
 

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
-from sandbox.aws import beanstalk_wire, cloudwatch, history, loadbalancing, seed, server
-from sandbox.aws.beanstalk import Beanstalk
+from sandbox.aws import beanstalk_wire, cloudwatch, history, identity, loadbalancing, seed, server
+from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
 from sandbox.aws.logs import LogRequests
 from sandbox.aws.metrics import Recorder
 from sandbox.aws.pulse import Pulse
-from sandbox.aws.rolling import Outcome
 from sandbox.aws.state import Ledger
 from sandbox.aws.storage import Storage
 from sandbox.aws.targets import Targets
@@ -27,9 +26,12 @@ from sandbox.world import Host, World
 class Answer(Protocol):
     """What a host's web server says."""
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class HostsSide:
     """What AWS needs of the hosts."""
 
     answer: Callable[[World, Host, str, dict[str, str]], Answer]
-    deploy: Callable[[World, Host, bytes, str, int, bool], Outcome]
+    deploy: Deployer
     tail: Callable[[World, Host], str]
 
 
@@ -60,14 +62,15 @@ class Aws:
         return turn
 
 
-def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, port: int = 0) -> Aws:
-    """Starts AWS's endpoint with the estate of the hand-over document in it; `bundle` and `label` are what is deployed everywhere."""
+def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, deployment_id: int, port: int = 0) -> Aws:
+    """Starts AWS's endpoint with the estate of the hand-over document in it; `bundle`, `label` and its number are deployed everywhere."""
     mock_random.seed(world.seed)
     ledger, seen, storage = Ledger(world), Traffic(world.clock), Storage()
     groups = Targets(world, _prober(world, hosts))
     doctor = Doctor(ledger, seen, groups)
     loadbalancing.install(world, groups)
     cloudwatch.install()
+    identity.install()
     endpoint, stop_server = server.listen(world, port)
     logs = LogRequests(ledger, storage, hosts.tail, _signer(endpoint))
     beanstalk = Beanstalk(ledger, doctor, seen, storage, logs, loadbalancing.ThroughBalancer(), hosts.deploy)
@@ -77,7 +80,7 @@ def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, port: in
     vpc, public, private = seed.network(endpoint)
     seed.instances(endpoint, world, private)
     seed.balancers(endpoint, world, vpc, public, groups)
-    seed.environments(ledger, version)
+    seed.environments(ledger, version, deployment_id)
     history.release_before(ledger)
     recorder = Recorder(ledger, doctor, seen)
     recorder.backfill()

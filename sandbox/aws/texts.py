@@ -20,7 +20,7 @@ MIXED_VERSIONS = (
     "During an aborted deployment, some instances may have deployed the new application version. "
     "To ensure all instances are running the same version, re-deploy the appropriate application version."
 )
-AL2_OUTPUT = "Engine execution has encountered an error."
+AL2_OUTPUT = "Engine execution has encountered an error.."  # two dots
 
 # An abort by a person. Believed: AWS's wording is not public.
 ABORTING = "Environment update is aborting."
@@ -67,13 +67,7 @@ def batch_completed(number: int) -> str:
 
 
 def command_failed(instance_id: str, returncode: int, output: str) -> str:
-    return f"[Instance: {instance_id}] Command failed on instance. Return code: {returncode} Output: {output}."
-
-
-def truncated(output: str, failed_command: str) -> str:
-    """The output in Amazon Linux 1's event: the tail of it, then which command failed and where to look."""
-    where = "For more detail, check /var/log/eb-activity.log using console or EB CLI"
-    return f"(TRUNCATED)...{output[-300:].strip()} \n{failed_command} failed. {where}"
+    return f"[Instance: {instance_id}] Command failed on instance. Return code: {returncode} Output: {output}"
 
 
 def summary(*, successful: int, failed: int = 0, timed_out: int = 0) -> str:
@@ -178,8 +172,9 @@ def deployed_on_instance(ago: float, took: float) -> str:
     return f"Application deployment completed {duration(ago)} ago and took {duration(took)}"
 
 
-def failed_on_instance(at: str, returncode: int, failed_command: str) -> str:
-    return f"Application update failed at {at} with exit status {returncode} and error: {failed_command} failed."
+def failed_on_instance(at: str, returncode: int, command: str, file: str) -> str:
+    what = f"container_command {command} in .ebextensions/{file}" if file else f"Hook {command}"
+    return f"Application update failed at {at} with exit status {returncode} and error: {what} failed."
 
 
 # Refusals.
@@ -203,3 +198,7 @@ def no_version(label: str) -> str:
 
 def no_application(name: str) -> str:
     return f"No Application named '{name}' found."
+
+
+def no_bundle(bucket: str, key: str) -> str:
+    return f"Unable to download from S3 location (Bucket: {bucket}  Key: {key}). Reason: Not Found"
