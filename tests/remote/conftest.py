@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.remote.sshd import SSHD, Estate, openssh, played
 
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
@@ -38,3 +41,26 @@ def aim_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     }.items():
         monkeypatch.setenv(name, value)
     return endpoint
+
+
+@pytest.fixture
+def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Estate:
+    """An empty ssh_config that SSH_CONFIG leads to."""
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    estate = Estate(folder)
+    monkeypatch.setenv("SSH_CONFIG", str(estate.config))
+    return estate
+
+
+@pytest.fixture(params=["played", "openssh"])
+def host(request: pytest.FixtureRequest, estate: Estate) -> Iterator[str]:
+    """The alias of a host that answers, once by asyncssh and once by OpenSSH."""
+    if request.param == "openssh":
+        if not SSHD:
+            pytest.skip("OpenSSH's sshd is not installed: its half of these tests did not run")
+        with openssh(estate, "host"):
+            yield "host"
+    else:
+        with played(estate, "host"):
+            yield "host"

@@ -100,7 +100,8 @@ def test_instances_targets_and_rules(aws: str) -> None:
     assert (target.instance_id, target.state) == (instance.id, "healthy")
     first, last = balancer.rules(listener.arn)
     assert (first.priority, first.conditions, first.fixed_status) == (10, (("path-pattern", ("/backend/*",)),), 503)
-    assert last.is_default and last.target_groups == (target_group.arn,)
+    assert last.is_default
+    assert last.target_groups == (target_group.arn,)
 
 
 def test_who_am_i(aws: str) -> None:
@@ -196,7 +197,8 @@ def test_no_such_version_is_none(beanstalk_answers: Stubber) -> None:
     )
     assert beanstalk.version("client-magento", "r1") is None
     found = beanstalk.version("client-magento", "r1")
-    assert found is not None and (found.bucket, found.key) == ("b", "k")
+    assert found is not None
+    assert (found.bucket, found.key) == ("b", "k")
 
 
 def test_a_forked_child_uses_its_own_connections(aws: str) -> None:

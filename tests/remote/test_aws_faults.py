@@ -145,7 +145,8 @@ def test_nobody_there_means_that_nothing_happened(monkeypatch: pytest.MonkeyPatc
         aim_at(f"http://127.0.0.1:{unused.getsockname()[1]}", monkeypatch)
         with pytest.raises(errors.Unreachable) as caught:
             update()
-    assert caught.value.nothing_happened and caught.value.try_again
+    assert caught.value.nothing_happened
+    assert caught.value.try_again
 
 
 def test_no_credentials_is_said_in_words(answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
