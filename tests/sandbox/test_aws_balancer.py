@@ -93,7 +93,7 @@ def test_a_host_that_fails_its_health_check_gets_no_visitors(estate: Estate) -> 
 
     def state() -> dict[str, str]:
         found = estate.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-        return {target["Target"]["Id"]: target["TargetHealth"] for target in found}["i-012e92fb498ad40d7"]
+        return dict(next(target["TargetHealth"] for target in found if target["Target"]["Id"] == "i-012e92fb498ad40d7"))
 
     estate.hosts.statuses["fe-2", "/pub/health_check.php"] = 500
     until(lambda: state()["State"] == "unhealthy")
