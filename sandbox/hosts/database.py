@@ -14,6 +14,9 @@ from pathlib import Path
 from sandbox.hosts.shares import stage_of
 from sandbox.world import Host, World
 
+_CONFIG_CHANGED = (
+    'The configuration file has changed. Run the "app:config:import" or the "setup:upgrade" command to synchronize the configuration.'
+)
 _MODULE_ROW = re.compile(r"^\s*'(\w+)'\s*=>\s*(\d)", re.MULTILINE)
 _MODULE_LIST = re.compile(r"'modules'\s*=>\s*\[(.*?)\]", re.DOTALL)
 _VERSION = re.compile(r"<module\s+name=\"(\w+)\"\s+setup_version=\"([^\"]+)\"")
@@ -78,7 +81,7 @@ def request_error(code: Schema, database: Schema) -> str:
     if code.tables != database.tables:
         return "SQLSTATE[42S22]: Column not found: 1054 Unknown column 'relay_point_id' in 'field list'"
     if code.config != database.config:
-        return 'The configuration file has changed. Run the "app:config:import" or the "setup:upgrade" command to synchronize the configuration.'
+        return _CONFIG_CHANGED
     return ""
 
 

@@ -27,7 +27,9 @@ def write_manifest(host: Host, label: str, deployment_id: int) -> None:
     path = manifest(host)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"RuntimeSources": {APPLICATION: {label: {"s3url": ""}}}, "DeploymentId": deployment_id, "Serial": deployment_id * 3}
-    path.write_text(json.dumps(content))
+    beside = path.with_name("manifest.new")
+    beside.write_text(json.dumps(content))
+    beside.replace(path)
 
 
 def deployed_label(host: Host) -> str:

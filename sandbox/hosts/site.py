@@ -31,7 +31,10 @@ class Answer:
 
 
 def answer(world: World, host: Host, path: str, headers: Mapping[str, str]) -> Answer:
-    """`path` may carry a query. `headers` are the request's. While a release is being swapped, files go away: PHP calls that an error, too."""
+    """`path` may carry a query. `headers` are the request's.
+
+    While a release is being swapped, files go away under the reader: PHP calls that an error, too.
+    """
     try:
         return _answer(world, host, unquote(urlsplit(path).path), headers)
     except OSError as error:
@@ -139,5 +142,5 @@ def _backend(host: Host, version: str) -> Answer:
 
 
 def _page(status: int, title: str, body: str, head: str = "") -> Answer:
-    text = f'<!doctype html>\n<html lang="fr"><head><meta charset="utf-8"><title>{html.escape(title)}</title>{head}</head>\n<body>{body}</body></html>\n'
-    return Answer(status, dict(_HTML), text.encode())
+    head = f'<head><meta charset="utf-8"><title>{html.escape(title)}</title>{head}</head>'
+    return Answer(status, dict(_HTML), f'<!doctype html>\n<html lang="fr">{head}\n<body>{body}</body></html>\n'.encode())

@@ -65,8 +65,10 @@ def write_version(static: Path, version: str) -> None:
 
 def read_version(static: Path) -> str:
     """Empty where there is none, which Magento answers with an exception in production mode."""
-    path = static / VERSION
-    return path.read_text().strip() if path.exists() else ""
+    try:
+        return (static / VERSION).read_text().strip()
+    except OSError:
+        return ""
 
 
 def new_version() -> str:

@@ -1,6 +1,6 @@
-"""What git@bitbucket.org:client/beanstalk-config.git holds: Magento's .ebextensions on `prod` and `preprod`, the other applications on `master`.
+"""What client/beanstalk-config.git holds: Magento's .ebextensions on `prod` and `preprod`, the other applications on `master`.
 
-The platform of production (Amazon Linux 1) has its hooks below /opt/elasticbeanstalk, that of pre-production (Amazon Linux 2) below .platform.
+The platform of production (Amazon Linux 1) has its hooks below /opt/elasticbeanstalk, that of pre-production (Amazon Linux 2) in .platform.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def _umount_script() -> str:
 def _mount_script() -> str:
     options = "-o rw,hard,nfsvers=4.1"
     mounts = [
-        f"mountpoint -q {at} || mount -t nfs {options} nfs.internal-client.url:/{share} {at}" for (share, _), at in zip(_SHARES, _points())
+        f"mountpoint -q {at} || mount -t nfs {options} nfs.internal-client.url:/{share} {at}"
+        for (share, _), at in zip(_SHARES, _points(), strict=True)
     ]
     return "\n".join(["#!/bin/sh", "set -e", *mounts])
 
@@ -145,7 +146,8 @@ def other_applications() -> Tree:
     ftp = "packages:\n  yum:\n    vsftpd: []\nservices:\n  sysvinit:\n    vsftpd: {enabled: true, ensureRunning: true}\n"
     ftp_files = "  04_ftp_directories:\n    command: find . -type d -exec chmod 775 {} +\n"
     apache = 'files:\n  "/etc/httpd/conf.d/cashout.conf":\n    mode: "000644"\n    content: |\n      DocumentRoot /var/app/current/public\n'
-    cron = 'files:\n  "/etc/cron.d/cashout":\n    mode: "000644"\n    content: |\n      15 3 * * * webapp php /var/app/current/bin/console cashout:run\n'
+    cron = 'files:\n  "/etc/cron.d/cashout":\n    mode: "000644"\n    content: |\n'
+    cron += "      15 3 * * * webapp php /var/app/current/bin/console cashout:run\n"
     return {
         "pim/.ebextensions/40-pim.config": (schema + chown).encode(),
         "custom-connection/.ebextensions/10-vsftpd.config": ftp.encode(),

@@ -19,6 +19,8 @@ INFRASTRUCTURE = "Infrastructure team <infrastructure@client.url>"
 
 _FIRST = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 _THEME = "app/design/frontend/Client/dlm"
+_PRODUCT_PAGE = f"{_THEME}/Magento_Catalog/templates/catalog/product/view.phtml"
+_FRENCH = b'"Add to Cart","Ajouter au panier"\n"My Account","Mon compte"\n"Returns","Retours"\n"Reason","Motif"\n'
 DEPLOYED_MESSAGE = "Invoice: round the eco-tax per line"
 
 
@@ -99,15 +101,13 @@ def magento_history() -> list[Commit]:
             SHOP,
             {
                 f"{_THEME}/web/css/source/_product.less": b".product-info-main { .price { font-size: 2rem; font-weight: 600; } }\n",
-                f"{_THEME}/Magento_Catalog/templates/catalog/product/view.phtml": b'<div class="product-view"><?= $block->getChildHtml() ?></div>\n',
+                _PRODUCT_PAGE: b'<div class="product-view"><?= $block->getChildHtml() ?></div>\n',
             },
         ),
         (
             "Translate the page of returns",
             INTEGRATION,
-            {
-                f"{_THEME}/i18n/fr_FR.csv": b'"Add to Cart","Ajouter au panier"\n"My Account","Mon compte"\n"Returns","Retours"\n"Reason","Motif"\n'
-            },
+            {f"{_THEME}/i18n/fr_FR.csv": _FRENCH},
         ),
     ]
     commits = [

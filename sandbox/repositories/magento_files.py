@@ -114,6 +114,7 @@ ERROR_503 = (
 THEME_XML = (
     b'<theme xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n    <title>DLM</title>\n    <parent>Magento/blank</parent>\n</theme>\n'
 )
+RELAY_POINTS = b"define(['jquery', 'ko'], function ($, ko) {\n    'use strict';\n    return ko.observableArray([]);\n});\n"
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="120" height="32"><rect width="120" height="32" rx="4" fill="#1a4f8b"/></svg>\n'
 
 COMPOSER_JSON = (
@@ -210,4 +211,5 @@ def layout(name: str) -> bytes:
 
 
 def template(name: str) -> bytes:
-    return f'<?php /** @var \\Magento\\Framework\\View\\Element\\Template $block */ ?>\n<div class="{name}"><?= $block->getChildHtml() ?></div>\n'.encode()
+    head = "<?php /** @var \\Magento\\Framework\\View\\Element\\Template $block */ ?>"
+    return f'{head}\n<div class="{name}"><?= $block->getChildHtml() ?></div>\n'.encode()

@@ -1,7 +1,7 @@
 """What the shop's repository holds before anything happens to it: a tree shaped like Magento 2.4, about 250 files.
 
-The files that somebody reads have the content that Magento ships (pub/.user.ini, pub/static/.htaccess, config.php); the rest is shaped like the
-real thing and no more.
+The files that somebody reads have the content that Magento ships (pub/.user.ini, pub/static/.htaccess, config.php); the rest is shaped
+like the real thing and no more.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def theme() -> Tree:
         f"{at}/web/css/source/_theme.less": b"@link__color: #1a4f8b;\n@button-primary__background: #1a4f8b;\n",
         f"{at}/web/css/source/_product.less": b".product-info-main { .price { font-size: 2.2rem; } }\n",
         f"{at}/web/css/source/_checkout.less": b".checkout-container { max-width: 1180px; }\n",
-        f"{at}/web/js/relay-points.js": b"define(['jquery', 'ko'], function ($, ko) {\n    'use strict';\n    return ko.observableArray([]);\n});\n",
+        f"{at}/web/js/relay-points.js": files.RELAY_POINTS,
         f"{at}/web/images/logo.svg": files.LOGO,
         f"{at}/i18n/fr_FR.csv": b'"Add to Cart","Ajouter au panier"\n"My Account","Mon compte"\n"Returns","Retours"\n',
     }
@@ -98,7 +98,7 @@ def theme() -> Tree:
 def magento_itself() -> Tree:
     tree = {
         "composer.json": files.COMPOSER_JSON,
-        "COPYING.txt": b"Each Magento source file included in this distribution is licensed under OSL 3.0 or the Magento Enterprise Edition license.\n",
+        "COPYING.txt": b"Each source file is licensed under OSL 3.0.\n",
         ".gitignore": b"/app/etc/env.php\n/generated/*\n/pub/media/*\n/pub/static/*\n!/pub/static/.htaccess\n/var/*\n!/var/.htaccess\n",
         ".htaccess": files.HTACCESS,
         ".user.ini": files.USER_INI,

@@ -66,7 +66,7 @@ def db_schema(table: str, columns: Iterable[str]) -> bytes:
 def model(namespace: str, name: str) -> bytes:
     return (
         f"<?php\n{_COPYRIGHT}declare(strict_types=1);\n\nnamespace {namespace}\\{name}\\Model;\n\n"
-        f"class {name}\n{{\n    public function __construct(\n        private readonly \\Psr\\Log\\LoggerInterface $logger\n    ) {{\n    }}\n\n"
+        f"class {name}\n{{\n    public function __construct(private readonly \\Psr\\Log\\LoggerInterface $logger)\n    {{\n    }}\n\n"
         f"    public function execute(): void\n    {{\n        $this->logger->debug('{name}');\n    }}\n}}\n"
     ).encode()
 

@@ -12,6 +12,9 @@ from sandbox.world import ACCOUNT, APPLICATION, REGION
 
 _HOOKS = "/opt/elasticbeanstalk/hooks/appdeploy"
 _NAME = APPLICATION.replace("-", "_")
+_FLIPPED = """++ mv /var/app/current /var/app/current.old
+++ mv /var/app/ondeck /var/app/current
+++ nohup rm -rf /var/app/current.old"""
 
 
 def play(deployment: Deployment) -> None:
@@ -78,7 +81,7 @@ def _stage_1(deployment: Deployment, log: ActivityLog) -> None:
             with log.activity(name) as hook:
                 if name == "01_flip.sh":
                     deployment.flip()
-                    hook.text = "++ mv /var/app/current /var/app/current.old\n++ mv /var/app/ondeck /var/app/current\n++ nohup rm -rf /var/app/current.old"
+                    hook.text = _FLIPPED
                 elif name in scripts:
                     deployment.apply(extensions.mount_hook(name, scripts[name]))
                 else:
@@ -106,5 +109,6 @@ def _command_processor(deployment: Deployment, failure: CommandFailed) -> None:
     time = now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     with (deployment.host.root / "var/log/eb-commandprocessor.log").open("a") as log:
         log.write(
-            f"[{time}Z] ERROR [3420]  : Command CMD-AppDeploy failed!\n[{time}Z] INFO  [3420]  : Command processor returning results: \n{json.dumps(answer)}\n"
+            f"[{time}Z] ERROR [3420]  : Command CMD-AppDeploy failed!\n"
+            f"[{time}Z] INFO  [3420]  : Command processor returning results: \n{json.dumps(answer)}\n"
         )

@@ -80,7 +80,7 @@ class _Listener:
 
 
 def serve(world: World) -> Callable[[], None]:
-    """Listens for every host and for bitbucket.org, writes `data/ssh/{ssh_config,known_hosts,id_ed25519}`; answers a function that ends it."""
+    """Listens for every host and for bitbucket.org, and writes `data/ssh/{ssh_config,known_hosts,id_ed25519}`. The answer ends it."""
     key(world, "id_ed25519")
     address, stop_player = player_socket.serve(world)
     stopping = threading.Event()

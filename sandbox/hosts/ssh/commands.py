@@ -1,6 +1,7 @@
 """An exec request as the host understands it: which program, with which arguments, played or run by the operating system.
 
-No shell sees the line: it is split once, as a shell would, and `;`, `|` or `>` are arguments like others. Who needs a shell asks for `sh -c`.
+No shell sees the line: it is split once, as a shell would, and `;`, `|` or `>` are arguments like others.
+Who needs a shell asks for `sh -c`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Small programs that stand first on a host's PATH, so that what the operating system runs there meets the host and not this machine.
 
-Three kinds: `sudo` (drops itself), programs that are played by the sandbox over its socket, and programs whose absolute paths are mapped into
-the host's folder before the real one is started. They work as children of a runner as well as over SSH, and need nothing but PATH.
+Three kinds: `sudo` (drops itself), programs that are played by the sandbox over its socket, and programs whose absolute paths are mapped
+into the host's folder before the real one is started. They work as children of a runner as well as over SSH, and need nothing but PATH.
 """
 
 from __future__ import annotations

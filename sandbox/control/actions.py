@@ -1,0 +1,124 @@
+"""What somebody outside the console does to the estate, at the press of a button on the control page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.repositories import Name, Repositories
+from sandbox.repositories.php import model
+from sandbox.world import PROD_FRONT, REGION, Fault, Host, World
+
+Options = Mapping[str, str]
+
+
+class Refused(Exception):
+    """The text says why."""
+
+
+def act(world: World, name: str, options: Options) -> str:
+    """One sentence about what was done. Raises Refused, and KeyError for an action that is not known."""
+    return ACTIONS[name](world, options)
+
+
+def _someone_else(world: World, options: Options) -> str:
+    """Deploys again what is deployed, as somebody at AWS's own console would: through the API."""
+    ready = world.data / "ready.json"
+    if not ready.exists():
+        raise Refused("The sandbox is still starting.")
+    environment = options.get("environment", PROD_FRONT)
+    client: Any = boto3.client(
+        "elasticbeanstalk",
+        endpoint_url=json.loads(ready.read_text())["aws_endpoint"],
+        region_name=REGION,
+        aws_access_key_id="somebody-else",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        config=Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}, proxies={}),
+    )
+    try:
+        found = client.describe_environments(EnvironmentNames=[environment])["Environments"]
+        if not found:
+            raise Refused(f"There is no environment {environment}.")
+        client.update_environment(EnvironmentName=environment, VersionLabel=found[0]["VersionLabel"])
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(str(error)) from error
+    return f"Somebody else deploys {found[0]['VersionLabel']} to {environment}."
+
+
+def _push_commit(world: World, options: Options) -> str:
+    name, branch = _repository(options), options.get("branch", "master")
+    repositories = Repositories(world.data / "repositories")
+    message = options.get("message", "Search: rank by stock")
+    now = world.clock.now()
+    changes = {"app/code/Client/Search/Model/Ranking.php": model("Client", "Ranking") + f"// {now:%Y-%m-%d %H:%M:%S.%f}\n".encode()}
+    if name == "beanstalk-config":
+        changes = {"README.md": f"# Beanstalk configuration\n\nChanged {now:%Y-%m-%d %H:%M:%S.%f}.\n".encode()}
+    commit = repositories.commit(name, branch, message, changes, at=now)
+    return f"Pushed {commit[:7]} “{message}” to {branch} of {name}."
+
+
+def _vanish_commit(world: World, options: Options) -> str:
+    name, branch = _repository(options), options.get("branch", "master")
+    gone = Repositories(world.data / "repositories").rewrite(name, branch)
+    return f"Commit {gone[:7]} has gone from {branch} of {name}: somebody force-pushed."
+
+
+def _flag_left_behind(world: World, options: Options) -> str:
+    host = _host(world, options)
+    flag = host.app / "var/.maintenance.flag"
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.touch()
+    return f"{host.name} has a maintenance flag that nobody set on purpose."
+
+
+def _lasting(kind: str, sentence: str) -> Callable[[World, Options], str]:
+    """A fault that lasts until it is cleared."""
+
+    def add(world: World, options: Options) -> str:
+        host = _host(world, options)
+        if not any(fault.kind == kind and fault.host == host.name for fault in world.faults.listed()):
+            world.faults.add(Fault(kind, host.name, -1))
+        return sentence.format(host=host.name)
+
+    return add
+
+
+def _ssh_drop(world: World, options: Options) -> str:
+    host = _host(world, options)
+    after = options.get("bytes", "200")
+    if not after.isdigit():
+        raise Refused("bytes is a number.")
+    world.faults.add(Fault("ssh-drop", host.name, 1, {"bytes": after}))
+    return f"The next command on {host.name} loses its connection after {after} bytes."
+
+
+def _host(world: World, options: Options) -> Host:
+    try:
+        return world.host(options.get("host", "fe-2"))
+    except KeyError as error:
+        raise Refused(f"There is no host {error.args[0]}.") from error
+
+
+def _repository(options: Options) -> Name:
+    name = options.get("repository", "magento")
+    if name == "magento":
+        return "magento"
+    if name == "beanstalk-config":
+        return "beanstalk-config"
+    raise Refused(f"There is no repository {name}.")
+
+
+ACTIONS: dict[str, Callable[[World, Options], str]] = {
+    "someone-else": _someone_else,
+    "push-commit": _push_commit,
+    "vanish-commit": _vanish_commit,
+    "flag-left-behind": _flag_left_behind,
+    "host-key-changed": _lasting("host-key-changed", "{host} answers with another host key until the fault is cleared."),
+    "disk-full": _lasting("disk-full", "The disk of {host} is full until the fault is cleared."),
+    "ssh-drop": _ssh_drop,
+}

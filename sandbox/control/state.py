@@ -1,0 +1,83 @@
+"""The truth about the estate, for the control page: read from the hosts' folders and the databases, not from what Beanstalk believes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sandbox.hosts import database, releases, shares, site, statics
+from sandbox.repositories import Repositories
+from sandbox.repositories.git import git
+from sandbox.world import Host, World
+
+
+def of(world: World) -> dict[str, Any]:
+    return {
+        "now": world.clock.now().isoformat(timespec="milliseconds"),
+        "seed": world.seed,
+        "speed": world.clock.speed,
+        "hosts": [_host(world, host) for host in world.hosts.values()],
+        "shares": {
+            stage: {export: _files(shares.share(world, stage, export)) for export in shares.SHARES} for stage in ("prod", "preprod")
+        },
+        "visitors": _visitors(world),
+        "faults": [
+            {"kind": fault.kind, "host": fault.host, "times": fault.times, "options": fault.options} for fault in world.faults.listed()
+        ],
+        "repositories": {name: _heads(Repositories(world.data / "repositories").path(name)) for name in ("magento", "beanstalk-config")},
+    }
+
+
+def _host(world: World, host: Host) -> dict[str, Any]:
+    label = releases.deployed_label(host)
+    mounted = shares.mounted(host)
+    return {
+        "name": host.name,
+        "instance_id": host.instance_id,
+        "private_ip": host.private_ip,
+        "environment": host.environment,
+        "platform": host.platform,
+        "ssh_port": host.ssh_port,
+        "label": label,
+        "commit": label.partition("-")[2],
+        "unpacked": releases.staging(host).exists(),
+        "maintenance": (host.app / "var/.maintenance.flag").exists(),
+        "statics": statics.read_version(host.app / "pub/static"),
+        "database_fits": _database_fits(world, host),
+        "mounts": {point: point in mounted for point in shares.SHARES.values()},
+        "home": site.answer(world, host, "/", {}).status,
+        "health_check": site.answer(world, host, "/pub/health_check.php", {}).status,
+    }
+
+
+def _database_fits(world: World, host: Host) -> bool:
+    """False also while a release is being swapped."""
+    known = database.of_database(world, host)
+    try:
+        return bool(known and not database.request_error(database.of_code(host.app), known))
+    except OSError:
+        return False
+
+
+def _visitors(world: World) -> dict[str, Any]:
+    recent = world.visits.recent()
+    minute = world.clock.now() - timedelta(minutes=1)
+    return {
+        "by_status": {str(status): count for status, count in world.visits.by_status().items()},
+        "last_minute": {
+            str(status): count for status, count in sorted(Counter(visit.status for visit in recent if visit.at > minute).items())
+        },
+        "recent": [visit.status for visit in recent[-120:]],
+    }
+
+
+def _files(share: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(share))
+
+
+def _heads(repository: Path) -> dict[str, dict[str, str]]:
+    rows = git(repository, "for-each-ref", "--format=%(refname:short)%00%(objectname)%00%(subject)", "refs/heads").decode().splitlines()
+    return {name: {"commit": commit, "subject": subject} for name, commit, subject in (row.split("\0") for row in rows)}
