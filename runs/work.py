@@ -31,6 +31,7 @@ from runs.plan import Act
 
 logger = logging.getLogger(__name__)
 
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 PATIENCE = 20.0
 ASK_FOR_CANCEL = 0.5
@@ -237,7 +238,7 @@ class Work:
 
 
 def _back_off(troubles: int) -> float:
-    longest = min(LONGEST_PAUSE, 0.5 * 2.0 ** min(troubles - 1, 10))
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(troubles - 1, 10))
     return longest * random.uniform(0.6, 1.0)  # noqa: S311  (spreads the calls of many; no secret)
 
 

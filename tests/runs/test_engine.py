@@ -1,0 +1,326 @@
+"""A run from its first tick to its end: what is done, in which order, and what is said when it goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from people.models import Operator
+from remote.errors import Busy, Denied, HostKeyRefused, Throttled, Unanswered, Unreachable
+from runs import actions, effects
+from runs.effects import CannotTell, Context, NotDone, Running
+from runs.engine import tick
+from runs.models import Effect, Run, Step
+from runs.plan import Act
+from runs.plan import Step as Planned
+from tests.runs.conftest import Start
+from tests.runs.world import World, act
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def fresh(run: Run) -> Run:
+    return Run.objects.get(pk=run.pk)
+
+
+def test_a_run_does_each_effect_once_in_the_order_of_the_plan(start: Start, world: World) -> None:
+    run = start()
+    assert tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.SUCCEEDED, False)
+    assert run.started is not None
+    assert run.ended is not None
+    assert world.order[:3] == ["put", "version", "update"]
+    assert set(world.order[3:]) == {"flush-fe-1", "flush-fe-2", "flush-fe-3"}
+    assert set(world.applied.values()) == {1}
+    assert {step.state for step in run.steps.all()} == {Step.State.DONE}
+    assert all(step.started and step.ended for step in run.steps.all())
+    assert {effect.state for effect in run.effects.all()} == {Effect.State.DONE}
+    assert run.steps.get(key="update").result == {"update": {"answered": True, "rc": 0}}
+
+
+def test_a_run_that_has_ended_is_not_worked_on(start: Start, world: World) -> None:
+    run = start()
+    tick(run.number)
+    assert not tick(run.number)
+    assert set(world.applied.values()) == {1}
+
+
+def test_the_intent_is_in_the_database_before_the_effect(start: Start, world: World) -> None:
+    seen: list[tuple[str, str]] = []
+    world.on_do = lambda act, context: seen.append((act.key, Effect.objects.get(run=context.run, key=act.key).state))
+    run = start()
+    tick(run.number)
+    assert len(seen) == 6
+    assert {state for _, state in seen} == {Effect.State.INTENT}
+
+
+def test_a_refusal_fails_the_run_which_keeps_its_lock(start: Start, world: World) -> None:
+    world.refuse["update"] = Busy("client-magento-prod is not Ready.", "Wait until the other deployment has ended.")
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.FAILED, True)
+    assert "Update the front end" in run.said
+    assert "Wait until the other deployment has ended." in run.said
+    assert run.steps.get(key="update").state == Step.State.FAILED
+    assert run.steps.get(key="flush").state == Step.State.PLANNED
+
+
+def test_an_effect_that_ends_badly_fails_the_run_and_names_the_host(start: Start, world: World) -> None:
+    world.ends_badly.add("flush-fe-2")
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.FAILED
+    assert "fe-2: flush-fe-2 ended with code 1." in run.said
+    assert world.applied == dict.fromkeys(world.order, 1)
+    states = dict(run.effects.values_list("key", "state"))
+    assert (states["flush-fe-1"], states["flush-fe-2"], states["flush-fe-3"]) == ("done", "failed", "done")
+
+
+@pytest.mark.parametrize("key", ["put", "version", "update", "flush-fe-2"])
+def test_a_lost_reply_is_neither_a_failure_nor_a_repeat(start: Start, world: World, key: str) -> None:
+    world.lose[key] = Unanswered("no answer came.")
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
+
+
+def test_what_did_not_happen_is_tried_again_only_after_the_world_was_asked(start: Start, world: World) -> None:
+    points: list[str] = []
+    world.before = points.append
+    world.trouble["update"] = [Unanswered("cut off before it was sent.")]
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert [point for point in points if point.endswith(" update")] == [
+        "do update",
+        "probe update",
+        "do update",
+        "done update",
+        "probe update",
+    ]
+
+
+@pytest.mark.parametrize("error", [Throttled("too many calls."), Unreachable("no route to fe-1.")])
+def test_throttling_and_silence_are_waited_out(start: Start, world: World, error: Exception) -> None:
+    world.trouble["update"] = [error, error]
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
+
+
+def test_trouble_outlives_the_tick_and_the_next_one_goes_on(start: Start, world: World, settings: Settings) -> None:
+    settings.TICK_SECONDS = 0.0
+    world.trouble["put"] = [Throttled("too many calls.")]
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.RUNNING
+    assert (run.wake_at > 0, run.troubles, run.lease_owner) == (True, 1, "")
+    assert run.steps.get(key="upload").said == "too many calls."
+    for _ in range(20):
+        tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
+
+
+def test_the_deadline_fails_what_never_began(start: Start, world: World, settings: Settings) -> None:
+    settings.STEP_SECONDS = settings.TICK_SECONDS = 0.0
+    world.trouble["put"] = [Unreachable("no route.")] * 9
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.FAILED
+    assert "nothing happened" in run.said
+
+
+def test_the_deadline_makes_a_doubt_of_what_may_have_happened(start: Start, world: World, settings: Settings) -> None:
+    settings.STEP_SECONDS = settings.TICK_SECONDS = 0.0
+    world.lose["put"] = Unanswered("no answer came.")
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.UNKNOWN
+
+
+def test_what_still_runs_at_its_deadline_waits_for_a_person(start: Start, world: World, settings: Settings, releaser: Operator) -> None:
+    settings.STEP_SECONDS = settings.TICK_SECONDS = 0.0
+    world.stays_running.add("put")
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.WAITING
+    world.stays_running.clear()
+    settings.TICK_SECONDS = 10.0
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+
+
+def test_what_cannot_be_told_waits_for_a_person_and_holds_the_lock(start: Start, world: World, releaser: Operator) -> None:
+    world.lose["update"] = Unanswered("no answer came.")
+    world.silent.add("update")
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.UNKNOWN, True)
+    assert "nothing shows whether update happened" in run.said
+    assert not tick(run.number)
+    world.silent.clear()
+    actions.adopt(run, by=releaser)
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
+
+
+@pytest.mark.parametrize("error", [Denied("not allowed to look."), HostKeyRefused("fe-1 shows another key.")])
+def test_a_probe_that_is_refused_is_a_doubt(start: Start, world: World, error: Exception) -> None:
+    world.probes["update"] = [error]
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.UNKNOWN
+    assert world.applied["update"] == 1
+
+
+def test_a_fault_in_a_kind_is_a_doubt_with_its_name(start: Start, world: World) -> None:
+    world.probes["update"] = [KeyError("VersionLabel")]
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.UNKNOWN
+    assert "KeyError: 'VersionLabel'" in run.said
+
+
+def test_a_plan_of_other_code_waits_for_a_person(start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(Planned("old", "An old step", (act("relic", kind="forgotten"),)))
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.WAITING
+    assert "nobody here knows the effect forgotten" in run.said
+    monkeypatch.setitem(effects._kinds, "forgotten", world)
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+
+
+def test_a_long_effect_is_followed_over_many_ticks(start: Start, world: World, settings: Settings) -> None:
+    settings.TICK_SECONDS = 0.0
+    world.probes["update"] = [Running(f"{done} of 4 hosts") for done in range(4)]
+    run = start(Planned("update", "Update", (act("update"),)))
+    said = []
+    for _ in range(5):
+        tick(run.number)
+        said.append(run.steps.get().said)
+    assert said[:4] == ["0 of 4 hosts", "1 of 4 hosts", "2 of 4 hosts", "3 of 4 hosts"]
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert world.applied["update"] == 1
+
+
+def test_one_slow_host_does_not_keep_the_others_from_starting(start: Start, world: World) -> None:
+    world.probes["flush-fe-1"] = [Running("slow", ask_again=0.05)] * 5
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
+
+
+def test_nothing_proven_and_answered_is_not_started_again_at_once(start: Start, world: World) -> None:
+    points: list[str] = []
+    world.before = points.append
+    world.probes["update"] = [NotDone()]
+    world.applied["update"] = 0
+    run = start()
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert points.count("do update") == 2  # the world had said for certain that nothing came of the first
+
+
+def test_a_step_without_effects_is_done_with_its_note(start: Start, world: World) -> None:
+    run = start(Planned("look", "Look at the shop", note="Open the shop and look."))
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert run.steps.get().said == "Open the shop and look."
+
+
+@pytest.mark.parametrize("finding", [CannotTell("gone."), NotDone()])
+def test_a_resumed_step_is_a_new_attempt_and_asks_first(start: Start, world: World, releaser: Operator, finding: effects.Finding) -> None:
+    world.ends_badly.add("flush-fe-2")
+    run = start()
+    tick(run.number)
+    world.ends_badly.clear()
+    world.probes["flush-fe-2"] = [finding]
+    actions.resume(fresh(run), by=releaser)
+    tick(run.number)
+    run = fresh(run)
+    rows = {row.key: row.state for row in run.effects.filter(act="flush-fe-2")}
+    if isinstance(finding, NotDone):
+        assert run.state == Run.State.SUCCEEDED
+        assert rows == {"flush-fe-2": "replaced", "flush-fe-2.2": "done"}
+        assert world.applied["flush-fe-2.2"] == world.applied["flush-fe-1"] == world.applied["put"] == 1
+    else:
+        assert run.state == Run.State.UNKNOWN
+        assert world.applied["flush-fe-2.2"] == 0
+
+
+def cancelling(run: Run, key: str, strength: Run.Cancel, *, by: Operator) -> Callable[[Act, Context], None]:
+    """Somebody cancels at the moment when that effect begins."""
+
+    def on_do(act: Act, context: Context) -> None:
+        if act.key == key:
+            actions.cancel_run(run, strength, by=by)
+
+    return on_do
+
+
+def test_cancelled_before_it_began_it_changes_nothing_and_holds_nothing(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    actions.cancel_run(run, Run.Cancel.ABORT, by=releaser)
+    tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.CANCELLED, False)
+    assert "Nothing had been changed." in run.said
+    assert not world.applied
+
+
+def test_stopping_after_the_step_leaves_nothing_half_done(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.on_do = cancelling(run, "put", Run.Cancel.AFTER_STEP, by=releaser)
+    world.probes["version"] = [Running("slow", ask_again=0.6)]  # long enough for the wish to be seen
+    tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.CANCELLED, True)
+    assert "before “Update the front end”" in run.said
+    assert world.order == ["put", "version"]
+
+
+def test_an_abort_stops_what_runs_and_says_what_it_leaves(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.stays_running.add("update")
+    world.on_do = cancelling(run, "update", Run.Cancel.ABORT, by=releaser)
+    tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.CANCELLED, True)
+    assert "fe-1: update was killed; its files stay." in run.said
+    assert "magento-production" in run.said
+    assert world.cancelled == ["update"]
+    assert not any(key.startswith("flush") for key in world.order)
+
+
+def test_to_stop_watching_leaves_the_world_alone(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.stays_running.add("update")
+    world.on_do = cancelling(run, "update", Run.Cancel.STOP_WATCHING, by=releaser)
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.UNKNOWN
+    assert world.cancelled == []
+    world.stays_running.clear()
+    world.on_do = lambda act, context: None
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+    assert set(world.applied.values()) == {1}
