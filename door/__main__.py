@@ -1,0 +1,52 @@
+"""The words that `./console` understands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from door import bench, checks, demo
+from door.places import Failed
+
+
+def main() -> int:
+    asked = _parser().parse_args()
+    try:
+        return int(asked.run(asked))
+    except Failed as failure:
+        print(failure, file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./console", description="Ops Console: try it, test it, measure it.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands)
+    test = commands.add_parser("test", help="run all tests, the browser journeys among them")
+    test.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="handed on to pytest (behind --)")
+    test.set_defaults(run=lambda asked: checks.test(asked.pytest))
+    check = commands.add_parser("check", help="format, lint, types, import contract, templates, migrations; then all tests")
+    check.set_defaults(run=lambda _: checks.check())
+    measure = commands.add_parser("bench", help="measure each case beside its baseline")
+    measure.add_argument("names", nargs="*", metavar="NAME", help="benches; all where none is named")
+    measure.add_argument("--json", action="store_true", help="print a list of results instead of a table")
+    measure.add_argument("--quick", action="store_true", help="smaller cases, for a first look")
+    measure.set_defaults(run=lambda asked: bench.bench(asked.names, as_json=asked.json, quick=asked.quick))
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("demo", help="start the console and an estate in a box on this machine; Ctrl-C ends both")
+    parser.add_argument("--port", type=int, metavar="PORT", help="of the web pages (default: 8000, or another one where that is taken)")
+    parser.add_argument("--speed", type=float, default=25.0, metavar="N", help="simulated minutes in a real minute (default: 25)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same texts and outcomes (default: 1)")
+    parser.add_argument("--data", type=Path, default=Path(".demo"), metavar="DIR", help="where everything is kept (default: .demo)")
+    parser.add_argument("--fresh", action="store_true", help="forget what is kept there, first")
+    parser.set_defaults(run=lambda asked: demo.demo(asked.data, port=asked.port, speed=asked.speed, seed=asked.seed, fresh=asked.fresh))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

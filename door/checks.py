@@ -1,0 +1,62 @@
+"""`./console test` and `./console check`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from door.chromium import chromium
+from door.places import MANAGE, PYTHON, ROOT, tool
+
+
+def test(arguments: Sequence[str]) -> int:
+    """All tests, on both cores. Without a Chromium the journeys are reported as not run, in words."""
+    browser = chromium()
+    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *arguments]
+    env = {**os.environ, "CHROMIUM": browser or ""}
+    if browser is None:
+        argv += ["-m", "not browser"]
+    code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+    if browser is None:
+        print(
+            "NOT RUN: the browser journeys. There is no Chromium here: none is installed, Playwright and apt gave none. "
+            "Install the package “chromium”, or set CHROMIUM to the path of one.",
+            flush=True,
+        )
+    return code
+
+
+def check() -> int:
+    """Everything is looked at, whatever failed before; the failures are named at the end."""
+    failed = [name for name, argv in _looks().items() if not _passes(name, argv)]
+    if test([]) != 0:
+        failed.append("tests")
+    print(f"Failed: {', '.join(failed)}." if failed else "All checks passed.", flush=True)
+    return 1 if failed else 0
+
+
+def _looks() -> dict[str, list[str]]:
+    return {
+        "format": [tool("ruff"), "format", "--check", "--quiet", "."],
+        "lint": [tool("ruff"), "check", "--quiet", "."],
+        "types": [tool("mypy")],
+        "import contract": [tool("lint-imports"), "--no-cache"],
+        "template format": [tool("djlint"), "templates", "--check", "--quiet"],
+        "template lint": [tool("djlint"), "templates", "--lint", "--quiet"],
+        "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
+        "system": [*MANAGE, "check", "--fail-level", "WARNING"],
+    }
+
+
+def _passes(name: str, argv: list[str]) -> bool:
+    started = time.monotonic()
+    env = {**os.environ, "SECRET_KEY": secrets.token_urlsafe(48)}
+    done = subprocess.run(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    if done.returncode != 0:
+        print(done.stdout, file=sys.stderr, flush=True)
+    return done.returncode == 0

@@ -1,0 +1,261 @@
+"""`./console demo`: the console and an estate in a box on this machine.
+
+Starts, side by side where that is possible: the sandbox, an embedded Valkey, the migrations and static files; then the process that owns
+the SSH connections, web, two workers and the scheduler. Each finds the sandbox through the standard environment alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from door.children import Child, Children
+from door.places import MANAGE, PYTHON, ROOT, Failed, tool, valkey_server
+from door.statics import static_files_are_new
+
+USUAL_PORT = 8000
+MARK = ".ops-console-demo"
+LONGEST_SOCKET = 100  # bytes; the system's limit for a socket's path is 107
+WORKERS = 2
+# Of somebody's shell: none of it may reach the demo, whose AWS is the sandbox.
+FOREIGN = (
+    "AWS_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_",
+    "REQUESTS_CA_BUNDLE",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SSH_",
+    "GIT_",
+)
+
+
+def demo(data: Path, *, port: int | None, speed: float, seed: int, fresh: bool) -> int:
+    """Until SIGINT or SIGTERM. Raises Failed."""
+    data = data.resolve()
+    _prepare_folder(data, fresh=fresh)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    with _alone(data), _socket_folder(data) as sockets, contextlib.suppress(KeyboardInterrupt), Children() as children:
+        _start(children, data, sockets, _free_port(port), speed, seed)
+        children.watch()
+    return 0
+
+
+def _interrupt(number: int, _: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not keep the children from ending
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _start(children: Children, data: Path, sockets: Path, port: int, speed: float, seed: int) -> None:
+    logs, own = data / "logs", _own_environment(data, sockets, port)
+    (data / "sandbox" / "ready.json").unlink(missing_ok=True)
+    box = [PYTHON, "-m", "sandbox", "--data", str(data / "sandbox"), "--speed", str(speed), "--seed", str(seed)]
+    children.start(Child("sandbox", box, _bare(), logs / "sandbox.log", restarted=False, dies_by=signal.SIGTERM))
+    children.start(Child("valkey", _valkey(data, sockets), _bare(), logs / "valkey.log"))
+    with _side_by_side(logs, own, "migrate", [*MANAGE, "migrate", "--noinput"]), _statics(logs, own, data):
+        children.wait_until("the sandbox", (data / "sandbox" / "ready.json").is_file, seconds=90)
+        ready = json.loads((data / "sandbox" / "ready.json").read_text())
+        env = own | _sandbox_environment(ready)
+    cast = _done(logs, env, "cast", [*MANAGE, "demo_cast", "--keep", str(data / "cast.json")])
+    for name, argv in _processes(port).items():
+        children.start(Child(name, argv, env, logs / f"{name}.log"))
+    children.wait_until("the console", lambda: _is_ready(port), seconds=120)
+    lines = cast.splitlines()
+    say = [line for line in lines if line.startswith("Sign in: ")] + [f"Sandbox: {ready['control']}"]
+    say += [line for line in lines if line.startswith("API token: ")] + [f"Ready: http://localhost:{port}"]
+    for line in say:
+        print(line, flush=True)
+
+
+def _processes(port: int) -> dict[str, list[str]]:
+    web = [tool("uvicorn"), "opsconsole.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
+    workers = {f"worker-{number}": [*MANAGE, "work"] for number in range(1, WORKERS + 1)}
+    return {"broker": [PYTHON, "-m", "remote.ssh.broker"], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
+
+
+# -- The environment of the children
+
+
+def _bare() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)}
+
+
+def _own_environment(data: Path, sockets: Path, port: int) -> dict[str, str]:
+    return _bare() | {
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
+        "DATA_DIR": str(data),
+        "DATABASE_URL": f"sqlite:///{data / 'console.sqlite3'}",
+        "REDIS_URL": f"unix://{sockets / 'valkey'}?db=0",
+        "SSH_BROKER": str(sockets / "ssh"),
+        "SECRET_KEY": _kept(data / "secret_key"),
+        "SITE_URL": f"http://localhost:{port}",
+    }
+
+
+def _sandbox_environment(ready: Mapping[str, str]) -> dict[str, str]:
+    """Fake credentials, always: nothing here can reach an AWS account, whatever the shell or the home folder holds."""
+    return {
+        "AWS_ENDPOINT_URL": ready["aws_endpoint"],
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_DEFAULT_REGION": "eu-west-3",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "HTTP_PROXY": ready["proxy"],
+        "HTTPS_PROXY": ready["proxy"],
+        "NO_PROXY": "127.0.0.1,localhost",
+        "SSL_CERT_FILE": ready["ca_file"],
+        "SSH_CONFIG": ready["ssh_config"],
+    }
+
+
+def _kept(path: Path) -> str:
+    """A secret of this demo: made once, readable by its owner alone."""
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+# -- Folders, ports, sockets
+
+
+def _prepare_folder(data: Path, *, fresh: bool) -> None:
+    """Only a folder that a demo made is ever emptied."""
+    if fresh and data.exists() and any(data.iterdir()):
+        if not (data / MARK).exists():
+            raise Failed(f"{data} was not made by a demo: it is not emptied. Name another folder with --data.")
+        with _alone(data):
+            shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (data / MARK).touch()
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failed(f"A demo is running on {data} already. End it, or name another folder with --data.") from None
+        yield
+
+
+@contextlib.contextmanager
+def _socket_folder(data: Path) -> Iterator[Path]:
+    """In the data folder; in a short one of our own where its path is too long for a socket."""
+    folder = data / "sockets"
+    if len(bytes(folder)) < LONGEST_SOCKET - len("/valkey"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="ops-console-") as short:
+            yield Path(short)
+
+
+def _free_port(asked: int | None) -> int:
+    if asked:
+        if not _is_free(asked):
+            raise Failed(f"Port {asked} is taken. Name another one with --port.")
+        return asked
+    return USUAL_PORT if asked is None and _is_free(USUAL_PORT) else _any_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _any_port() -> int:
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        port: int = tried.getsockname()[1]
+        return port
+
+
+def _valkey(data: Path, sockets: Path) -> list[str]:
+    (data / "valkey").mkdir(exist_ok=True)
+    options = {
+        "port": "0", "unixsocket": str(sockets / "valkey"), "unixsocketperm": "700", "dir": str(data / "valkey"),
+        "appendonly": "yes", "save": "", "maxmemory-policy": "noeviction",
+    }  # fmt: skip
+    return [valkey_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+# -- What is done once
+
+
+@contextlib.contextmanager
+def _side_by_side(logs: Path, env: Mapping[str, str], name: str, argv: list[str]) -> Iterator[None]:
+    """Runs while the block runs, and has succeeded when the block is left."""
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{name}.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(argv, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        yield
+        if process.wait(120) != 0:
+            raise Failed(f"“{name}” failed. The end of {log}:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]))
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _statics(logs: Path, env: Mapping[str, str], data: Path) -> Iterator[None]:
+    with static_files_are_new(data) as are_new:
+        collect = [*MANAGE, "collectstatic", "--noinput", "--clear", "--verbosity", "0"]
+        with _side_by_side(logs, env, "collectstatic", collect) if are_new else contextlib.nullcontext():
+            yield
+
+
+def _done(logs: Path, env: Mapping[str, str], name: str, argv: list[str]) -> str:
+    log = logs / f"{name}.log"
+    with log.open("ab") as errors:
+        done = subprocess.run(argv, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, check=False)
+    if done.returncode != 0:
+        raise Failed(f"“{name}” failed. The end of {log}:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]))
+    return done.stdout.decode()
+
+
+def _is_ready(port: int) -> bool:
+    return _asked(f"http://127.0.0.1:{port}/readyz") == 200
+
+
+def _asked(url: str) -> int:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as answer:
+            status: Any = answer.status
+            return int(status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, urllib.error.URLError):
+        return 0

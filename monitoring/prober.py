@@ -1,0 +1,114 @@
+"""The outside probe: once a second each shop is asked what a visitor would see. The downtime clock lives on these rows alone.
+
+How rows are read is `estate.shop`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from estate.definition import Shop, Target
+from estate.models import ShopAnswer
+from estate.reading import current
+from live.publish import publish
+from remote.errors import RemoteError
+from remote.http import Answer, fetch
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 5.0  # seconds; a visitor has left by then
+ERROR_WORDS = "There has been an error processing your request"  # Magento's own error page, whatever its status
+_STATICS = re.compile(r"/static/version([0-9A-Za-z._-]{1,40})")
+KEEP_EACH = timedelta(days=2)
+_THIN_AT_ONCE = 20_000
+
+_State = ShopAnswer.State
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    state: str
+    status: int | None
+    seconds: float
+    statics: str = ""
+
+
+def probe() -> None:
+    """Asks every shop now, side by side; stores what each answered; rings where a shop's state is another one."""
+    shops = [(target, target.shop) for target in current().targets if target.shop is not None]
+    if not shops:
+        return
+    asked_at = timezone.now()
+    with ThreadPoolExecutor(len(shops)) as pool:
+        verdicts = list(pool.map(ask, [shop for _, shop in shops]))
+    changed = [target for (target, _), verdict in zip(shops, verdicts, strict=True) if _store(target, verdict, asked_at)]
+    for target in changed:
+        publish("now", {"kind": "now", "changed": [f"shop:{target.service}/{target.environment.key}"]})
+
+
+def ask(shop: Shop) -> Verdict:
+    """A visitor's request: a connection of its own, no redirects."""
+    try:
+        return judge(fetch(shop.url, deadline=DEADLINE, follow=False))
+    except RemoteError as error:
+        log.debug("%s is silent: %s", shop.url, error)
+        return Verdict(_State.SILENT, None, DEADLINE)
+
+
+def judge(answer: Answer) -> Verdict:
+    """Good is a page of Magento with its statics; 503 is closed on purpose; any other fault, and a page that is none, is broken."""
+    statics = _STATICS.search(answer.text)
+    version = statics[1] if statics else ""
+    if answer.status == 503:
+        state = _State.CLOSED
+    elif answer.status == 200 and statics and ERROR_WORDS not in answer.text:
+        state = _State.OPEN
+    else:
+        state = _State.BROKEN
+    return Verdict(state, answer.status, answer.seconds, version)
+
+
+def _store(target: Target, verdict: Verdict, at: datetime) -> bool:
+    here = ShopAnswer.objects.filter(service=target.service, environment=target.environment.key)
+    before = here.order_by("-time").values_list("state", flat=True).first()
+    ShopAnswer.objects.create(
+        service=target.service,
+        environment=target.environment.key,
+        time=at,
+        state=verdict.state,
+        status=verdict.status,
+        seconds=verdict.seconds,
+        statics=verdict.statics,
+    )
+    return before != verdict.state
+
+
+def thin(now: datetime | None = None) -> int:
+    """Older than two days only changes are kept: of equal answers in a row the first and the last. Says how many rows went."""
+    before = (now or timezone.now()) - KEEP_EACH
+    gone = 0
+    for target in current().targets:
+        rows = ShopAnswer.objects.filter(service=target.service, environment=target.environment.key, time__lt=before).order_by("time", "pk")
+        gone += _delete(superfluous(list(rows.values_list("pk", "state", "statics")[:_THIN_AT_ONCE])))
+    return gone
+
+
+def superfluous(rows: Sequence[tuple[int, str, str]]) -> list[int]:
+    """Those whose neighbours on both sides say the same."""
+    said = [(state, statics) for _, state, statics in rows]
+    return [rows[place][0] for place in range(1, len(rows) - 1) if said[place - 1] == said[place] == said[place + 1]]
+
+
+def _delete(keys: Sequence[int]) -> int:
+    step = connection.features.max_query_params or 2000
+    for start in range(0, len(keys), step):
+        ShopAnswer.objects.filter(pk__in=keys[start : start + step]).delete()
+    return len(keys)
