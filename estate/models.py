@@ -117,6 +117,7 @@ class ShopAnswer(models.Model):
     service = models.CharField(max_length=40)
     environment = models.CharField(max_length=40)
     time = models.DateTimeField()
+    until = models.DateTimeField(null=True)  # of a row that stands for many: the same answer came, without a gap, up to then
     state = models.CharField(max_length=10, choices=State)
     status = models.IntegerField(null=True)
     seconds = models.FloatField()

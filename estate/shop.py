@@ -15,7 +15,7 @@ from estate.models import ShopAnswer
 GAP = timedelta(seconds=5)
 UNKNOWN = "unknown"
 
-Answer = tuple[datetime, str]  # when it came, and its state
+Answer = tuple[datetime, datetime | None, str]  # when it came, until when it came again and again, and its state
 Band = tuple[datetime, datetime, str]
 
 
@@ -36,23 +36,21 @@ class Downtime:
 
 
 def downtime(service: str, environment: str, start: datetime, end: datetime) -> Downtime:
-    rows = ShopAnswer.objects.filter(service=service, environment=environment, time__gte=start - GAP, time__lt=end).order_by("time")
-    return measured(rows.values_list("time", "state"), start, end)
+    rows = ShopAnswer.objects.filter(service=service, environment=environment, time__lt=end).order_by("time")
+    last_before = rows.filter(time__lt=start).order_by("-time").values_list("time", flat=True).first()
+    return measured(rows.filter(time__gte=last_before or start).values_list("time", "until", "state"), start, end)
 
 
 def measured(answers: Iterable[Answer], start: datetime, end: datetime) -> Downtime:
     """Pure: the same answers, the same downtime. `answers` stand in the order of their times."""
     bands: list[Band] = []
-    until = start
-    state = UNKNOWN
-    known_until = start
-    for time, answered in answers:
-        begins = max(time, start)
-        _add(bands, until, min(begins, known_until), state)
-        _add(bands, max(until, min(begins, known_until)), begins, UNKNOWN)
-        until, state, known_until = begins, answered, max(time + GAP, begins)
-    _add(bands, until, min(end, known_until), state)
-    _add(bands, max(until, min(end, known_until)), end, UNKNOWN)
+    state, known_until = UNKNOWN, start
+    begins = start
+    for time, last, answered in answers:
+        next_begins = max(time, start)
+        _add_known(bands, begins, next_begins, state, known_until)
+        begins, state, known_until = next_begins, answered, (last or time) + GAP
+    _add_known(bands, begins, end, state, known_until)
     total = {name: sum((to - since).total_seconds() for since, to, named in bands if named == name) for name in {band[2] for band in bands}}
     return Downtime(
         closed_seconds=total.get(ShopAnswer.State.CLOSED.value, 0.0),
@@ -61,6 +59,13 @@ def measured(answers: Iterable[Answer], start: datetime, end: datetime) -> Downt
         unknown_seconds=total.get(UNKNOWN, 0.0),
         bands=bands,
     )
+
+
+def _add_known(bands: list[Band], since: datetime, to: datetime, state: str, known_until: datetime) -> None:
+    """What was answered, as far as it is known; nobody knows the rest."""
+    known = max(since, min(to, known_until))
+    _add(bands, since, known, state)
+    _add(bands, known, to, UNKNOWN)
 
 
 def _add(bands: list[Band], since: datetime, to: datetime, state: str) -> None:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import transaction
 from django.utils import timezone
 
 from estate.definition import Shop, Target
 from estate.models import ShopAnswer
 from estate.reading import current
+from estate.shop import GAP
 from live.publish import publish
 from remote.errors import RemoteError
 from remote.http import Answer, fetch
@@ -28,7 +29,7 @@ DEADLINE = 5.0  # seconds; a visitor has left by then
 ERROR_WORDS = "There has been an error processing your request"  # Magento's own error page, whatever its status
 _STATICS = re.compile(r"/static/version([0-9A-Za-z._-]{1,40})")
 KEEP_EACH = timedelta(days=2)
-_THIN_AT_ONCE = 20_000
+_THIN_AT_ONCE, _JOINED_AT_ONCE = 20_000, 900  # rows; the second bounds one DELETE
 
 _State = ShopAnswer.State
 
@@ -92,23 +93,32 @@ def _store(target: Target, verdict: Verdict, at: datetime) -> bool:
 
 
 def thin(now: datetime | None = None) -> int:
-    """Older than two days only changes are kept: of equal answers in a row the first and the last. Says how many rows went."""
+    """Older than two days, equal answers in a row become one row that stands for all of them. Says how many rows went."""
     before = (now or timezone.now()) - KEEP_EACH
     gone = 0
     for target in current().targets:
         rows = ShopAnswer.objects.filter(service=target.service, environment=target.environment.key, time__lt=before).order_by("time", "pk")
-        gone += _delete(superfluous(list(rows.values_list("pk", "state", "statics")[:_THIN_AT_ONCE])))
+        for kept, joined in in_a_row(rows[:_THIN_AT_ONCE]):
+            with transaction.atomic():
+                ShopAnswer.objects.filter(pk=kept.pk).update(until=joined[-1].until or joined[-1].time)
+                gone += rows.filter(pk__in=[row.pk for row in joined]).delete()[0]
     return gone
 
 
-def superfluous(rows: Sequence[tuple[int, str, str]]) -> list[int]:
-    """Those whose neighbours on both sides say the same."""
-    said = [(state, statics) for _, state, statics in rows]
-    return [rows[place][0] for place in range(1, len(rows) - 1) if said[place - 1] == said[place] == said[place + 1]]
+def in_a_row(rows: Iterable[ShopAnswer]) -> Iterator[tuple[ShopAnswer, list[ShopAnswer]]]:
+    """(the first, those after it that say the same without a gap); only where there are such."""
+    first: ShopAnswer | None = None
+    joined: list[ShopAnswer] = []
+    for row in rows:
+        if first is not None and len(joined) < _JOINED_AT_ONCE and _goes_on(joined[-1] if joined else first, row):
+            joined.append(row)
+            continue
+        if first is not None and joined:
+            yield first, joined
+        first, joined = row, []
+    if first is not None and joined:
+        yield first, joined
 
 
-def _delete(keys: Sequence[int]) -> int:
-    step = connection.features.max_query_params or 2000
-    for start in range(0, len(keys), step):
-        ShopAnswer.objects.filter(pk__in=keys[start : start + step]).delete()
-    return len(keys)
+def _goes_on(before: ShopAnswer, row: ShopAnswer) -> bool:
+    return (row.state, row.statics) == (before.state, before.statics) and row.time - (before.until or before.time) <= GAP
