@@ -1,0 +1,158 @@
+"""One subscription to Redis for all viewers of a web process: each frame is read once and handed to those who watch its channel.
+
+What a frame says is not known here. A viewer that cannot keep up loses its frames and is told so: it reads the database then, and never
+slows the others or a writer. The same after Redis was away: whoever watched may have missed something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from live.publish import PREFIX
+
+logger = logging.getLogger(__name__)
+
+INBOX = 4_000_000  # characters that wait for one viewer; beyond that it has fallen behind
+SILENCE = 15.0  # seconds without a frame after which the connection is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`text` goes to the browser as it is; `data` is the same, read once for all viewers."""
+
+    text: str
+    data: dict[str, Any]
+
+
+class Viewer:
+    """The inbox of one who watches."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+        self._size = 0
+        self._behind = False
+        self._news = asyncio.Event()
+
+    def offer(self, frame: Frame) -> None:
+        if self._behind:
+            return
+        if self._size + len(frame.text) > INBOX:
+            self.fall_behind()
+            return
+        self._frames.append(frame)
+        self._size += len(frame.text)
+        self._news.set()
+
+    def fall_behind(self) -> None:
+        self._frames.clear()
+        self._size = 0
+        self._behind = True
+        self._news.set()
+
+    async def next(self) -> Frame | None:
+        """The next frame; None: some were lost, read the database."""
+        while not self._frames and not self._behind:
+            self._news.clear()
+            await self._news.wait()
+        if self._behind:
+            self._behind = False
+            return None
+        frame = self._frames.popleft()
+        self._size -= len(frame.text)
+        return frame
+
+
+class Hub:
+    """The viewers of this process, by channel, and the one task that reads Redis for them."""
+
+    def __init__(self) -> None:
+        self._viewers: dict[str, set[Viewer]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.connected = asyncio.Event()
+
+    @asynccontextmanager
+    async def watching(self, *channels: str) -> AsyncIterator[Viewer]:
+        """Frames from now on. Whoever reads the database after this misses none."""
+        viewer = Viewer()
+        for channel in channels:
+            self._viewers.setdefault(channel, set()).add(viewer)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen(), name="live-hub")
+        try:
+            yield viewer
+        finally:
+            for channel in channels:
+                self._viewers[channel].discard(viewer)
+                if not self._viewers[channel]:
+                    del self._viewers[channel]
+
+    def count(self) -> int:
+        return sum(map(len, self._viewers.values()))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _listen(self) -> None:
+        wait = 0.1
+        while True:
+            try:
+                await self._read_redis()
+            except (RedisError, OSError) as error:
+                logger.warning("no frames from Redis (%s); trying again in %.1f s", error, wait)
+            if self.connected.is_set():
+                self.connected.clear()
+                wait = 0.1
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, 2.0)
+
+    async def _read_redis(self) -> None:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENCE + 5)
+        async with client, client.pubsub() as subscription:
+            await subscription.psubscribe(PREFIX + "*")
+            while True:
+                message = await subscription.get_message(timeout=SILENCE)
+                if message is None:
+                    await subscription.ping()
+                elif message["type"] == "psubscribe":
+                    self._missed_something()
+                    self.connected.set()
+                elif message["type"] == "pmessage":
+                    self._hand_out(message["channel"].decode().removeprefix(PREFIX), message["data"].decode())
+
+    def _hand_out(self, channel: str, text: str) -> None:
+        viewers = self._viewers.get(channel)
+        if viewers:
+            frame = Frame(text, json.loads(text))
+            for viewer in viewers:
+                viewer.offer(frame)
+
+    def _missed_something(self) -> None:
+        for viewers in self._viewers.values():
+            for viewer in viewers:
+                viewer.fall_behind()
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """This process's: a web process has one event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
