@@ -1,0 +1,168 @@
+"""Services by environment as they were last observed: the facts of the Now page and of the list of services.
+
+Queries in, values out. What is wrong with them is told by `deployments.troubles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deployments.lanes import beanstalk_light, target_light
+from estate import reading
+from estate.definition import Target, Tier
+from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from people.permissions import Decision, may
+from runs.models import Run
+
+_SHOP_WINDOW = timedelta(seconds=90)
+_STRIP = 60  # answers
+_WORST = ("bad", "unknown", "warn", "info", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    state: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    host: Host
+    eb: Light
+    tg: Light
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """One Beanstalk environment of a target, and its hosts."""
+
+    tier: Tier
+    beanstalk: BeanstalkEnvironment | None
+    hosts: tuple[HostRow, ...]
+
+    @property
+    def in_service(self) -> int:
+        return sum(row.tg.state == "ok" for row in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRow:
+    """What visitors got lately; `bars` are (x, width, height, state) in percent and pixels, for the strip."""
+
+    state: str
+    at: datetime | None
+    seconds: float | None
+    bad: int
+    total: int
+    bars: tuple[tuple[float, float, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    target: Target
+    tiers: tuple[TierRow, ...]
+    shop: ShopRow | None
+    held: Run | None
+    last: Run | None
+    may_plan: Decision
+
+    @property
+    def hosts(self) -> tuple[HostRow, ...]:
+        return tuple(row for tier in self.tiers for row in tier.hosts)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return tuple(sorted({row.host.version for row in self.hosts if row.host.version}))
+
+    @property
+    def expected_hosts(self) -> int:
+        return sum(tier.tier.hosts for tier in self.tiers)
+
+    @property
+    def in_service(self) -> int:
+        return sum(tier.in_service for tier in self.tiers)
+
+    @property
+    def eb(self) -> Light:
+        """The worst of its Beanstalk environments."""
+        words = [tier.beanstalk.health_status if tier.beanstalk else "" for tier in self.tiers]
+        lights = [Light(_EB.get(word, "unknown"), word or "unknown") for word in words]
+        return min(lights, key=lambda light: _WORST.index(light.state))
+
+    @property
+    def tg(self) -> Light:
+        seen, well = len(self.hosts), self.in_service
+        if not seen:
+            return Light("unknown", "not seen")
+        state = "ok" if well >= self.expected_hosts else "bad" if well == 0 else "warn"
+        return Light(state, f"{well} of {max(seen, self.expected_hosts)}")
+
+    @property
+    def edge(self) -> str:
+        """The mark at the row's left edge."""
+        if self.held is not None and self.held.state in (Run.State.RUNNING, Run.State.QUEUED):
+            return "is-info"
+        states = {self.eb.state, self.tg.state} | ({_SHOP[self.shop.state]} if self.shop else set())
+        return next((f"is-{state}" for state in ("bad", "unknown", "warn") if state in states), "")
+
+
+_EB = {"Ok": "ok", "Info": "info", "Pending": "info", "Warning": "warn", "Degraded": "bad", "Severe": "bad"}
+_SHOP = {"open": "ok", "closed": "bad", "broken": "bad", "silent": "unknown", "unknown": "unknown"}
+
+
+def overview(operator: object, runs: Sequence[Run], now: datetime, *, only: Target | None = None) -> tuple[TargetRow, ...]:
+    """Three queries. `runs`: those that hold a lock and the latest releases, newest first."""
+    targets = (only,) if only else reading.current().targets
+    names = [tier.beanstalk for target in targets for tier in target.tiers]
+    hosts = list(Host.objects.filter(beanstalk__in=names, gone=None))
+    beanstalk = {row.name: row for row in BeanstalkEnvironment.objects.filter(name__in=names)}
+    answers = list(ShopAnswer.objects.filter(time__gt=now - _SHOP_WINDOW).order_by("time"))
+    return tuple(_target_row(target, hosts, beanstalk, answers, runs, operator) for target in targets)
+
+
+def _target_row(
+    target: Target,
+    hosts: Sequence[Host],
+    beanstalk: Mapping[str, BeanstalkEnvironment],
+    answers: Iterable[ShopAnswer],
+    runs: Sequence[Run],
+    operator: object,
+) -> TargetRow:
+    key = (target.service, target.environment.key)
+    mine = [run for run in runs if (run.service, run.environment) == key]
+    its = [answer for answer in answers if (answer.service, answer.environment) == key]
+    return TargetRow(
+        target=target,
+        tiers=tuple(_tier_row(tier, hosts, beanstalk) for tier in target.tiers),
+        shop=shop_row(its) if target.shop else None,
+        held=next((run for run in runs if run.holds_lock and run.lock_group == target.lock_group), None),
+        last=next((run for run in mine if run.kind == "release"), None),
+        may_plan=may(operator, "plan", target.environment.key),
+    )
+
+
+def _tier_row(tier: Tier, hosts: Sequence[Host], beanstalk: Mapping[str, BeanstalkEnvironment]) -> TierRow:
+    mine = sorted((host for host in hosts if host.beanstalk == tier.beanstalk), key=lambda host: host.name)
+    rows = tuple(HostRow(host, Light(*beanstalk_light(host)), Light(*target_light(host))) for host in mine)
+    return TierRow(tier, beanstalk.get(tier.beanstalk), rows)
+
+
+def shop_row(answers: Sequence[ShopAnswer]) -> ShopRow:
+    """`answers` oldest first. A taller bar is a slower answer, up to two seconds."""
+    last = answers[-_STRIP:]
+    if not last:
+        return ShopRow("unknown", None, None, 0, 0, ())
+    width = 100 / _STRIP
+    bars = tuple(
+        (
+            width * (index + _STRIP - len(last)),
+            width * 0.78,
+            4 + 12 * min(answer.seconds / 2, 1) if answer.state == "open" else 16,
+            answer.state,
+        )
+        for index, answer in enumerate(last)
+    )
+    newest = last[-1]
+    return ShopRow(newest.state, newest.time, newest.seconds, sum(each.state != "open" for each in last), len(last), bars)

@@ -1,0 +1,76 @@
+"""What the run page shows of a release: versions, the shop from outside, the lanes, what failed and what now. Registered with `runs.panels`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from deployments import outside, timeline
+from deployments.failure import failure
+from deployments.lanes import Lane, lanes_of
+from estate.models import BeanstalkEvent, Host
+from runs import pages
+from runs.models import Run, Step
+from runs.panels import Panel, Place
+
+SLACK = timedelta(seconds=5)  # a run's clock and AWS's
+
+
+def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
+    facts = run.plan.document["facts"]
+    found = [Panel(Place.SUB, "deployments/_run_sub.html", {"facts": facts, "run": run})]
+    lanes = lanes_now(run, facts)
+    failed = failure(run, by=viewer)
+    if failed is not None:
+        found.append(Panel(Place.WIDE, "deployments/_what_now.html", {"failure": failed, "run": run, "facts": facts}))
+    shop = outside.during(run, at)
+    if shop is not None:
+        found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run}))
+    found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes)))
+    if lanes and run.started:
+        pace = pages.pace(run, list(run.steps.all()))
+        axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace)
+        bands = outside.bands_on(axis, shop) if shop else ()
+        found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
+    if failed is not None:
+        found.append(Panel(Place.WIDE, "deployments/_failure.html", {"failure": failed, "run": run, "facts": facts}))
+    return found
+
+
+def lanes_now(run: Run, facts: Mapping[str, Any]) -> list[Lane]:
+    """Two queries."""
+    planned = facts["hosts"]
+    names = {entry["beanstalk"] for entry in planned}
+    hosts = {host.pk: host for host in Host.objects.filter(pk__in=[entry["instance_id"] for entry in planned])}
+    since = (run.started or run.created) - SLACK
+    wanted = BeanstalkEvent.objects.filter(environment__in=names, time__gte=since)
+    if run.ended:
+        wanted = wanted.filter(time__lte=run.ended + SLACK)
+    events: dict[str, list[BeanstalkEvent]] = {name: [] for name in names}
+    for event in wanted:
+        events[event.environment].append(event)
+    return lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+
+
+def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[str, Any]:
+    """What stopping now would leave behind. From the steps that have begun, and the hosts that have the new version."""
+    begun = [step.key for step in run.steps.all() if step.state != Step.State.PLANNED]
+    moved = [lane for lane in lanes if lane.phase != "waiting"]
+    new = [lane for lane in lanes if lane.version == facts["label"]]
+    deploying = any(key.startswith("deploy-") for key in begun)
+    if run.state == Run.State.SUCCEEDED:
+        return {"big": "Done", "text": f"All {len(lanes)} hosts have {facts['label']}.", "run": run}
+    if not deploying and "maintenance-on" not in begun:
+        return {"big": "Nothing changed", "text": "Stopping now leaves everything as it was.", "run": run}
+    if not deploying:
+        text = "The code has not changed, but maintenance mode is on: after a stop somebody has to take the shop out of it."
+        return {"big": "Shop in maintenance", "text": text, "run": run}
+    if len(new) == len(lanes):
+        text = "Every host has the new version. Stopping now leaves out what comes after: statics, caches, the end of maintenance mode."
+        return {"big": "New version everywhere", "text": text, "run": run}
+    text = (
+        f"{len(new)} of {len(lanes)} hosts have {facts['label']}, {len(moved)} have been touched, and the leader may have migrated the database. "
+        "Beanstalk stops by itself at the first failing host."
+    )
+    return {"big": "Versions are mixed", "text": text, "run": run}

@@ -1,0 +1,132 @@
+"""What is wrong, in sentences, worst first: from the observed facts of `deployments.overview` and from what could not be observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from deployments.overview import TargetRow, TierRow
+from estate.models import Watched
+from runs.models import Run
+
+SILENT_AFTER = timedelta(seconds=60)
+_ORDER = ("bad", "unknown", "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`since` where it is known. `closes_shop`: visitors meet it."""
+
+    state: str
+    title: str
+    text: str = ""
+    since: datetime | None = None
+    url: str = ""
+    link: str = ""
+    closes_shop: bool = False
+
+
+def troubles(rows: Sequence[TargetRow], watched: Sequence[Watched], held: Sequence[Run], now: datetime) -> tuple[Trouble, ...]:
+    found = [*_runs(held), *_silence(watched, now), *(trouble for row in rows for trouble in _of_target(row))]
+    return tuple(sorted(found, key=lambda trouble: _ORDER.index(trouble.state)))
+
+
+def _runs(held: Sequence[Run]) -> Iterator[Trouble]:
+    for run in held:
+        url = reverse("runs:detail", args=(run.number,))
+        if run.state == Run.State.FAILED:
+            yield Trouble(
+                "bad", f"Run {run.number} failed: {run.title}", f"{run.said} It holds “{run.lock_group}”.", run.ended, url, "Open run"
+            )
+        elif run.state == Run.State.UNKNOWN:
+            yield Trouble("unknown", f"Run {run.number}: nobody knows whether it happened", run.said, run.started, url, "Look at it")
+        elif run.state == Run.State.WAITING:
+            yield Trouble("warn", f"Run {run.number} waits for a person", run.said, run.started, url, "Open run")
+
+
+def _silence(watched: Sequence[Watched], now: datetime) -> Iterator[Trouble]:
+    """What was asked and did not answer. Until the first answer everything below is unknown, and that is said once."""
+    if not watched:
+        yield Trouble(
+            "unknown",
+            "Nothing of the estate has been seen yet",
+            "The scheduler asks AWS every 10 s. Is it running? See /readyz.",
+            url="/readyz",
+            link="Health",
+        )
+    for thing in watched:
+        if thing.answered is None and thing.error:
+            yield Trouble("unknown", f"{thing.name} has never answered", thing.error)
+        elif thing.error and thing.answered is not None and now - thing.answered > SILENT_AFTER:
+            yield Trouble("unknown", f"{thing.name} does not answer", thing.error, thing.answered)
+
+
+def _of_target(row: TargetRow) -> Iterator[Trouble]:
+    url = reverse("deployments:service", args=(row.target.service, row.target.environment.key))
+    moving = row.held is not None and row.held.is_active
+    by = f" Run {row.held.number} is at work there." if row.held and moving else ""
+    if row.shop and row.shop.total and row.shop.state != "open":
+        told = {
+            "closed": ("bad", "visitors get 503"),
+            "broken": ("bad", "visitors get an error"),
+            "silent": ("unknown", "no answer from outside"),
+        }
+        state, words = told[row.shop.state]
+        text = f"{row.shop.bad} of the last {row.shop.total} answers were not good.{by}"
+        yield Trouble(state, f"{row.target.name}: {words}", text, url=url, link="Open service", closes_shop=True)
+    if moving:
+        return  # hosts leave and return during a release: its own page shows that, lane by lane
+    for tier in row.tiers:
+        yield from _of_tier(row, tier, url)
+    yield from _of_versions(row, url)
+
+
+def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
+    name = f"{row.target.service_name} {row.target.environment.key}, {tier.tier.name.lower()}"
+    environment = tier.beanstalk
+    if environment is not None and environment.health_status in ("Warning", "Degraded", "Severe"):
+        state = "warn" if environment.health_status == "Warning" else "bad"
+        causes = " ".join(str(cause) for cause in environment.causes)
+        yield Trouble(state, f"{environment.name} is {environment.health_status}", causes, environment.updated, url, "Open service")
+    if environment is not None and environment.status not in ("Ready", ""):
+        yield Trouble(
+            "warn",
+            f"{environment.name} is {environment.status}",
+            "Somebody else is changing it.",
+            environment.updated,
+            url,
+            "See its events",
+        )
+    out = [host for host in tier.hosts if host.tg.state not in ("ok", "info")]
+    if out:
+        words = ", ".join(f"{row.host.name} is {row.tg.word}" for row in out)
+        reasons = " ".join(sorted({row.host.target_reason for row in out if row.host.target_reason}))
+        state = "bad" if tier.in_service == 0 else "warn"
+        yield Trouble(
+            state, f"{name}: {words}", reasons or "In its target group.", url=url, link="Open service", closes_shop=tier.in_service == 0
+        )
+    if environment is not None and len(tier.hosts) < tier.tier.hosts:
+        yield Trouble(
+            "warn", f"{name}: {len(tier.hosts)} of {tier.tier.hosts} hosts", "Fewer than estate.yaml says.", url=url, link="Open service"
+        )
+    left_on = [host.host for host in tier.hosts if host.host.maintenance == "on"]
+    if left_on:
+        names = ", ".join(host.name for host in left_on)
+        yield Trouble(
+            "bad",
+            f"{name}: maintenance is on",
+            f"On {names}: visitors of these hosts get 503.",
+            left_on[0].maintenance_seen,
+            url,
+            "Open service",
+        )
+
+
+def _of_versions(row: TargetRow, url: str) -> Iterator[Trouble]:
+    if len(row.versions) > 1:
+        yield Trouble(
+            "warn", f"{row.target.name}: {len(row.versions)} versions at once", ", ".join(row.versions), url=url, link="See which host"
+        )

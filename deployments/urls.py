@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from deployments import views
+
+app_name = "deployments"
+urlpatterns = [
+    path("services/", views.services, name="services"),
+    path("services/<service>/<environment>/", views.service, name="service"),
+    path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
+    path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
+    path("plans/<uuid:pk>/", views.plan, name="plan"),
+    path("plans/<uuid:pk>/gates", views.gates, name="gates"),
+    path("plans/<uuid:pk>/start/", views.start, name="start"),
+    path("runs/<int:number>/evidence/<int:pk>", views.evidence, name="evidence"),
+]

@@ -1,0 +1,201 @@
+"""Services, plans and the one button. Views parse, permit, call one action or query, and render; what is refused is said on the page."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from deployments import actions, pages
+from deployments.models import Evidence
+from deployments.overview import overview
+from estate.definition import Environment, Target, UnknownTarget
+from estate.reading import current
+from people.permissions import Forbidden, may, require
+from people.views import may_view
+from remote.errors import RemoteError
+from runs.actions import Refusal
+from runs.models import Plan, Run
+
+RECENT = 100  # runs that are looked through for each service's last release
+
+
+@require_safe
+@may_view
+def services(request: HttpRequest) -> HttpResponse:
+    runs = list(Run.objects.select_related("requested_by").order_by("-holds_lock", "-number")[:RECENT])
+    rows = overview(request.user, runs, timezone.now())
+    groups = [
+        {"environment": environment, "rows": mine}
+        for environment in current().environments.values()
+        if (mine := [row for row in rows if row.target.environment == environment])
+    ]
+    return render(request, "deployments/services.html", {"groups": groups})
+
+
+@require_safe
+@may_view
+def service(request: HttpRequest, service: str, environment: str) -> HttpResponse:
+    return _service(request, _target(service, environment))
+
+
+@require_safe
+@may_view
+def waiting(request: HttpRequest, service: str, environment: str) -> HttpResponse:
+    found = pages.waiting(_target(service, environment))
+    return render(request, "deployments/_waiting.html", {"groups": found.groups, "any": found.any, "problem": found.problem})
+
+
+@require_POST
+@may_view
+def plan_new(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
+    """Changes nothing but the console's own tables; a refusal returns to the form as it was filled in."""
+    target = _target(service, environment)
+    form = {key: request.POST.get(key, "") for key in ("code_branch", "config_branch", "close_back_office")}
+    relaunched = request.POST.get("relaunch_of", "")
+    try:
+        by = require(request.user, "plan", target.environment.key)
+        choice = actions.Choice(form["code_branch"].strip(), form["config_branch"].strip(), close_back_office=bool(form["close_back_office"]))
+        made = actions.plan_release(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)
+    except Forbidden as refused:
+        return _service(request, target, form, str(refused), status=403)
+    except (actions.NotPlannable, Refusal, ValidationError) as refused:
+        return _service(request, target, form, _words(refused), status=422)
+    except RemoteError as error:
+        return _service(request, target, form, str(error), error.next_step, status=502)
+    return redirect("deployments:plan", made.pk)
+
+
+def _relaunched(target: Target, number: str) -> Run | None:
+    """Raises NotPlannable where that run is not one of this target."""
+    if not number:
+        return None
+    mine = Run.objects.filter(service=target.service, environment=target.environment.key)
+    run = mine.select_related("plan").filter(pk=number).first() if number.isdecimal() else None
+    if run is None:
+        raise actions.NotPlannable(f"There is no run {number} of {target.name} to relaunch. Plan a new release instead.")
+    return run
+
+
+def _words(refused: Exception) -> str:
+    return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
+
+
+@require_safe
+@may_view
+def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _plan(request, pk, ask=request.GET.get("gates") == "now")
+
+
+@require_safe
+@may_view
+def gates(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The button and its gates, asked of the world now: the same fragment that the page holds."""
+    made = get_object_or_404(Plan, pk=pk)
+    return render(request, "deployments/_gates.html", _start(request, made, ask=True))
+
+
+@require_POST
+@may_view
+def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk)
+    posted = request.POST
+    try:
+        by = require(request.user, "release", made.environment)
+        run = actions.start_release(
+            made,
+            hash=posted.get("hash", ""),
+            confirmation=posted.get("confirmation", ""),
+            idempotency_key=posted.get("idempotency_key", "")[:100] or str(uuid.uuid4()),
+            reason=posted.get("reason", "").strip(),
+            by=by,
+        )
+    except Forbidden as refused:
+        return _plan(request, pk, refused=[str(refused)], status=403)
+    except actions.NotStartable as refused:
+        return _plan(request, pk, refused=refused.reasons, status=409)
+    except (Refusal, UnknownTarget) as refused:
+        return _plan(request, pk, refused=[str(refused)], status=409)
+    except RemoteError as error:
+        return _plan(request, pk, refused=[f"{error} {error.next_step}"], status=502)
+    messages.success(request, f"Run {run.number} has been started.")
+    return redirect("runs:detail", run.number)
+
+
+@require_safe
+@may_view
+def evidence(request: HttpRequest, number: int, pk: int) -> HttpResponse:
+    """A file of a failing host as it was copied, whole."""
+    found = get_object_or_404(Evidence, pk=pk, run=number)
+    response = HttpResponse(found.text, content_type="text/plain; charset=utf-8")
+    name = f"run-{number}-{found.host}-{found.path.rsplit('/', 1)[-1]}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _target(service: str, environment: str) -> Target:
+    try:
+        return current().target(service, environment)
+    except UnknownTarget as unknown:
+        raise Http404(str(unknown)) from None
+
+
+def _service(
+    request: HttpRequest, target: Target, form: dict[str, str] | None = None, refused: str = "", refused_next: str = "", *, status: int = 200
+) -> HttpResponse:
+    page = pages.service_page(target, request.user, timezone.now())
+    context = {
+        "target": target,
+        "about": current().services[target.service].about,
+        "environment": target.environment,
+        "row": page.row,
+        "runs": page.runs,
+        "events": page.events,
+        "may_plan": may(request.user, "plan", target.environment.key),
+        "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
+        "refused": refused,
+        "refused_next": refused_next,
+    }
+    template = "deployments/_service.html" if request.GET.get("part") == "live" else "deployments/service.html"
+    return render(request, template, context, status=status)
+
+
+def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[str] | None = None, status: int = 200) -> HttpResponse:
+    made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk)
+    facts = made.document["facts"]
+    context = {
+        "facts": facts,
+        "target": _target(made.service, made.environment),
+        "sides": pages.sides(facts),
+        "steps": pages.steps(made.document),
+        "ends": pages.ends(facts, timezone.now()),
+        "runs": list(made.runs.all()),
+        "may_plan": may(request.user, "plan", made.environment),
+        "refused": refused,
+    }
+    return render(request, "deployments/plan.html", context | _start(request, made, ask=ask), status=status)
+
+
+def _start(request: HttpRequest, made: Plan, *, ask: bool) -> dict[str, Any]:
+    """What was typed stays typed."""
+    found = pages.start(made, request.user, ask=ask)
+    posted = request.POST
+    return {
+        "plan": made,
+        "facts": made.document["facts"],
+        "environment": current().environments.get(made.environment) or Environment(made.environment, made.environment),
+        "gates": found.gates,
+        "passed": found.passed,
+        "blocked": found.blocked,
+        "asked": timezone.now(),
+        "idempotency_key": posted.get("idempotency_key") or str(uuid.uuid4()),
+        "typed": posted.get("confirmation", ""),
+        "reason": posted.get("reason", ""),
+    }

@@ -1,0 +1,117 @@
+"""What every page shows around its content: the environments, what is running, the age of the last news, who is signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from estate import reading
+from estate.models import Watched
+from people.models import Role
+from runs import pages
+
+STALE_SECONDS = 60  # news older than this is said aloud
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment in the bar: where the switch leads from here."""
+
+    key: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of the navigation. Only pages that exist stand there."""
+
+    name: str
+    icon: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    estate: str
+    region: str
+    zone: str
+    now: datetime
+    places: tuple[Place, ...]
+    pages: tuple[Page, ...]
+    indicator: pages.Indicator | None
+    news: datetime | None
+    role: str
+
+    @property
+    def stale(self) -> bool:
+        return self.news is None or (self.now - self.news).total_seconds() > STALE_SECONDS
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Nothing of the estate for strangers: their pages need no more than the colours.
+
+    Lazy: a view that has asked the same tables already passes a `shell` of its own, and nothing is asked twice.
+    """
+    around: dict[str, Any] = {"theme": theme(request)}
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        around["shell"] = SimpleLazyObject(lambda: shell_of(request, news=_news(), indicator=pages.indicator(timezone.now())))
+    return around
+
+
+def _news() -> datetime | None:
+    return Watched.objects.exclude(answered=None).order_by("-answered").values_list("answered", flat=True).first()
+
+
+def shell_of(request: HttpRequest, *, news: datetime | None, indicator: pages.Indicator | None) -> Shell:
+    estate, now = reading.current(), timezone.now()
+    return Shell(
+        estate=estate.name,
+        region=estate.region,
+        zone=str(estate.time_zone),
+        now=now,
+        places=_places(request),
+        pages=_pages(request),
+        indicator=indicator,
+        news=news,
+        role=Role(getattr(request.user, "role", Role.NONE)).label,
+    )
+
+
+def theme(request: HttpRequest) -> str:
+    """What the person chose; nothing leaves it to the system."""
+    chosen = request.COOKIES.get("theme", "")
+    return chosen if chosen in ("light", "dark") else ""
+
+
+def _places(request: HttpRequest) -> tuple[Place, ...]:
+    """Environments that have something to release. The switch stays with the service that the page is about, where there is one."""
+    estate, match = reading.current(), request.resolver_match
+    service = match.kwargs.get("service", "") if match and match.view_name == "deployments:service" else ""
+    keys = {target.environment.key for target in estate.targets}
+    return tuple(
+        Place(
+            environment.key,
+            environment.name,
+            reverse("deployments:service", args=(service, environment.key)) if service else f"{reverse('now')}?environment={environment.key}",
+        )
+        for environment in estate.environments.values()
+        if environment.key in keys
+    )
+
+
+def _pages(request: HttpRequest) -> tuple[Page, ...]:
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return (
+        Page("Now", "now", reverse("now"), here == "now"),
+        Page("Services", "service", reverse("deployments:services"), here.startswith("deployments:")),
+        Page("Runs", "run", reverse("runs:list"), here.startswith("runs:")),
+    )

@@ -1,0 +1,125 @@
+"""The front page: what is wrong, what is running, what can be released."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from deployments import overview, troubles
+from deployments.overview import TargetRow
+from estate import reading
+from estate.definition import Environment
+from estate.models import BeanstalkEvent, Watched
+from opsconsole.context import shell_of
+from people.views import may_view
+from runs import pages
+from runs.models import Run
+from runs.pages import Indicator, Progress
+
+RECENT = 40  # runs that are looked through for each service's last release
+SHOWN_RUNS = 8
+SHOWN_EVENTS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The services of one environment."""
+
+    environment: Environment
+    rows: tuple[TargetRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A run that is under way."""
+
+    run: Run
+    said: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class NowPage:
+    at: datetime
+    environment: Environment
+    troubles: tuple[troubles.Trouble, ...]
+    moving: tuple[Moving, ...]
+    groups: tuple[Group, ...]
+    runs: tuple[Run, ...]
+    events: tuple[BeanstalkEvent, ...]
+    news: datetime | None
+    indicator: Indicator | None
+
+    @property
+    def releasable(self) -> tuple[TargetRow, ...]:
+        return tuple(row for group in self.groups for row in group.rows)
+
+    @property
+    def ready(self) -> tuple[TargetRow, ...]:
+        return tuple(row for row in self.releasable if row.may_plan and row.held is None)
+
+    @property
+    def shop_closed(self) -> bool:
+        return any(trouble.closes_shop for trouble in self.troubles)
+
+
+@require_safe
+@may_view
+def now(request: HttpRequest) -> HttpResponse:
+    """The page, and the same fragment again for its live update."""
+    page = now_page(request.user, request.GET.get("environment", ""))
+    shell = shell_of(request, news=page.news, indicator=page.indicator)
+    template = "opsconsole/_now.html" if request.headers.get("HX-Request") else "opsconsole/now.html"
+    response = render(request, template, {"page": page, "environment": page.environment, "shell": shell})
+    response["Vary"] = "HX-Request, Cookie"
+    return response
+
+
+@require_safe
+@may_view
+def bar(request: HttpRequest) -> HttpResponse:
+    """What moves in the bar of every page."""
+    return render(request, "_bar.html")
+
+
+def now_page(operator: object, environment: str) -> NowPage:
+    """Seven queries."""
+    at, estate = timezone.now(), reading.current()
+    chosen = estate.environments.get(environment) or _first(estate.environments.values())
+    held = list(pages.active()[:10])
+    recent = list(Run.objects.select_related("requested_by")[:RECENT])
+    watched = list(Watched.objects.all())
+    rows = overview.overview(operator, _together(held, recent), at)
+    moving = tuple(
+        Moving(run, pages.said(run, list(run.steps.all())), pages.progress(run, list(run.steps.all()), at)) for run in held if run.is_active
+    )
+    environments = sorted(estate.environments.values(), key=lambda each: each is not chosen)
+    return NowPage(
+        at=at,
+        environment=chosen,
+        troubles=troubles.troubles(rows, watched, held, at),
+        moving=moving,
+        groups=tuple(Group(each, mine) for each in environments if (mine := tuple(row for row in rows if row.target.environment == each))),
+        runs=tuple(recent[:SHOWN_RUNS]),
+        events=tuple(BeanstalkEvent.objects.order_by("-time", "-id")[:SHOWN_EVENTS]),
+        news=max((each.answered for each in watched if each.answered), default=None),
+        indicator=pages.indicator_of(held, at),
+    )
+
+
+def _first(environments: Iterable[Environment]) -> Environment:
+    """Production leads: the environment whose name has to be typed."""
+    every = list(environments)
+    return next((each for each in every if each.confirm), every[0])
+
+
+def _together(held: Sequence[Run], recent: Sequence[Run]) -> list[Run]:
+    """Each run once, newest first; those that hold a lock with their steps."""
+    known = {run.number: run for run in recent} | {run.number: run for run in held}
+    return sorted(known.values(), key=lambda run: -run.number)

@@ -1,0 +1,38 @@
+"""The door: sign in, sign out; and what keeps a page from those who may not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth import views as auth
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from people.permissions import may
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def may_view(view: View[P]) -> View[P]:
+    """For every page: whoever is signed in and has no role sees nothing but why. Strangers are sent to the door by the middleware."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        decision = may(request.user, "view")
+        if not decision:
+            raise PermissionDenied(decision.why)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+class SignIn(auth.LoginView):
+    template_name = "people/sign_in.html"
+    redirect_authenticated_user = True
+
+
+class SignOut(auth.LogoutView):
+    """By POST alone: a link cannot sign anybody out."""
