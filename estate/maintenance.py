@@ -1,0 +1,66 @@
+"""Which host is in maintenance mode: only the host itself knows, so it is asked over SSH, by a look that changes nothing.
+
+Magento's flag is a file on each host; a host that is asked in vain keeps what it last said, with its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from estate import observe
+from estate.definition import Target
+from estate.models import Host
+from estate.reading import current
+from estate.sightings import News, Subject
+from remote.errors import RemoteError
+from remote.ssh.client import Door
+from remote.ssh.connections import Result
+
+FLAG = "/var/app/current/var/.maintenance.flag"
+_DEADLINE = 5.0  # seconds; the flag lies on the host's own disk
+_ACTIVE, _IDLE = 10.0, 60.0  # seconds between two looks
+
+
+def watch() -> None:
+    """Asks the hosts of every target that are due."""
+    observe.look([subject(target, every=_ACTIVE if observe.is_active(target) else _IDLE) for target in current().targets])
+
+
+def observe_maintenance(target: Target) -> None:
+    """Asks all hosts of the target now, unless somebody did so within the last second."""
+    observe.look([subject(target, every=1.0)])
+
+
+def subject(target: Target, *, every: float) -> Subject:
+    living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
+    hosts = {str(host.private_ip): host for host in living.exclude(private_ip=None)}
+    return Subject(
+        f"maintenance:{target.service}/{target.environment.key}",
+        every,
+        lambda: _door().run_many(list(hosts), ["test", "-e", FLAG], deadline=_DEADLINE),
+        lambda found: _keep(hosts, found),
+    )
+
+
+@cache
+def _door() -> Door:
+    return Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None)
+
+
+def _keep(hosts: Mapping[str, Host], found: Mapping[str, Result | RemoteError]) -> News:
+    changed, silent = False, []
+    for ip, result in found.items():
+        if isinstance(result, RemoteError) or result.rc not in (0, 1):
+            said = str(result) if isinstance(result, RemoteError) else f"test ended with {result.rc}"
+            silent.append(f"{hosts[ip].name} cannot be asked: {said}")
+            continue
+        state = "on" if result.rc == 0 else "off"
+        rows = Host.objects.filter(pk=hosts[ip].pk)
+        changed |= rows.exclude(maintenance=state).exists()
+        rows.update(maintenance=state, maintenance_seen=timezone.now())
+    return News(changed, " ".join(silent))
