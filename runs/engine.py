@@ -13,7 +13,6 @@ Nothing is known here of what an effect is; that is registered from above (`runs
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from runs.leases import Beat, Fenced, Lease, claim
 from runs.log import Log
 from runs.models import Effect, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped, of_step
-from runs.work import Wish, Work
+from runs.work import Shift, Wish, Work
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +63,15 @@ def tick(number: int) -> bool:
     return True
 
 
+def hand_over() -> None:
+    """This process is to end: whatever it works on is handed over at the next moment when that can be done."""
+    Shift.asked_to_end.set()
+
+
 @dataclass
 class Tick:
     lease: Lease
-    until: float = field(default_factory=lambda: time.monotonic() + settings.TICK_SECONDS)
+    shift: Shift = field(default_factory=lambda: Shift(settings.TICK_SECONDS))
 
     def go(self) -> Again | None:
         self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
@@ -91,7 +95,7 @@ class Tick:
             if step.state == Step.State.PLANNED and self.wish() != Run.Cancel.NONE:
                 self._cancelled_before(step)
                 return None
-            if worked and time.monotonic() > self.until:
+            if worked and not self.shift.left():
                 return Again(0.0)
             worked = True
             outcome = self._work_on(step, planned, log)
@@ -118,7 +122,7 @@ class Tick:
                 lease=self.lease,
                 log=log,
                 wish=self.wish,
-                until=self.until,
+                shift=self.shift,
                 facts=self.plan.facts,
                 troubles=self.run.troubles,
             )

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-PATIENCE = 20.0
+PATIENCE = 3.0  # a probe that follows comes back so often, and with it a person's wish to stop
 ASK_FOR_CANCEL = 0.5
 State = Effect.State
 
@@ -62,8 +62,20 @@ class Wish:
         return self() in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
 
 
+class Shift:
+    """How long this tick works: until its time is over, or its process is asked to end."""
+
+    asked_to_end = threading.Event()  # of the whole process
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return 0.0 if self.asked_to_end.is_set() else max(0.0, self._until - time.monotonic())
+
+
 class Work:
-    """One effect, worked on until it is settled, or until this tick's time (`until`, monotonic) is over."""
+    """One effect, worked on until it is settled, or until this tick's time is over."""
 
     def __init__(
         self,
@@ -74,7 +86,7 @@ class Work:
         lease: Lease,
         log: Log,
         wish: Wish,
-        until: float,
+        shift: Shift,
         facts: Mapping[str, Any],
         troubles: int,
     ) -> None:
@@ -84,7 +96,7 @@ class Work:
         self.lease = lease
         self.log = log
         self.wish = wish
-        self.until = until
+        self.shift = shift
         self.facts = facts
         self.troubles = troubles
         self.kind: Kind = kind_of(act)
@@ -190,10 +202,12 @@ class Work:
 
     def _pause(self, seconds: float, said: str, *, running: bool = False, certain: bool = True) -> Outcome | None:
         """Waits, where this tick has the time for it; returns early when the person wants it stopped."""
-        end = time.monotonic() + seconds
-        if end > self.until:
+        if seconds > self.shift.left():
             return Open(seconds, said, running, certain, self.troubles)
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
+            if not self.shift.left():
+                return Open(left, said, running, certain, self.troubles)
             if self.wish() == Run.Cancel.STOP_WATCHING or (self.wish() == Run.Cancel.ABORT and "cancel" not in self.row.answer):
                 break
             time.sleep(min(left, ASK_FOR_CANCEL))
@@ -231,7 +245,7 @@ class Work:
             answer={**self.row.answer, "offset": self.log.offset(self.act.target, self.row.pk, stored)},
             out=lambda host: self.log.out(host, effect=self.row.pk),
             cancelled=self.wish.stops_work,
-            patience=max(0.0, min(PATIENCE, self.until - time.monotonic())),
+            patience=min(PATIENCE, self.shift.left()),
             key=self.row.key,
             attempt=self.row.attempt,
         )

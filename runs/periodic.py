@@ -1,0 +1,79 @@
+"""What is to be done every so many seconds, as the packages above register it when the app starts. The scheduler does it.
+
+Each has a thread of its own and never overlaps itself: not in this process, nor with a scheduler on another machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from runs import duties
+
+logger = logging.getLogger(__name__)
+
+AT_LEAST = 30.0  # seconds for which a duty is held after its scheduler has died
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    name: str
+    every_seconds: float
+    function: Callable[[], object]
+
+
+_registered: dict[str, Periodic] = {}
+
+
+def register(name: str, every_seconds: float, function: Callable[[], object]) -> None:
+    if name in _registered:
+        raise ValueError(f"the periodic function {name} is registered twice")
+    _registered[name] = Periodic(name, every_seconds, function)
+
+
+def registered() -> list[Periodic]:
+    return list(_registered.values())
+
+
+def run_all(stop: threading.Event) -> list[threading.Thread]:
+    """Starts a thread for each; they end when `stop` is set."""
+    threads = [threading.Thread(target=_again_and_again, args=(each, stop), name=each.name, daemon=True) for each in registered()]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _again_and_again(periodic: Periodic, stop: threading.Event) -> None:
+    wait = 0.0
+    # A pool of one: a fault in the function is an answer of its future, and the thread goes on.
+    with ThreadPoolExecutor(1, thread_name_prefix=periodic.name) as pool:
+        while not stop.wait(wait):
+            began = time.monotonic()
+            error = pool.submit(once, periodic).exception()
+            if isinstance(error, DatabaseError | InterfaceError):
+                logger.warning("%s: the database failed: %s", periodic.name, error)
+            elif error is not None:
+                logger.error("%s failed", periodic.name, exc_info=error)
+            wait = max(0.0, began + periodic.every_seconds - time.monotonic())
+
+
+def once(periodic: Periodic) -> bool:
+    """False where another scheduler has the duty."""
+    try:
+        if not duties.take(periodic.name, seconds=max(AT_LEAST, 3 * periodic.every_seconds)):
+            return False
+        said = "failed"
+        try:
+            periodic.function()
+            said = ""
+        finally:
+            duties.done(periodic.name, error=said)
+    finally:
+        connection.close()
+    return True

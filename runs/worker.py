@@ -1,0 +1,137 @@
+"""The worker: RQ's, but for what it may call, whom it survives, and what it does when Redis goes away.
+
+- A job is one listed function with one whole number. Callbacks, instances, webhooks, retries and repeats that somebody wrote into Redis are
+  not looked at: Redis is a doorbell, and nobody gets in by ringing it.
+- The work-horse dies with its parent. RQ's would go on alone, beside the one that takes over.
+- What takes long to import is imported once, before the fork; no database connection is carried across it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import time
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import connections
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from remote.aws import session
+from remote.errors import RemoteError
+from runs import doorbell, engine
+
+logger = logging.getLogger(__name__)
+
+MAY_CALL = frozenset({doorbell.TICK})
+_PR_SET_PDEATHSIG = 1
+
+
+class NotAllowed(Exception):
+    """A job in Redis asks for something that no worker does."""
+
+
+class TickJob(Job):
+    """A job as it is allowed to be, whatever stands in Redis."""
+
+    def restore(self, raw_data: Any) -> Any:
+        restored = super().restore(raw_data)
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+        self.webhooks = []
+        self.retries_left = self.repeats_left = None
+        self._dependency_ids = []
+        return restored
+
+    @property
+    def instance(self) -> None:
+        return None
+
+    @instance.setter
+    def instance(self, value: object) -> None:
+        """None is ever used."""
+
+    def perform(self) -> Any:
+        arguments, named = self.args, self.kwargs
+        if self.func_name not in MAY_CALL or named or len(arguments) != 1 or type(arguments[0]) is not int:
+            raise NotAllowed(f"the job {self.id} asks for {self.func_name!r}")
+        return super().perform()
+
+
+class TickWorker(Worker):
+    """One tick at a time, each in a fork."""
+
+    job_class = TickJob
+    asked_to_end = False
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        connections.close_all()
+        super().execute_job(job, queue)
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        _die_with(os.getppid())
+        super().main_work_horse(job, queue)
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        signal.signal(signal.SIGTERM, lambda *_: engine.hand_over())
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """The tick that runs hands its run over, and then this ends."""
+        self.asked_to_end = True
+        if self.horse_pid:
+            os.kill(self.horse_pid, signal.SIGTERM)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def maintain_heartbeats(self, job: Job, execution: Any) -> None:
+        """Redis may be away while a tick works: that is no reason to end it."""
+        try:
+            super().maintain_heartbeats(job, execution)
+        except redis.RedisError as error:
+            logger.warning("Redis is away while run %s is worked on: %s", job.args, error)
+
+
+def work(*, burst: bool = False) -> None:
+    """Until asked to end. Comes back by itself when Redis does: a lost Redis has cost nothing but the wait."""
+    _import_what_takes_long()
+    wait = 0.5
+    while True:
+        began = time.monotonic()
+        try:
+            worker = _worker()
+            worker.work(burst=burst, logging_level="WARNING")
+            if worker.asked_to_end or burst:
+                return
+        except redis.RedisError as error:
+            logger.warning("no Redis: %s; trying again in %.1f s", error, wait)
+        wait = 0.5 if time.monotonic() - began > 30 else min(2 * wait, 10.0)
+        time.sleep(wait)
+
+
+def _worker() -> TickWorker:
+    connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
+    queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
+    return TickWorker([queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5)
+
+
+def _die_with(parent: int) -> None:
+    """The kernel kills this process when its parent ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it had ended before the line above
+        os._exit(75)
+
+
+def _import_what_takes_long() -> None:
+    """Clients of AWS and the door to the hosts; what else there is came with the effects that the packages above have registered."""
+    try:
+        session.prepare()
+    except RemoteError as error:
+        logger.warning("no clients of AWS could be made beforehand: %s", error)
+    importlib.import_module("remote.ssh.client")
+    importlib.import_module("runs.tasks")
