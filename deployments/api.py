@@ -70,9 +70,11 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> tuple[int, dict[str, Any]
     target = current().target(wanted.service, wanted.environment)
     by = require(request.user, "plan", target.environment.key)
     choice = actions.Choice(wanted.code_branch, wanted.configuration_branch, wanted.close_back_office)
-    relaunched = Run.objects.filter(number=wanted.relaunch_of, service=target.service, environment=target.environment.key).first()
-    if wanted.relaunch_of is not None and relaunched is None:
-        raise actions.NotPlannable(f"There is no run {wanted.relaunch_of} of {target.name}.")
+    relaunched = None
+    if wanted.relaunch_of is not None:
+        relaunched = Run.objects.filter(number=wanted.relaunch_of, service=target.service, environment=target.environment.key).first()
+        if relaunched is None:
+            raise actions.NotPlannable(f"There is no run {wanted.relaunch_of} of {target.name}.")
     return 201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by))
 
 

@@ -42,6 +42,8 @@ def timed(steps: Sequence[Step], lock_group: str) -> tuple[tuple[Step, ...], Est
     totals: dict[int, float] = {}
     rows = StepRow.objects.filter(run__in=past, started__isnull=False, ended__isnull=False)
     for run, key, started, ended in rows.values_list("run_id", "key", "started", "ended"):
+        if started is None or ended is None:
+            continue
         lasted = (ended - started).total_seconds()
         taken.setdefault(key, []).append(lasted)
         totals[run] = totals.get(run, 0) + lasted
