@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         for file in filter(None, (world.data / "ready.json", arguments.port_file)):
             _write_at_once(file, text)
         print(f"Sandbox: {ready['control']}", flush=True)
-        stopped.wait()
+        while not stopped.wait(0.25):
+            pass  # a signal that another thread received is seen only when this one moves
     finally:
         for stop in reversed(stops):
             stop()

@@ -129,7 +129,7 @@ def _forward(world: World, group: str, path: str, headers: Mapping[str, str]) ->
         return _by_itself(world, group, *_page(502, "Bad Gateway"))
     if not serving:
         return _by_itself(world, group, *_page(503, "Service Temporarily Unavailable"))
-    host: Host = serving[turn % len(serving)]
+    host: Host = serving[(turn + turn // len(serving)) % len(serving)]  # shifted each round, so that no host always gets the same page
     answer = aws.answer(world, host, path, dict(headers))
     aws.traffic.saw(host.name, answer.status, latency(world, host, path))
     return answer.status, answer.headers, answer.body, host.name

@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.aws import beanstalk
+from sandbox.aws.balancer import route
+from sandbox.world import Fault
 from tests.sandbox.conftest import LABEL, Estate, Outcome, serve, until
 
 PROD, PREPROD = "client-magento-prod", "client-magento-preprod"
@@ -132,8 +134,6 @@ def test_a_command_that_never_ends_is_told_as_a_time_out(fresh: Estate) -> None:
 
 
 def test_a_batch_that_does_not_become_healthy_stops_the_update(fresh: Estate) -> None:
-    from sandbox.world import Fault
-
     fresh.make_version("r418-eeeeeee")
     fresh.world.faults.add(Fault("not-healthy", "pp-fe-1"))
     began = datetime.now(UTC)
@@ -143,6 +143,32 @@ def test_a_batch_that_does_not_become_healthy_stops_the_update(fresh: Estate) ->
     told = [message for severity, message in fresh.story(PREPROD, began) if severity == "ERROR"]
     unhealthy = "Instance id(s) 'i-0a7d34e5f8b26c190' did not pass health check after command execution. Aborting the operation."
     assert told == [unhealthy, "Failed to deploy application.", MIXED]
+
+
+@pytest.mark.parametrize("status, healthy", [(503, False), (200, True)])
+def test_a_batch_whose_visitors_get_errors_fails_its_checks(fresh: Estate, status: int, healthy: bool) -> None:
+    """A maintenance flag that comes with the release: the health check says 200, the visitors' answers decide."""
+    fresh.make_version("r418-4444444")
+    fresh.hosts.statuses["pp-fe-1", "/"] = status
+    began, over = datetime.now(UTC), threading.Event()
+
+    def visit() -> None:
+        while not over.wait(0.05):
+            route(fresh.world, "preprod.client.url", "/", {}, "192.0.2.7")
+
+    visitors = threading.Thread(target=visit)
+    visitors.start()
+    try:
+        fresh.update(PREPROD, "r418-4444444")
+    finally:
+        over.set()
+        visitors.join()
+
+    told = [message for severity, message in fresh.story(PREPROD, began) if severity == "ERROR"]
+    unhealthy = "Instance id(s) 'i-0a7d34e5f8b26c190' did not pass health check after command execution. Aborting the operation."
+    assert (unhealthy in told) is not healthy
+    label = fresh.beanstalk.describe_environments(EnvironmentNames=[PREPROD])["Environments"][0]["VersionLabel"]
+    assert label == ("r418-4444444" if healthy else LABEL)
 
 
 def test_an_abort_stops_after_the_batch_that_runs(fresh: Estate) -> None:
