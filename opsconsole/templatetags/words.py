@@ -275,11 +275,6 @@ def lower_first(sentence: str) -> str:
 
 
 @register.filter
-def plus(one: float, other: float) -> float:
-    return one + other
-
-
-@register.filter
 def release(label: str) -> str:
     """`r418-a91c3e7` is r418 where there is no room for all of it."""
     return label.partition("-")[0]

@@ -2,7 +2,7 @@
 import { startClocks } from "./clock.js";
 import { confirmByTyping, pressOnce } from "./confirm.js";
 import { copyButtons } from "./copy.js";
-import { watchRun } from "./live.js";
+import { watch } from "./live.js";
 import { LogView } from "./log.js";
 import { themeSwitch } from "./theme.js";
 
@@ -15,5 +15,5 @@ pressOnce();
 
 const panel = document.querySelector("[data-log]");
 const log = panel ? new LogView(panel) : null;
-const run = document.querySelector("[data-run]");
-if (run) watchRun(run, log);
+const living = document.querySelector("[data-live]");
+if (living) watch(living, log);

@@ -1,14 +1,17 @@
-// One run, live. The socket only rings: lines with numbers, and "the state has changed". Whatever is missed is read from the database.
+// A page that is about something living. The socket only rings: lines with numbers, and "the state has changed"; what is shown is read again from
+// the server, as the same fragment that the page was made of. Whatever is missed on the way is read from the database.
 import { announce } from "./words.js";
 
 const AT_MOST_EACH = 1000; // ms between two reads of the state
-const ANYWAY_EACH = 4000; // hosts move without the run's state changing
+const ANYWAY_EACH = 4000; // hosts move without a doorbell
 const LONGEST_PAUSE = 5000;
 
-export function watchRun(root, log) {
-  let last = 0;
+export function watch(root, log) {
+  let last = Date.now();
   let waiting = 0;
-  let step = "";
+  let told = "";
+  let open = false;
+  let pause = 250;
 
   async function read() {
     waiting = 0;
@@ -25,31 +28,27 @@ export function watchRun(root, log) {
     const head = root.querySelector("[data-title]");
     if (!head) return;
     document.title = head.dataset.title;
-    if (head.dataset.told !== step) announce(head.dataset.told);
-    step = head.dataset.told;
+    if (told && head.dataset.told !== told) announce(head.dataset.told);
+    told = head.dataset.told;
     if (over()) document.getElementById("stop")?.remove();
   }
 
   const over = () => Boolean(root.querySelector("[data-over]"));
 
-  const address = new URL(root.dataset.socket, location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  let pause = 250;
-  let open = false;
-
   function connect() {
+    const address = new URL(root.dataset.socket, location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    if (log) address.searchParams.set("after", log.last);
     const socket = new WebSocket(address);
     socket.addEventListener("open", () => {
       open = true;
       pause = 250;
-      log?.join();
       refresh();
     });
     socket.addEventListener("message", (event) => {
       const frame = JSON.parse(event.data);
       if (frame.kind === "lines") log?.receive(frame);
-      else if (frame.kind === "state") refresh();
-      else log?.join();
+      else refresh();
     });
     socket.addEventListener("close", () => {
       open = false;
@@ -58,13 +57,15 @@ export function watchRun(root, log) {
     });
   }
 
-  setInterval(() => {
+  function anyway() {
     if (document.hidden) return;
     if (!open) log?.join();
     if (!over()) refresh();
-  }, ANYWAY_EACH);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { log?.join(); refresh(); } });
-  log?.join();
+  }
+
+  setInterval(anyway, ANYWAY_EACH);
+  document.addEventListener("visibilitychange", anyway);
   tell();
+  log?.join();
   connect();
 }
