@@ -1,0 +1,49 @@
+"""Bytes into lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runs.lines import CUT, LONGEST_LINE, LineSplitter
+
+
+def split(*pieces: bytes) -> list[str]:
+    splitter = LineSplitter()
+    return [line for piece in pieces for line in splitter.feed(piece)] + splitter.close()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"on", b"e\nt", b"wo"], ["one", "two"]),
+        ([b"\n\n"], ["", ""]),
+        ([b"windows\r\n"], ["windows"]),
+        ([b" 10%\r 50%\r100%\n"], ["100%"]),
+        ([b" 10%\r", b" 50%\r", b"100%", b"\n"], ["100%"]),
+        (["größer →\n".encode()[:4], "größer →\n".encode()[4:]], ["größer →"]),
+        ([b"caf\xe9\n"], ["caf\N{REPLACEMENT CHARACTER}"]),
+        ([b"a\x00b\n"], ["a\N{SYMBOL FOR NULL}b"]),
+        ([b"x" * (LONGEST_LINE + 5) + b"\nnext\n"], ["x" * LONGEST_LINE + CUT, "next"]),
+        ([b"x" * (LONGEST_LINE - 1), b"y" * 100_000, b"z" * 100_000, b"z\nnext\n"], ["x" * (LONGEST_LINE - 1) + "y" + CUT, "next"]),
+    ],
+)
+def test_lines(pieces: list[bytes], lines: list[str]) -> None:
+    assert split(*pieces) == lines
+
+
+@given(st.text(alphabet="aé→🚀\n ", max_size=60), st.lists(st.integers(0, 200), max_size=8))
+def test_where_the_bytes_are_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    pieces = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    assert split(*pieces) == split(data)
+    assert "\n".join(split(data)) == text.removesuffix("\n") or not text.strip("\n")
+
+
+def test_what_has_no_end_yet_is_counted() -> None:
+    splitter = LineSplitter()
+    splitter.feed("fertig\nhalb é".encode())
+    assert splitter.kept == len("halb é".encode())

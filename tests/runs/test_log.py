@@ -1,0 +1,209 @@
+"""The log: numbers without gaps, every line once, found again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from pytest_django.fixtures import Settings
+
+from runs import log, reading, redact, spool
+from runs.leases import Fenced, claim
+from runs.log import Log
+from runs.models import Effect, LogChunk, LogHead, Run
+from tests.runs.conftest import Start
+from tests.runs.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run(start: Start, world: World) -> Run:
+    return start()
+
+
+@pytest.fixture
+def effect(run: Run) -> Effect:
+    step = run.steps.get(key="update")
+    return Effect.objects.create(run=run, step=step, act="update", key="update", kind="scripted", target="fe-1", epoch=0)
+
+
+def texts(run: Run, **how: Any) -> list[str]:
+    return [line.text for line in reading.read(run.number, limit=100_000, **how)]
+
+
+def assert_no_gaps(run: Run) -> None:
+    expected = 1
+    for chunk in LogChunk.objects.filter(run=run).order_by("seq_first"):
+        assert chunk.seq_first == expected
+        assert chunk.seq_last == chunk.seq_first + chunk.text.count("\n")
+        expected = chunk.seq_last + 1
+    assert LogHead.objects.get(run=run).next_seq == expected
+
+
+def test_lines_come_back_with_numbers_host_and_time(run: Run) -> None:
+    with Log(run.number) as writing:
+        writing.out("fe-1").write("eins\nzwei → drei\n".encode())
+        writing.flush()
+        writing.out("fe-2").line("four")
+    lines = reading.read(run.number)
+    assert [(line.seq, line.host, line.text) for line in lines] == [(1, "fe-1", "eins"), (2, "fe-1", "zwei → drei"), (3, "fe-2", "four")]
+    assert all(line.time.tzinfo for line in lines)
+    assert_no_gaps(run)
+
+
+def test_reading_goes_on_behind_a_number(run: Run) -> None:
+    with Log(run.number) as writing:
+        writing.out("fe-1").write(b"".join(b"line %d\n" % number for number in range(1, 5001)))
+    assert [line.seq for line in reading.read(run.number, after=4990)] == list(range(4991, 5001))
+    assert [line.text for line in reading.read(run.number, after=100, limit=2)] == ["line 101", "line 102"]
+    assert reading.read(run.number, after=5000) == []
+    assert reading.last_number(run.number) == 5000
+    assert len(list(reading.lines(run.number))) == 5000
+
+
+def test_reading_one_host_and_searching(run: Run) -> None:
+    with Log(run.number) as writing:
+        for host in ("fe-1", "fe-2"):
+            writing.out(host).write(b"Flushed cache types:\nfull_page\n[ERROR] Redis went away\n")
+            writing.flush()
+    assert [line.seq for line in reading.read(run.number, host="fe-2")] == [4, 5, 6]
+    assert [line.seq for line in reading.read(run.number, contains="error")] == [3, 6]
+    first = reading.first_error(run.number, host="fe-2")
+    assert first is not None
+    assert first.seq == 6
+    assert reading.first_error(run.number, after=6) is None
+    assert reading.hosts(run.number) == ["fe-1", "fe-2"]
+
+
+def test_empty_lines_and_long_output_keep_their_count(run: Run) -> None:
+    data = (b"\n" * 3 + b"x" * 9000 + b"\n") * 60
+    with Log(run.number) as writing:
+        writing.out("fe-1").write(data)
+    assert len(texts(run)) == 240
+    assert max(len(text) for text in LogChunk.objects.filter(run=run).values_list("text", flat=True)) <= log.CHUNK
+    assert_no_gaps(run)
+
+
+def _write(number: int, host: str, count: int) -> None:
+    connection.close()
+    with Log(number) as writing:
+        for line in range(count):
+            writing.out(host).write(f"{host} {line} ü\n".encode())
+
+
+def test_eight_writers_in_threads_and_processes_leave_no_gap(run: Run) -> None:
+    threads = [threading.Thread(target=_write, args=(run.number, f"thread-{each}", 400)) for each in range(4)]
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_write, args=(run.number, f"process-{each}", 400)) for each in range(4)]
+    connection.close()
+    for process in processes:
+        process.start()
+    for thread in threads:
+        thread.start()
+    for worker in (*threads, *processes):
+        worker.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    assert_no_gaps(run)
+    for host in reading.hosts(run.number):
+        assert texts(run, host=host) == [f"{host} {line} ü" for line in range(400)]
+    assert reading.last_number(run.number) == 3200
+
+
+def test_no_secret_is_written(run: Run) -> None:
+    redact.know("correct-horse-battery-staple")
+    try:
+        with Log(run.number) as writing:
+            writing.out("fe-1").write(b"password=correct-horse-battery-staple\nAKIAIOSFODNN7EXAMPLE\n")
+            writing.out("console").line("https://x:correct-horse-battery-staple@y")
+    finally:
+        redact.forget_all()
+    stored = "".join(LogChunk.objects.values_list("text", flat=True))
+    assert "horse" not in stored
+    assert "AKIA" not in stored
+    assert stored.count(redact.MARK) == 3
+
+
+def test_lines_and_the_place_in_the_hosts_file_are_stored_together(run: Run, effect: Effect) -> None:
+    data = b"erste\nzweite\nhalbe"
+    with Log(run.number) as writing:
+        assert writing.offset("fe-1", effect.pk, 0) == 0
+        writing.out("fe-1", effect=effect.pk).write(data, offset=len(data))
+        writing.flush()
+        assert writing.offset("fe-1", effect.pk, 0) == len(data)  # in this process nothing is read twice
+    effect.refresh_from_db()
+    assert effect.offset == len("erste\nzweite\n")
+    rest = data[effect.offset :] + b" und fertig"
+    with Log(run.number) as writing:
+        start = writing.offset("fe-1", effect.pk, effect.offset)
+        writing.out("fe-1", effect=effect.pk).write(rest, offset=start + len(rest))
+        writing.flush(effect=effect.pk)
+    effect.refresh_from_db()
+    assert texts(run) == ["erste", "zweite", "halbe und fertig"]
+    assert effect.offset == len(data) + len(b" und fertig")
+
+
+def test_of_two_who_read_the_same_file_one_is_fenced(run: Run, effect: Effect) -> None:
+    with Log(run.number) as old, Log(run.number) as new:
+        for each in (old, new):
+            each.offset("fe-1", effect.pk, 0)
+        new.out("fe-1", effect=effect.pk).write(b"once\n", offset=5)
+        new.flush()
+        with pytest.raises(Fenced):
+            old.out("fe-1", effect=effect.pk).write(b"once\n", offset=5)
+            old.flush()
+    assert texts(run) == ["once"]
+
+
+def test_an_old_worker_writes_no_lines(run: Run) -> None:
+    lease = claim(run.number)
+    assert lease is not None
+    with Log(run.number, epoch=lease.epoch) as writing:
+        writing.out("console").line("mine")
+        writing.flush()
+        Run.objects.filter(pk=run.pk).update(epoch=lease.epoch + 1)
+        with pytest.raises(Fenced):
+            writing.out("console").line("not mine any more")
+            writing.flush()
+    assert texts(run) == ["mine"]
+
+
+def test_a_full_log_says_so_and_takes_no_more(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    with Log(run.number) as writing:
+        for _ in range(5):
+            writing.out("fe-1").write(b"x" * 60 + b"\n")
+            writing.flush()
+    assert texts(run) == ["x" * 60, "x" * 60, log.FULL]
+    assert_no_gaps(run)
+
+
+@pytest.fixture
+def spooled(settings: Settings, tmp_path: Any) -> Iterator[None]:
+    settings.DATA_DIR = tmp_path
+    yield
+
+
+def test_what_exists_nowhere_else_outlives_a_lost_database(
+    run: Run, effect: Effect, spooled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> int:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        writing.offset("fe-1", effect.pk, 0)
+        patch.setattr(Log, "_take_numbers", gone)
+        with pytest.raises(OperationalError):
+            writing.out("console").line("the deployment has begun")
+            writing.flush()
+        with pytest.raises(OperationalError):
+            writing.out("fe-1", effect=effect.pk).write(b"from the host's file\n", offset=21)
+    assert texts(run) == []
+    assert spool.store_all() == 1
+    assert texts(run) == ["the deployment has begun"]
+    assert spool.store_all() == 0
+    assert_no_gaps(run)

@@ -1,0 +1,114 @@
+"""Secrets do not get through, in whatever form they travel; the rest does."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import random
+import shlex
+import string
+import urllib.parse
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from runs import redact
+from runs.redact import MARK, Redactor
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> Iterator[None]:
+    redact.forget_all()
+    yield
+    redact.forget_all()
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "plain": lambda secret: secret,
+    "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "base64 inside": lambda secret: base64.b64encode(f"user:{secret}@host".encode()).decode(),
+    "base64 for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+    "percent": lambda secret: urllib.parse.quote(secret, safe=""),
+    "hex": lambda secret: secret.encode().hex(),
+    "JSON": json.dumps,
+    "HTML": html.escape,
+    "shell": shlex.quote,
+}
+
+
+def secrets(count: int) -> list[str]:
+    dice = random.Random(7)
+    alphabet = string.ascii_letters + string.digits + "'\"\\$&<>+/=%äß"
+    return ["".join(dice.choices(alphabet, k=dice.randint(12, 40))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_no_encoding_gets_through(encoding: str) -> None:
+    for secret in secrets(40):
+        redact.know(secret)
+        travelled = ENCODINGS[encoding](secret)
+        shown = redact.redact(f"before {travelled} after")
+        assert MARK in shown
+        assert shown.startswith("before ")
+        assert shown.endswith(" after")
+        inside = travelled.strip("'\"=")
+        assert not any(inside[at : at + 10] in shown for at in range(len(inside) - 9))
+
+
+def test_a_wrapped_secret_is_found_and_the_lines_stay() -> None:
+    redact.know("correct-horse-battery-staple")
+    shown = redact.redact("a\nxx correct-horse-\nbattery-staple yy\nb")
+    assert shown.split("\n")[0] == "a"
+    assert shown.count("\n") == 3
+    assert "horse" not in shown
+    assert "battery" not in shown
+
+
+def test_a_secret_cut_between_two_blocks_is_found_at_both_ends() -> None:
+    redact.know("correct-horse-battery-staple")
+    stream = Redactor()
+    assert stream.clean("start correct-horse") == f"start {MARK}"
+    assert stream.clean("-battery-staple end") == f"{MARK} end"
+
+
+def test_a_private_key_is_taken_out_over_many_lines_and_blocks() -> None:
+    stream = Redactor()
+    first = stream.clean("before\n-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk")
+    second = stream.clean("AAAAB3NzaC1\n-----END OPENSSH PRIVATE KEY-----\nafter")
+    assert first == f"before\n{MARK}\n{MARK}"
+    assert second == f"{MARK}\n{MARK}\nafter"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("key AKIAIOSFODNN7EXAMPLE.", f"key {MARK}."),
+        ("https://git:hunter22@example.com/x", f"https://git:{MARK}@example.com/x"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", f"aws_secret_access_key = {MARK}"),
+        ("Authorization: Bearer abc.def.ghi", f"Authorization: Bearer {MARK}"),
+    ],
+)
+def test_what_looks_like_a_secret_is_taken_out(text: str, shown: str) -> None:
+    assert redact.redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://www.client.url:8443/a@b",
+        "AKIA is how a key begins",
+        "ssh://git@bitbucket.org/client/magento.git",
+        "-----BEGIN CERTIFICATE-----",
+        "a\n\nb",
+    ],
+)
+def test_what_only_resembles_one_stays(text: str) -> None:
+    redact.know("correct-horse-battery-staple")
+    assert redact.redact(text) == text
+
+
+def test_what_is_too_short_to_tell_is_refused() -> None:
+    with pytest.raises(ValueError, match="fewer than 8"):
+        redact.know("admin")
+    redact.know("administrator-7")
