@@ -75,7 +75,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
         ready = json.loads((data / "sandbox" / "ready.json").read_text())
         env = own | _sandbox_environment(ready)
     cast = _done(logs, env, "cast", [*MANAGE, "demo_cast", "--keep", str(data / "cast.json")])
-    for name, argv in _processes(port).items():
+    for name, argv in _processes(port, env["SSH_BROKER"]).items():
         children.start(Child(name, argv, env, logs / f"{name}.log"))
     children.wait_until("the console", lambda: _is_ready(port), seconds=120)
     lines = cast.splitlines()
@@ -85,11 +85,11 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
         print(line, flush=True)
 
 
-def _processes(port: int) -> dict[str, list[str]]:
+def _processes(port: int, broker: str) -> dict[str, list[str]]:
     web = [tool("uvicorn"), "opsconsole.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
     workers = {f"worker-{number}": [*MANAGE, "work"] for number in range(1, WORKERS + 1)}
-    return {"broker": [PYTHON, "-m", "remote.ssh.broker"], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
+    return {"broker": [PYTHON, "-m", "remote.ssh.broker", broker], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
 
 
 # -- The environment of the children

@@ -28,6 +28,8 @@ from remote.errors import RemoteError, Throttled
 
 log = logging.getLogger(__name__)
 
+# A time so far in the future was written before the clock was set back: it says nothing. A little later is somebody else's claim.
+_SET_BACK = timedelta(seconds=30)
 _AT_ONCE = 6  # calls side by side, to different services of AWS
 _activities: list[Callable[[Target], bool]] = []
 
@@ -115,12 +117,11 @@ def _is_due(row: Watched | None, subject: Subject, now: datetime) -> bool:
         return True
     if row.not_before is not None and row.not_before > now:
         return False
-    # A time in the future was written before the clock was set back: it says nothing.
-    return row.tried <= now - timedelta(seconds=subject.every) or row.tried > now
+    return row.tried <= now - timedelta(seconds=subject.every) or row.tried > now + _SET_BACK
 
 
 def _wins(subject: Subject, now: datetime) -> bool:
-    due = Q(tried=None) | Q(tried__lte=now - timedelta(seconds=subject.every)) | Q(tried__gt=now)
+    due = Q(tried=None) | Q(tried__lte=now - timedelta(seconds=subject.every)) | Q(tried__gt=now + _SET_BACK)
     may = Q(not_before=None) | Q(not_before__lte=now)
     return bool(Watched.objects.filter(due & may, name=subject.name).update(tried=now))
 

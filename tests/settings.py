@@ -8,17 +8,20 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
-_data = tempfile.mkdtemp(prefix="opsconsole-tests-")
-atexit.register(shutil.rmtree, _data, ignore_errors=True)
+_data = f"{tempfile.gettempdir()}/opsconsole-tests-{os.getpid()}"
+if "pytest" in sys.modules:  # the type checker reads these settings, too, and would leave the folder behind
+    os.mkdir(_data, 0o700)
+    atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ["DATA_DIR"] = _data
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ["SITE_URL"] = "http://testserver"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 
 from opsconsole.settings import *  # noqa: E402, F403
-from opsconsole.settings import DATABASES, DATA_DIR, STORAGES  # noqa: E402
+from opsconsole.settings import DATA_DIR, DATABASES, STORAGES  # noqa: E402
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in the demo: an in-memory database would behave otherwise under threads.

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from estate import reading
 from estate.definition import UnknownTarget
@@ -107,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         reading.load(tmp_path / "estate.yaml")
 
 
-def test_the_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path, settings: SettingsWrapper) -> None:
+def test_the_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path, settings: Settings) -> None:
     path = written(tmp_path, SHIPPED)
     settings.ESTATE_FILE = path
     first = reading.current()
@@ -117,9 +117,7 @@ def test_the_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path, se
     assert reading.current().name == "Another estate"
 
 
-def test_a_change_for_the_worse_leaves_the_last_good_estate(
-    tmp_path: Path, settings: SettingsWrapper, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_change_for_the_worse_leaves_the_last_good_estate(tmp_path: Path, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     path = written(tmp_path, SHIPPED)
     settings.ESTATE_FILE = path
     good = reading.current()
@@ -133,7 +131,7 @@ def test_a_change_for_the_worse_leaves_the_last_good_estate(
     assert reading.current() == good
 
 
-def test_a_wrong_file_is_refused_at_start(tmp_path: Path, settings: SettingsWrapper) -> None:
+def test_a_wrong_file_is_refused_at_start(tmp_path: Path, settings: Settings) -> None:
     settings.ESTATE_FILE = written(tmp_path, SHIPPED)
     call_command("check", tags=["estate"])
     settings.ESTATE_FILE = written(tmp_path, changed("hosts: 1", "hosts: 0"))

@@ -1,0 +1,306 @@
+"""One poller for all viewers: claims, pace, what errors leave behind; and the whole of it against the played estate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from estate import maintenance, observe, sightings
+from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, TargetGroup, Watched
+from estate.reading import current
+from estate.sightings import News, Subject
+from remote.aws import balancer, beanstalk, compute
+from remote.errors import Throttled, Unreachable
+
+NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+FRONT, BACK = "client-magento-prod", "client-magento-prod-bo"
+NAMES = [BACK, FRONT]
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    rung: list[dict[str, Any]] = []
+    monkeypatch.setattr(observe, "publish", lambda _, frame: rung.append(frame))
+    return rung
+
+
+@pytest.fixture
+def activity() -> Iterator[set[str]]:
+    """The environments in which something is under way."""
+    active: set[str] = set()
+    observe.register_activity(lambda target: target.environment.key in active)
+    yield active
+    observe._activities.pop()
+
+
+class Asked:
+    """A subject that counts how often it is asked."""
+
+    def __init__(self, *, every: float = 10, answers: Any = "an answer") -> None:
+        self.count = 0
+        self.answers = answers
+        self.subject = Subject("thing", every, self._ask, lambda found: News(changed=found == "news"))
+
+    def _ask(self) -> Any:
+        self.count += 1
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        return self.answers
+
+
+def ages(seconds: float, **changes: Any) -> None:
+    Watched.objects.filter(name="thing").update(tried=timezone.now() - timedelta(seconds=seconds), **changes)
+
+
+@pytest.mark.django_db
+def test_whoever_comes_first_asks_and_the_next_reads() -> None:
+    thing = Asked()
+    observe.look([thing.subject])
+    observe.look([thing.subject])
+    assert thing.count == 1
+    ages(9)
+    observe.look([thing.subject])
+    assert thing.count == 1
+    ages(11)
+    observe.look([thing.subject])
+    assert thing.count == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_asks() -> None:
+    thing = Asked()
+    observe.look([thing.subject])
+    ages(11)
+
+    def viewer(_: int) -> None:
+        try:
+            observe.look([thing.subject])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as viewers:
+        list(viewers.map(viewer, range(24)))
+    assert thing.count == 2
+
+
+@pytest.mark.django_db
+def test_a_clock_that_was_set_back_stops_nothing() -> None:
+    thing = Asked()
+    observe.look([thing.subject])
+    ages(-3600)
+    observe.look([thing.subject])
+    assert thing.count == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("error", "longest"), [(Throttled("Rate exceeded", "Wait."), 60), (Unreachable("no connection", "Look."), 10)])
+def test_an_error_is_noted_and_backs_off_longer_each_time(error: Exception, longest: float) -> None:
+    thing = Asked(every=1, answers=error)
+    waits = []
+    for _ in range(8):
+        ages(100, not_before=None)
+        observe.look([thing.subject])
+        row = Watched.objects.get(name="thing")
+        assert row.not_before
+        waits.append((row.not_before - timezone.now()).total_seconds())
+    assert [round(wait) for wait in waits] == sorted(round(wait) for wait in waits)
+    assert waits[0] == pytest.approx(2, abs=0.5)
+    assert waits[-1] == pytest.approx(longest, abs=0.5)
+    assert row.error == f"{error} {error.next_step}"  # type: ignore[attr-defined]
+    ages(100)
+    observe.look([thing.subject])
+    assert thing.count == 8  # it waits now, however old the answer is
+
+
+@pytest.mark.django_db
+def test_an_answer_ends_the_error(quiet: list[dict[str, Any]]) -> None:
+    thing = Asked(answers=Unreachable("no connection", "Look."))
+    observe.look([thing.subject])
+    thing.answers = "an answer"
+    ages(100, not_before=None)
+    assert observe.look([thing.subject])
+    row = Watched.objects.get(name="thing")
+    assert (row.error, row.failures, row.not_before) == ("", 0, None)
+    assert len(quiet) == 2
+
+
+@pytest.mark.django_db
+def test_only_news_ring(quiet: list[dict[str, Any]]) -> None:
+    thing = Asked(every=0)
+    assert not observe.look([thing.subject])
+    assert quiet == []
+    thing.answers = "news"
+    assert observe.look([thing.subject])
+    assert quiet == [{"kind": "now", "changed": ["thing"]}]
+
+
+# -- The pace
+
+
+def paced(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Counter[str]:
+    """How often each kind of call is made when the estate is watched four times a second, by a clock of our own."""
+    calls: Counter[str] = Counter()
+    clock = [NOW]
+    monkeypatch.setattr(observe.timezone, "now", lambda: clock[0])
+
+    def called(subject: Subject) -> Any:
+        calls[subject.name.partition(":")[0]] += 1
+        return []
+
+    monkeypatch.setattr(observe, "_ask", called)
+    monkeypatch.setattr(observe, "_keep", lambda subject, answer: False)
+    while clock[0] < NOW + timedelta(seconds=seconds):
+        observe.watch()
+        observe.refresh(current().target("magento", "production"), max_age=2)
+        clock[0] += timedelta(seconds=0.25)
+    return calls
+
+
+@pytest.mark.django_db
+def test_beanstalk_is_asked_less_than_twice_a_second_however_many_ask(monkeypatch: pytest.MonkeyPatch, activity: set[str]) -> None:
+    activity.add("production")
+    calls = paced(monkeypatch, 60)
+    assert 55 <= calls["events"] <= 61
+    assert 25 <= calls["environments"] <= 31
+    assert calls["events"] + calls["environments"] <= 2 * 60
+
+
+@pytest.mark.django_db
+def test_a_quiet_estate_is_asked_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "refresh", lambda *_, **__: None)
+    calls = paced(monkeypatch, 60)
+    assert 5 <= calls["events"] <= 7
+    assert 5 <= calls["environments"] <= 7
+
+
+@pytest.mark.django_db
+def test_activity_on_one_environment_is_activity_of_its_application(activity: set[str], settings: Settings) -> None:
+    assert not observe.is_active(current().target("magento", "production"))
+    activity.add("production")
+    assert observe.is_active(current().target("magento", "production"))
+    assert not observe.is_active(current().target("magento", "pre-production"))
+
+
+# -- What is kept
+
+
+def event(seconds: float, message: str, environment: str = FRONT) -> beanstalk.Event:
+    return beanstalk.Event(NOW + timedelta(seconds=seconds), "INFO", message, environment, "r418-a91c3e7", "")
+
+
+@pytest.mark.django_db
+def test_an_event_that_comes_again_is_stored_once() -> None:
+    assert sightings._keep_events(NAMES, [event(0, "a"), event(1, "b")]).changed
+    assert not sightings._keep_events(NAMES, [event(1, "b")]).changed
+    assert sightings._keep_events(NAMES, [event(1, "b"), event(1, "c"), event(1, "b", BACK), event(2, "d", "a-stranger")]).changed
+    assert list(BeanstalkEvent.objects.values_list("message", flat=True)) == ["a", "b", "c", "b"]
+
+
+def environment(name: str, **changes: Any) -> beanstalk.Environment:
+    said = beanstalk.Environment("e-1", name, "client-magento", "r417-0000000", "Ready", "Green", "Ok", False, NOW, "", "PHP 7.3")
+    return replace(said, **changes)
+
+
+@pytest.mark.django_db
+def test_an_environment_that_is_missing_is_said_and_keeps_its_row() -> None:
+    sightings._keep_environments(NAMES, [environment(FRONT), environment(BACK)])
+    news = sightings._keep_environments(NAMES, [environment(FRONT, status="Updating")])
+    assert news.changed
+    assert news.wrong.startswith(f"Beanstalk has no environment named {BACK}.")
+    assert BeanstalkEnvironment.objects.get(pk=FRONT).status == "Updating"
+    assert BeanstalkEnvironment.objects.get(pk=BACK).status == "Ready"
+
+
+def instance(number: int, **changes: Any) -> compute.Instance:
+    tags = {"elasticbeanstalk:environment-name": FRONT}
+    said = compute.Instance(f"i-0000000{number}", f"fe-{number}", f"10.0.0.{number}", "eu-west-3a", "running", "t3", NOW, "ami", tags)
+    return replace(said, **changes)
+
+
+def keep_hosts(*found: compute.Instance) -> News:
+    target = current().target("magento", "production")
+    return sightings._keep_hosts({tier.beanstalk: (target, tier.key) for tier in target.tiers}, found)
+
+
+@pytest.mark.django_db
+def test_hosts_appear_and_disappear_and_come_back() -> None:
+    assert keep_hosts(instance(1), instance(2)).changed
+    assert not keep_hosts(instance(1), instance(2)).changed
+    assert keep_hosts(instance(1), instance(2, state="terminated"), instance(3)).changed
+    assert set(Host.objects.filter(gone=None).values_list("name", flat=True)) == {"fe-1", "fe-3"}
+    assert Host.objects.get(name="fe-2").gone
+    keep_hosts(instance(1), instance(2), instance(3))
+    assert Host.objects.get(name="fe-2").gone is None
+
+
+@pytest.mark.django_db
+def test_hosts_that_all_carry_their_environments_name_are_told_apart() -> None:
+    keep_hosts(instance(1, name=FRONT), instance(2, name=FRONT), instance(3, name=""))
+    assert sorted(Host.objects.values_list("name", flat=True)) == [f"{FRONT}-00001", f"{FRONT}-00002", f"{FRONT}-00003"]
+
+
+@pytest.mark.django_db
+def test_beanstalks_word_and_the_target_groups_are_two_lights() -> None:
+    keep_hosts(instance(1), instance(2))
+    said = beanstalk.InstanceHealth("i-00000001", "Severe", "Red", ("no data",), "r418-a91c3e7", 7, "Failed", None, None, "a", ())
+    assert sightings._keep_health(FRONT, [said]).changed
+    target = balancer.Target("i-00000001", 80, "draining", "Target.DeregistrationInProgress", "")
+    assert sightings._keep_targets(FRONT, [target, replace(target, state="healthy", reason="")]).changed
+    one, two = Host.objects.order_by("pk")
+    assert (one.health_status, one.causes, one.version, one.deployment_status) == ("Severe", ["no data"], "r418-a91c3e7", "Failed")
+    assert (one.target_state, two.target_state, two.target_reason) == ("draining", "unused", "Target.NotRegistered")
+
+
+@pytest.mark.django_db
+def test_a_target_group_belongs_to_whose_hosts_it_has_and_keeps_doing_so_when_they_leave() -> None:
+    keep_hosts(instance(1))
+    group = balancer.TargetGroup("arn:1", "front", 80, "HTTP", "/", "200", ())
+    sightings._keep_groups(NAMES, [(group, [balancer.Target("i-00000001", 80, "healthy", "", "")])])
+    sightings._keep_groups(NAMES, [(group, []), (replace(group, arn="arn:2"), [balancer.Target("i-0000000f", 80, "healthy", "", "")])])
+    assert list(TargetGroup.objects.values_list("arn", "beanstalk")) == [("arn:1", FRONT)]
+
+
+# -- The whole, over the wires
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_played_estate_is_seen_as_it_is(sandbox: dict[str, str]) -> None:
+    target = current().target("magento", "production")
+    observe.watch()
+    maintenance.observe_maintenance(target)
+    Watched.objects.update(tried=None)
+    observe.refresh(target, max_age=2)
+    hosts = {host.name: host for host in Host.objects.filter(environment="production")}
+    assert set(hosts) == {"fe-1", "fe-2", "fe-3", "fe-4", "be"}
+    assert hosts["fe-2"].instance_id == "i-012e92fb498ad40d7"
+    assert {host.tier for name, host in hosts.items() if name.startswith("fe")} == {"front"}
+    assert {host.target_state for host in hosts.values()} == {"healthy"}
+    assert {host.health_status for host in hosts.values()} == {"Ok"}
+    assert {host.maintenance for host in hosts.values()} == {"off"}
+    assert {host.version for host in hosts.values()} == {BeanstalkEnvironment.objects.get(pk=FRONT).version}
+    assert BeanstalkEvent.objects.filter(environment=FRONT).exists()
+    assert not [row.error for row in observe.watched(target) if row.error]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_known_outlives_the_answer_that_does_not_come(sandbox: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    target = current().target("magento", "production")
+    observe.watch()
+    known = BeanstalkEnvironment.objects.get(pk=FRONT)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    Watched.objects.update(tried=None)
+    observe.refresh(target, max_age=2)
+    assert BeanstalkEnvironment.objects.get(pk=FRONT) == known
+    assert BeanstalkEnvironment.objects.get(pk=FRONT).seen == known.seen
+    row = Watched.objects.get(name="environments:client-magento")
+    assert "no connection" in row.error
+    assert row.answered
