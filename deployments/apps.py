@@ -7,7 +7,28 @@ class DeploymentsConfig(AppConfig):
     name = "deployments"
 
     def ready(self) -> None:
+        """Tells the floors below what only this one knows."""
         from deployments import panels
+        from deployments.effects.beanstalk import UpdateEnvironment
+        from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
+        from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
+        from deployments.effects.looks import Gates, Verify
+        from deployments.effects.repositories import Heads
+        from runs import effects
         from runs.panels import register
 
+        for name, kind in {
+            "release.gates": Gates(),
+            "release.verify": Verify(),
+            "git.heads": Heads(),
+            "bundle.build": BuildBundle(),
+            "s3.put": PutObject(),
+            "beanstalk.version": CreateVersion(),
+            "beanstalk.update": UpdateEnvironment(),
+            "host.command": HostCommand(),
+            "host.look": HostLook(),
+            "magento.maintenance": Maintenance(),
+            "magento.reopen": Reopen(),
+        }.items():
+            effects.register(name, kind)
         register("release", panels.of_release)
