@@ -65,17 +65,17 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))
     built = bundle_of(target, code_heads[code_branch], heads[configured], configuration_branch=configured)
     release = _release(target, built, code_heads[code_branch], heads[configured], configured, by=by)
-    previous = _live_label(target)
+    previous = live_label(target)
     facts: dict[str, Any] = {
         "release": str(release),
         "label": release.label,
         "previous_label": previous,
         "choice": _choice(configuration, heads, configured),
         "magento": sources.changes(
-            code, branch=code_branch, old=_live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit
+            code, branch=code_branch, old=live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit
         ),
         "configuration": sources.changes(
-            configuration, branch=configured, old=_live_configuration(target, previous), new=release.configuration_commit
+            configuration, branch=configured, old=live_configuration(target, previous), new=release.configuration_commit
         ),
         "edits": plan_facts.edits(built.manifest),
         "modules": {"total": len(built.manifest.modules), "added": [], "removed": [], "enabled": [], "disabled": []},
@@ -164,7 +164,7 @@ def _next_number(target: Target) -> int:
     return max([highest, *seen]) + 1
 
 
-def _live_label(target: Target) -> str:
+def live_label(target: Target) -> str:
     """What the front end runs now; with mixed versions, what most of its hosts run."""
     versions = list(
         Host.objects.filter(beanstalk=target.tiers[-1].beanstalk, gone=None).exclude(version="").values_list("version", flat=True)
@@ -172,7 +172,7 @@ def _live_label(target: Target) -> str:
     return max(set(versions), key=versions.count) if versions else ""
 
 
-def _live_commit(target: Target, label: str, code: Mirror, head: str) -> str:
+def live_commit(target: Target, label: str, code: Mirror, head: str) -> str:
     known = Release.objects.filter(service=target.service, label=label).first()
     if known is not None:
         return known.magento_commit
@@ -180,7 +180,7 @@ def _live_commit(target: Target, label: str, code: Mirror, head: str) -> str:
     return sources.complete(code, match["commit"], head) if match else ""
 
 
-def _live_configuration(target: Target, label: str) -> str:
+def live_configuration(target: Target, label: str) -> str:
     known = Release.objects.filter(service=target.service, label=label).first()
     return known.configuration_commit if known else ""
 

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+
 from remote.ssh.client import Door
 from remote.ssh.runner import Runner
 

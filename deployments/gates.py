@@ -112,7 +112,7 @@ def _beanstalk(asked: Asked) -> Iterator[Gate]:
     title = "Beanstalk environments are Ready"
     oldest = min((row.seen for row in rows.values()), default=None)
     if len(rows) < len(asked.target.tiers) or oldest is None or _is_old(oldest):
-        watched = Watched.objects.filter(name=f"beanstalk:{asked.target.application}").first()
+        watched = Watched.objects.filter(name=f"environments:{asked.target.application}").first()
         yield Gate("ready", title, "unknown", f"AWS has not answered lately. {watched.error if watched else ''}".strip(), tuple(seen))
     elif busy:
         yield Gate("ready", title, "bad", f"someone else is deploying to {', '.join(busy)}: wait until it is Ready", tuple(seen))

@@ -92,7 +92,9 @@ def pace(lanes: Sequence[Lane]) -> float:
     return max(median(taken) / sum(USUAL.values()), 0.005) if taken else 1.0
 
 
-def draw(lanes: Sequence[Lane], *, begin: datetime, end: datetime | None, now: datetime, usual_pace: float = 1.0) -> tuple[Axis, list[DrawnLane]]:
+def draw(
+    lanes: Sequence[Lane], *, begin: datetime, end: datetime | None, now: datetime, usual_pace: float = 1.0
+) -> tuple[Axis, list[DrawnLane]]:
     """`end`: when the run ended. Else the axis reaches to the last expected end."""
     over = end is not None
     measured = pace(lanes)

@@ -87,6 +87,10 @@ def _of_target(row: TargetRow) -> Iterator[Trouble]:
 def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
     name = f"{row.target.service_name} {row.target.environment.key}, {tier.tier.name.lower()}"
     environment = tier.beanstalk
+    if environment is None:
+        yield Trouble(
+            "unknown", f"{tier.tier.beanstalk} has never been seen", "Beanstalk has not told of it.", url=url, link="Open service"
+        )
     if environment is not None and environment.health_status in ("Warning", "Degraded", "Severe"):
         state = "warn" if environment.health_status == "Warning" else "bad"
         causes = " ".join(str(cause) for cause in environment.causes)

@@ -62,7 +62,9 @@ def plan_new(request: HttpRequest, service: str, environment: str) -> HttpRespon
     relaunched = request.POST.get("relaunch_of", "")
     try:
         by = require(request.user, "plan", target.environment.key)
-        choice = actions.Choice(form["code_branch"].strip(), form["config_branch"].strip(), close_back_office=bool(form["close_back_office"]))
+        choice = actions.Choice(
+            form["code_branch"].strip(), form["config_branch"].strip(), close_back_office=bool(form["close_back_office"])
+        )
         made = actions.plan_release(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)
     except Forbidden as refused:
         return _service(request, target, form, str(refused), status=403)
@@ -148,7 +150,13 @@ def _target(service: str, environment: str) -> Target:
 
 
 def _service(
-    request: HttpRequest, target: Target, form: dict[str, str] | None = None, refused: str = "", refused_next: str = "", *, status: int = 200
+    request: HttpRequest,
+    target: Target,
+    form: dict[str, str] | None = None,
+    refused: str = "",
+    refused_next: str = "",
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     page = pages.service_page(target, request.user, timezone.now())
     context = {

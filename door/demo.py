@@ -78,6 +78,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
     for name, argv in _processes(port, env["SSH_BROKER"]).items():
         children.start(Child(name, argv, env, logs / f"{name}.log"))
     children.wait_until("the console", lambda: _is_ready(port), seconds=120)
+    _done(logs, env, "runner", [*MANAGE, "install_runner"])
     lines = cast.splitlines()
     say = [line for line in lines if line.startswith("Sign in: ")] + [f"Sandbox: {ready['control']}"]
     say += [line for line in lines if line.startswith("API token: ")] + [f"Ready: http://localhost:{port}"]
@@ -88,7 +89,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
 def _processes(port: int, broker: str) -> dict[str, list[str]]:
     web = [tool("uvicorn"), "opsconsole.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
-    workers = {f"worker-{number}": [*MANAGE, "work"] for number in range(1, WORKERS + 1)}
+    workers = {f"worker-{number}": [*MANAGE, "worker"] for number in range(1, WORKERS + 1)}
     return {"broker": [PYTHON, "-m", "remote.ssh.broker", broker], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
 
 

@@ -16,7 +16,7 @@ from deployments.bundle.edits import Edits
 from deployments.bundle.manifest import Manifest, evidence
 from deployments.bundle.overlay import LINK, Overlay, lay_over
 from deployments.bundle.pack import Item, Packed, pack, pack_few
-from deployments.bundle.renew import renew, write
+from deployments.bundle.renew import Writer, renew
 from deployments.bundle.shelf import Facts, Index, Shelf, sha256_of
 from remote.errors import NotFound
 from remote.git import Change, Mirror
@@ -73,6 +73,7 @@ def build(sources: Sources, store: Path) -> Bundle:
     machine = codec()
     if found := _found(shelf, sources, machine):
         return found
+    shelf.tidy()
     overlay = preview(sources)
     with shelf.writing() as (file, part):
         made = _renew_the_last(shelf, sources, overlay, machine, file) or _pack_anew(sources, overlay, machine, file)
@@ -80,14 +81,16 @@ def build(sources: Sources, store: Path) -> Bundle:
         sources.limits.check_archive(facts.size)
         manifest = _describe(sources, overlay, made.index)
         shelf.put(sources.name, part, made.index, manifest.to_json())
-    shelf.tidy()
     return _bundle(shelf, sources, made.index, manifest, renewed=made.renewed)
 
 
 def preview(sources: Sources) -> Overlay:
     """What the configuration and the edits will change, without building: diffs, replaced paths, modules."""
-    check_commits(sources)
-    return lay_over(sources.magento, sources.magento_commit, sources.config, sources.config_commit, sources.edits, sources.limits)
+    try:
+        return lay_over(sources.magento, sources.magento_commit, sources.config, sources.config_commit, sources.edits, sources.limits)
+    except NotFound:
+        check_commits(sources)
+        raise
 
 
 def check_commits(sources: Sources) -> None:
@@ -151,7 +154,7 @@ def _pack_anew(sources: Sources, overlay: Overlay, machine: str, file: BinaryIO)
     sources.limits.check_counts(len(items), 0)
     paths = [item.path for item in items]
     check_names(paths, sources.limits)
-    findings = list(look_at_names(paths))
+    findings = look_at_names(paths)
     digest, size, unpacked = hashlib.sha256(), 0, 0
     central = bytearray()
     local_sizes, central_sizes = array("I"), array("I")
@@ -191,15 +194,14 @@ def _pack_anew(sources: Sources, overlay: Overlay, machine: str, file: BinaryIO)
 
 def _items(listing: bytes, overlay: Overlay) -> list[Item]:
     """Both trees as one list in the order of the paths. A line of git's is `100644 blob <sha>TAB<path>`, so fixed cuts do."""
-    lines = listing.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    lines = listing.split(b"\0")[:-1]
     for line in lines:
-        if line[7:11] != "blob":
-            raise BundleRefused(
-                f"{line.partition(chr(9))[2]} is a submodule", "A bundle is made of files alone: take the submodule out of the repository."
-            )
-    found = {line[53:]: Item(line[53:].encode("utf-8", "surrogateescape"), line[:6], line[12:52]) for line in lines}
-    found |= {path: Item(path.encode("utf-8", "surrogateescape"), laid.mode, laid.sha) for path, laid in overlay.files.items()}
-    return sorted(found.values())
+        if line[7:11] != b"blob":
+            path = line.partition(b"\t")[2].decode("utf-8", "replace")
+            raise BundleRefused(f"{path} is a submodule", "A bundle is made of files alone: take the submodule out of the repository.")
+    laid = {path.encode("utf-8", "surrogateescape"): above for path, above in overlay.files.items()}
+    found = [Item(line[53:], line[:6].decode(), line[12:52].decode()) for line in lines if line[53:] not in laid]
+    return sorted(found + [Item(path, above.mode, above.sha) for path, above in laid.items()])
 
 
 def _closing(central: bytearray, local_sizes: array[int], central_sizes: array[int], central_at: int) -> bytes:
@@ -221,18 +223,20 @@ def _renew_the_last(shelf: Shelf, sources: Sources, overlay: Overlay, machine: s
     """None where no earlier archive can help."""
     for name in shelf.names():
         index = shelf.index(name)
-        if index is None or index.facts.codec != machine or not sources.magento.has(index.facts.magento_commit):
+        if index is None or index.facts.codec != machine:
             continue
         items = _touched(index.facts, sources, overlay)
-        if len(items) > WORTH_RENEWING:
-            continue
-        return _renew(shelf.archive(name), index, items, sources, overlay, file)
+        if items is not None and len(items) <= WORTH_RENEWING:
+            return _renew(shelf.archive(name), index, items, sources, overlay, file)
     return None
 
 
-def _touched(facts: Facts, sources: Sources, overlay: Overlay) -> dict[bytes, Item | None]:
-    """Each path that may differ from the earlier archive, with what stands there now."""
-    changes = {change.path: change for change in sources.magento.changes(facts.magento_commit, sources.magento_commit)}
+def _touched(facts: Facts, sources: Sources, overlay: Overlay) -> dict[bytes, Item | None] | None:
+    """Each path that may differ from the earlier archive, with what stands there now; None where its commit is not in the mirror."""
+    try:
+        changes = {change.path: change for change in sources.magento.changes(facts.magento_commit, sources.magento_commit)}
+    except NotFound:
+        return None
     now, then = _laid_ids(overlay), facts.laid
     laid = {path for path in now.keys() | then.keys() if now.get(path) != then.get(path)}
     uncovered = [path for path in then if path not in now and path not in changes]
@@ -267,9 +271,11 @@ def _renew(archive: Path, index: Index, items: dict[bytes, Item | None], sources
     sources.limits.check_counts(len(new.local_sizes), new.unpacked)
     central_at = sum(new.local_sizes)
     sources.limits.check_archive(central_at)
-    close = _closing(new.central, new.local_sizes, new.central_sizes, central_at)
-    with archive.open("rb") as old:
-        sha256 = write([*new.pieces, close], old.fileno(), file.fileno())
+    with archive.open("rb") as old, Writer(old.fileno(), file.fileno()) as writer:
+        writer.write(new.pieces)
+        close = _closing(new.central, new.local_sizes, new.central_sizes, central_at)
+        writer.write([close])
+    sha256 = writer.sha256()
     gone = {path.decode("utf-8", "surrogateescape") for path in items}
     findings = [one for one in index.facts.findings if one[1] not in gone]
     facts = replace(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from remote.errors import Refused
@@ -49,31 +49,46 @@ class Limits:
             )
 
 
+# Names are searched joined, each behind a "\n/", in lower case: a pattern that begins with a plain "/" runs through 75,000 of them in milliseconds.
+END = rb"(?=[/\n]|\Z)"
 HARMFUL = (
-    (re.compile(rb"(?im)(?:^|/)(?:\.git[. ]*|git~1)(?=/|$)"), "has a .git component", "Remove it from the repository."),
-    (re.compile(rb"(?m)(?:^|/)\.{1,2}(?=/|$)"), "climbs with . or ..", "Remove it from the repository."),
-    (re.compile(rb"(?m)^/|//|/$"), "is not a relative path", "Remove it from the repository."),
-    (re.compile(rb"[\x00-\x09\x0b-\x1f\x7f\\]"), "has a control character or a backslash in its name", "Rename it in the repository."),
+    (re.compile(rb"/(?:\.git[. ]*|git~1)" + END), "has a .git component", "Remove it from the repository."),
+    (re.compile(rb"/\.\.?" + END), "climbs with . or ..", "Remove it from the repository."),
+    (re.compile(rb"/" + END), "is not a relative path", "Remove it from the repository."),
 )
+CONTROL = bytes(code for code in range(32) if code != ord("\n")) + b"\x7f\\"
 
 
 def check_names(paths: Sequence[bytes], limits: Limits) -> None:
-    """Raises `BundleRefused` for the first name that may not be unpacked. One search over all names: there are 75,000."""
-    names = b"\n".join(paths)
-    if names.count(b"\n") != max(len(paths) - 1, 0):
+    """Raises `BundleRefused` for the first name that may not be unpacked."""
+    names = _joined(paths)
+    if names.count(b"\n") != len(paths):
         raise BundleRefused("A file has a line break in its name", "Rename it in the repository.")
+    for pattern, what, next_step in HARMFUL:
+        if found := pattern.search(names):
+            raise BundleRefused(f"{_path_at(names, found.start())!r} {what}", next_step)
+    if len(names.translate(None, CONTROL)) != len(names):
+        harmful = next(path for path in paths if path.translate(None, CONTROL) != path)
+        raise BundleRefused(f"{harmful!r} has a control character or a backslash in its name", "Rename it in the repository.")
     try:
         names.decode()
     except UnicodeDecodeError as wrong:
-        raise BundleRefused(f"{_line(names, wrong.start)!r} is not UTF-8", "Rename it in the repository.") from None
-    for pattern, what, next_step in HARMFUL:
-        if found := pattern.search(names):
-            raise BundleRefused(f"{_line(names, found.start())!r} {what}", next_step)
+        raise BundleRefused(f"{_path_at(names, wrong.start)!r} is not UTF-8", "Rename it in the repository.") from None
     longest = max(paths, key=len, default=b"")
     if len(longest) > limits.path_bytes:
         raise BundleRefused(f"{longest.decode()!r} is longer than {limits.path_bytes} bytes", "Rename it in the repository.")
-    if found := re.search(rb"(?m)^(?:[^/\n]*/){%d,}" % limits.depth, names):
-        raise BundleRefused(f"{_line(names, found.start())!r} lies deeper than {limits.depth} folders", "Move it in the repository.")
+    deepest = max(paths, key=lambda path: path.count(b"/"), default=b"")
+    if deepest.count(b"/") >= limits.depth:
+        raise BundleRefused(f"{deepest.decode()!r} lies {limits.depth} folders deep or deeper", "Move it in the repository.")
+
+
+def _joined(paths: Iterable[bytes]) -> bytes:
+    return b"".join([b"\n/" + path for path in paths]).lower()
+
+
+def _path_at(names: bytes, at: int) -> str:
+    end = names.find(b"\n", at + 1)
+    return names[names.rfind(b"\n", 0, at) + 2 : end if end >= 0 else None].decode("utf-8", "backslashreplace")
 
 
 def check_link(path: str, target: bytes) -> None:
@@ -99,10 +114,10 @@ def check_link(path: str, target: bytes) -> None:
 Finding = tuple[str, str]  # rule, path
 
 BY_NAME: dict[str, re.Pattern[bytes]] = {
-    "env.php": re.compile(rb"(?m)^(?:.*/)?env\.php$"),
-    "auth.json": re.compile(rb"(?m)^(?:.*/)?auth\.json$"),
-    ".env": re.compile(rb"(?m)^(?:.*/)?\.env(?:\.(?:local|prod|production|preprod|staging|dev))?$"),
-    "key file": re.compile(rb"(?mi)^(?:.*/)?(?:[^/\n]+\.(?:key|p12|pfx|jks|ppk)|id_(?:rsa|dsa|ecdsa|ed25519))$"),
+    "env.php": re.compile(rb"/env\.php(?=\n|\Z)"),
+    "auth.json": re.compile(rb"/auth\.json(?=\n|\Z)"),
+    ".env": re.compile(rb"/\.env(?:\.(?:local|prod|production|preprod|staging|dev))?(?=\n|\Z)"),
+    "key file": re.compile(rb"\.(?:key|p12|pfx|jks|ppk)(?=\n|\Z)|/id_(?:rsa|dsa|ecdsa|ed25519)(?=\n|\Z)"),
 }
 PRIVATE_KEY = re.compile(rb"-----BEGIN[ A-Z0-9]*PRIVATE KEY[ A-Z]*-----.{0,200}?[A-Za-z0-9+/]{40}", re.DOTALL)
 AWS_KEY = re.compile(rb"(?<![A-Za-z0-9])AKIA(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}(?![A-Za-z0-9])")
@@ -124,27 +139,22 @@ RULES: dict[str, str] = {
 }
 
 
-def look_at_names(paths: Iterable[bytes]) -> Iterator[Finding]:
+def look_at_names(paths: Sequence[bytes]) -> list[Finding]:
     """Findings that the name alone decides."""
-    names = b"\n".join(paths)
-    for rule, pattern in BY_NAME.items():
-        for found in pattern.finditer(names):
-            yield rule, found.group().decode()
+    names = _joined(paths)
+    at = {rule: [names.count(b"\n", 0, found.start() + 1) - 1 for found in pattern.finditer(names)] for rule, pattern in BY_NAME.items()}
+    return [(rule, paths[number].decode()) for rule, numbers in at.items() for number in numbers]
 
 
-def look_into(path: bytes, content: bytes) -> Iterator[Finding]:
+def look_into(path: bytes, content: bytes) -> list[Finding]:
     """Findings in a content. The plain searches come first: they let through nearly everything, at gigabytes per second."""
+    found: list[Finding] = []
     if b"PRIVATE KEY" in content and PRIVATE_KEY.search(content):
-        yield "private key", path.decode()
+        found.append(("private key", path.decode()))
     if b"AKIA" in content and AWS_KEY.search(content):
-        yield "aws key", path.decode()
+        found.append(("aws key", path.decode()))
     if path.endswith(b".pem") and not PUBLIC_PEM.search(content):
-        yield "pem", path.decode()
+        found.append(("pem", path.decode()))
     if content.startswith(LFS):
-        yield "git lfs", path.decode()
-
-
-def _line(names: bytes, at: int) -> str:
-    end = names.find(b"\n", at + 1)
-    start = names.rfind(b"\n", 0, at + (names[at : at + 1] != b"\n")) + 1
-    return names[start : end if end >= 0 else None].decode("utf-8", "backslashreplace")
+        found.append(("git lfs", path.decode()))
+    return found

@@ -45,7 +45,7 @@ class Packed:
         """Check, look, deflate. Raises `BundleRefused` for a link that leaves the tree."""
         if item.mode == LINK:
             check_link(item.path.decode(), content)
-        self.findings.extend(look_into(item.path, content))
+        self.findings += look_into(item.path, content)
         header, kept, central = record(item.path, item.mode, item.sha, content)
         self.local += (header, kept)
         self.local_sizes.append(len(header) + len(kept))

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 import queue
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from deployments.bundle.archive import CENTRAL, CENTRAL_SIZE_AT, attributes
 from deployments.bundle.pack import Packed
-from deployments.bundle.shelf import PIECE, Index
+from deployments.bundle.shelf import Index
 
 NOT_POSSIBLE_HERE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 LINK_ATTRIBUTES, EXECUTABLE_ATTRIBUTES = attributes("120000"), attributes("100755")
@@ -106,64 +109,63 @@ def _count(new: Renewal, size: int, mode: int, *, sign: int) -> None:
     new.executables += sign * (mode == EXECUTABLE_ATTRIBUTES)
 
 
-def write(pieces: Sequence[Span | bytes], old: int, new: int) -> str:
-    """Write the pieces and return their sha256. Hashing reads the old archive in a thread of its own while the kernel copies."""
-    answer: queue.SimpleQueue[str | OSError] = queue.SimpleQueue()
-    threading.Thread(target=_hash, args=(pieces, old, answer), name="bundle-sha256", daemon=True).start()
-    waiting: list[bytes] = []
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            waiting.append(piece)
-            continue
-        _write_all(new, waiting)
-        waiting = []
-        _copy(old, new, piece)
-    _write_all(new, waiting)
-    outcome = answer.get()
-    if isinstance(outcome, OSError):
-        raise outcome
-    return outcome
+class Writer:
+    """Writes pieces one after another and hashes them as they come: the kernel copies while a thread of its own hashes, and hashing takes longer.
 
+    A context manager: leaving it waits for the thread.
+    """
 
-def _hash(pieces: Sequence[Span | bytes], old: int, answer: queue.SimpleQueue[str | OSError]) -> None:
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(PIECE))
-    try:
+    def __init__(self, old: int, new: int) -> None:
+        self._old, self._new = old, new
+        self._waiting: queue.SimpleQueue[Span | bytes | None] = queue.SimpleQueue()
+        self._digest = hashlib.sha256()
+        self._thread = threading.Thread(target=self._hash, name="bundle-sha256", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+
+    def write(self, pieces: Iterable[Span | bytes]) -> None:
+        """All of them, in order."""
+        new: list[bytes] = []
         for piece in pieces:
+            self._waiting.put(piece)
             if isinstance(piece, bytes):
-                digest.update(piece)
+                new.append(piece)
             else:
-                for got in _read(old, piece, buffer):
-                    digest.update(got)
-        answer.put(digest.hexdigest())
-    except OSError as wrong:
-        answer.put(wrong)
+                self._write(new)
+                self._copy(piece)
+                new = []
+        self._write(new)
 
+    def sha256(self) -> str:
+        """Of all that was written; asked after the `with`."""
+        return self._digest.hexdigest()
 
-def _read(old: int, span: Span, buffer: memoryview) -> Iterator[memoryview]:
-    at = span.start
-    while at < span.end:
-        got = os.preadv(old, [buffer[: min(PIECE, span.end - at)]], at)
-        if not got:
-            raise OSError(errno.EIO, "The archive before ended early")
-        yield buffer[:got]
-        at += got
+    def _hash(self) -> None:
+        # Mapped, the old archive is hashed where the kernel keeps it, without a copy.
+        with mmap.mmap(self._old, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
+            while (piece := self._waiting.get()) is not None:
+                self._digest.update(piece if isinstance(piece, bytes) else view[piece.start : piece.end])
 
+    def _copy(self, span: Span) -> None:
+        at = span.start
+        while at < span.end:
+            try:
+                copied = os.copy_file_range(self._old, self._new, span.end - at, offset_src=at)
+            except OSError as wrong:
+                if wrong.errno not in NOT_POSSIBLE_HERE:
+                    raise
+                copied = os.sendfile(self._new, self._old, at, span.end - at)
+            if not copied:
+                raise OSError(errno.EIO, "The archive before ended early")
+            at += copied
 
-def _copy(old: int, new: int, span: Span) -> None:
-    at = span.start
-    while at < span.end:
-        try:
-            copied = os.copy_file_range(old, new, span.end - at, offset_src=at)
-        except OSError as wrong:
-            if wrong.errno not in NOT_POSSIBLE_HERE:
-                raise
-            copied = os.sendfile(new, old, at, span.end - at)
-        if not copied:
-            raise OSError(errno.EIO, "The archive before ended early")
-        at += copied
-
-
-def _write_all(new: int, parts: list[bytes]) -> None:
-    rest = memoryview(b"".join(parts))
-    while rest:
-        rest = rest[os.write(new, rest) :]
+    def _write(self, parts: list[bytes]) -> None:
+        rest = memoryview(b"".join(parts))
+        while rest:
+            rest = rest[os.write(self._new, rest) :]

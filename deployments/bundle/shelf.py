@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 
 KEPT = 6
 ABANDONED_AFTER = 3600.0  # seconds
-PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,8 @@ class Shelf:
         self._write(self.folder / f"{name}.index", body)
 
     def tidy(self) -> None:
-        """Keep the newest bundles; remove the rest, and parts that a killed process left."""
-        for name in self.names()[KEPT:]:
+        """Make room for one more: remove all but the newest bundles, and parts that a killed process left."""
+        for name in self.names()[KEPT - 1 :]:
             for suffix in ("index", "json", "zip"):
                 (self.folder / f"{name}.{suffix}").unlink(missing_ok=True)
         for part in self.folder.glob(".part-*"):

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from remote.ssh.runner import Key, State
-
 from deployments import commands
 from deployments.doors import door, runner
 from estate.models import Host
 from remote.errors import HostKeyRefused, RemoteError, Unreachable
+from remote.ssh.runner import Key, State
 from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.models import Effect
 from runs.plan import Act

@@ -1,7 +1,6 @@
 """The runner's verbs, asked over SSH: commands on a host that outlive every connection, each once for its key.
 
-The script itself is `runner.sh` beside this file; what stands in which file on the host is said there. Its hash is part of every call: a host
-with another runner refuses to do anything, by itself.
+The script is `runner.sh` beside this file, which says what stands where on the host. Its hash is part of every call: another runner refuses.
 """
 
 from __future__ import annotations
@@ -135,7 +134,7 @@ _INSTALL = "Install it with `manage.py install_runner`, or by the image; docs/ho
 
 
 def _state(line: str) -> State:
-    kind, rc, size = (line.split() + ["", "", ""])[:3]
+    kind, rc, size = ([*line.split(), "", "", ""])[:3]
     if kind not in _KINDS or not size.isdigit():
         raise Unanswered(f"The runner's answer is none: {line[:200]!r}", "Ask again.")
     return State(kind, None if rc == "-" else int(rc), int(size))
