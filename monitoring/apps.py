@@ -1,7 +1,20 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
+
+    def ready(self) -> None:
+        """Says what is looked at, and how often; the scheduler does it."""
+        from estate import maintenance, observe
+        from monitoring import activity, prober
+        from runs import periodic
+
+        observe.register_activity(activity.is_moving)
+        periodic.register("shop", settings.PROBE_SECONDS, prober.probe)
+        periodic.register("shop history", 3600, prober.thin)
+        periodic.register("estate", min(settings.POLL_ACTIVE_SECONDS, 1.0), observe.watch)
+        periodic.register("maintenance", 5, maintenance.watch)

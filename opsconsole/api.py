@@ -20,6 +20,7 @@ from ninja.utils import check_csrf
 import deployments.api
 import estate.api
 import runs.api
+from deployments.actions import start_release
 from opsconsole import problems
 from people.models import Operator, Token
 from people.permissions import Forbidden
@@ -63,6 +64,7 @@ api = NinjaAPI(
 problems.install(api)
 for router in (estate.api.router, deployments.api.router, runs.api.router):
     api.add_router("", router)
+runs.api.register_starter("release", start_release)
 
 
 @login_not_required

@@ -150,7 +150,7 @@ def paced(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Counter[str]:
     """How often each kind of call is made when the estate is watched four times a second, by a clock of our own."""
     calls: Counter[str] = Counter()
     clock = [NOW]
-    monkeypatch.setattr(observe.timezone, "now", lambda: clock[0])
+    monkeypatch.setattr(timezone, "now", lambda: clock[0])
 
     def called(subject: Subject) -> Any:
         calls[subject.name.partition(":")[0]] += 1

@@ -110,7 +110,7 @@ _allowed = st.text(string.ascii_letters + string.digits + "._-/", max_size=30)
 hostile = st.builds(lambda before, trick, after: before + trick + after, _allowed, st.sampled_from(_TRICKS), _allowed)
 anything = st.one_of(hostile, st.text(max_size=120), _allowed)
 
-SAFE = {
+SAFE: dict[Callable[[str], str], str] = {
     validators.branch_name: r"[A-Za-z0-9_][A-Za-z0-9._/+#@-]{0,99}",
     validators.version_label: r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     validators.commit_id: r"[0-9a-f]{40}",

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from estate import reading, shop
-from estate.definition import Shop
+from estate.definition import Service, Shop
 from estate.models import ShopAnswer
 from monitoring import prober
 from remote.http import Answer
@@ -101,8 +101,8 @@ def test_each_shop_is_asked_and_each_answer_is_stored(server: tuple[type[_Shop],
     assert len(rung) == 4
 
 
-def _pointed_at(service: object, there: Shop) -> object:
-    return replace(service, targets={key: replace(target, shop=there) for key, target in service.targets.items()})  # type: ignore[attr-defined, type-var]
+def _pointed_at(service: Service, there: Shop) -> Service:
+    return replace(service, targets={key: replace(target, shop=there) for key, target in service.targets.items()})
 
 
 def _answers(states: str, start: datetime) -> None:
