@@ -61,11 +61,15 @@ class Viewer:
         self._behind = True
         self._news.set()
 
-    async def next(self) -> Frame | None:
-        """The next frame; None: some were lost, read the database."""
-        while not self._frames and not self._behind:
+    async def next(self, *, patience: float) -> Frame | None:
+        """The next frame. None: some were lost, or so many seconds went by without one; read the database."""
+        if not self._frames and not self._behind:
             self._news.clear()
-            await self._news.wait()
+            try:
+                async with asyncio.timeout(patience):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
         if self._behind:
             self._behind = False
             return None

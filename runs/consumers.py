@@ -26,6 +26,8 @@ from runs.models import LogChunk, Run
 
 logger = logging.getLogger(__name__)
 
+QUIET = 5.0  # seconds without a frame after which a run's page looks into the database: Redis may have lost one
+QUIET_ESTATE = 15.0
 CHECK_AGAIN = 30.0  # seconds; a person who signed out or lost the role sees nothing more after that
 AT_ONCE = 4  # chunks in a frame that is read from the database
 REFUSED = 4403
@@ -102,7 +104,7 @@ class RunConsumer(Watching):
         async with hub().watching(doorbell.channel(self.number)) as self.viewer:
             self.viewer.fall_behind()
             while True:
-                frame = await self.viewer.next()
+                frame = await self.viewer.next(patience=QUIET)
                 if frame is None:
                     if self.begin_at is not None:
                         self.seen, self.begin_at = self.begin_at, None
@@ -138,7 +140,7 @@ class NowConsumer(Watching):
     async def send_frames(self) -> None:
         async with hub().watching("now") as viewer:
             while True:
-                frame = await viewer.next()
+                frame = await viewer.next(patience=QUIET_ESTATE)
                 await self.send(text_data=frame.text if frame else json.dumps({"kind": "state"}))
 
 

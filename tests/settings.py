@@ -14,6 +14,7 @@ import tempfile
 _data = f"{tempfile.gettempdir()}/opsconsole-tests-{os.getpid()}"
 if "pytest" in sys.modules:  # the type checker reads these settings, too, and would leave the folder behind
     os.mkdir(_data, 0o700)
+    os.mkdir(f"{_data}/staticfiles")  # whitenoise warns where there is none
     atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ["DATA_DIR"] = _data
 os.environ.setdefault("SECRET_KEY", "only-for-tests")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_lines(pieces: list[bytes], lines: list[str]) -> None:
 def test_where_the_bytes_are_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
     data = text.encode()
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(places)]
     assert split(*pieces) == split(data)
     assert "\n".join(split(data)) == text.removesuffix("\n") or not text.strip("\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,8 +105,10 @@ def test_eight_writers_in_threads_and_processes_leave_no_gap(run: Run) -> None:
         process.start()
     for thread in threads:
         thread.start()
-    for worker in (*threads, *processes):
-        worker.join(60)
+    for thread in threads:
+        thread.join(60)
+    for process in processes:
+        process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     assert_no_gaps(run)
     for host in reading.hosts(run.number):
@@ -153,8 +155,8 @@ def test_of_two_who_read_the_same_file_one_is_fenced(run: Run, effect: Effect) -
             each.offset("fe-1", effect.pk, 0)
         new.out("fe-1", effect=effect.pk).write(b"once\n", offset=5)
         new.flush()
+        old.out("fe-1", effect=effect.pk).write(b"once\n", offset=5)
         with pytest.raises(Fenced):
-            old.out("fe-1", effect=effect.pk).write(b"once\n", offset=5)
             old.flush()
     assert texts(run) == ["once"]
 
@@ -166,8 +168,8 @@ def test_an_old_worker_writes_no_lines(run: Run) -> None:
         writing.out("console").line("mine")
         writing.flush()
         Run.objects.filter(pk=run.pk).update(epoch=lease.epoch + 1)
+        writing.out("console").line("not mine any more")
         with pytest.raises(Fenced):
-            writing.out("console").line("not mine any more")
             writing.flush()
     assert texts(run) == ["mine"]
 
@@ -183,9 +185,8 @@ def test_a_full_log_says_so_and_takes_no_more(run: Run, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def spooled(settings: Settings, tmp_path: Any) -> Iterator[None]:
+def spooled(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
-    yield
 
 
 def test_what_exists_nowhere_else_outlives_a_lost_database(
@@ -197,8 +198,8 @@ def test_what_exists_nowhere_else_outlives_a_lost_database(
     with monkeypatch.context() as patch, Log(run.number) as writing:
         writing.offset("fe-1", effect.pk, 0)
         patch.setattr(Log, "_take_numbers", gone)
+        writing.out("console").line("the deployment has begun")
         with pytest.raises(OperationalError):
-            writing.out("console").line("the deployment has begun")
             writing.flush()
         with pytest.raises(OperationalError):
             writing.out("fe-1", effect=effect.pk).write(b"from the host's file\n", offset=21)
