@@ -79,7 +79,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
         ),
         "edits": plan_facts.edits(built.manifest),
         "modules": {"total": len(built.manifest.modules), "added": [], "removed": [], "enabled": [], "disabled": []},
-        "bundle": plan_facts.bundle(built, release, configuration),
+        "bundle": plan_facts.bundle(built, release, configuration, target.shares),
         "hosts": [asdict(host) for host in hosts],
         "relaunch_of": relaunch_of.number if relaunch_of else None,
         "warnings": _warnings(target, choice),

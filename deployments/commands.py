@@ -65,7 +65,7 @@ def mounted_shares() -> Command:
 
 
 def free_room() -> Command:
-    return Command(("df", "-PB1", "/var/app"))
+    return Command(("df", "-Pk", "/var/app"))
 
 
 def count_files(path: str) -> Command:

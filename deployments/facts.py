@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from deployments.bundle import Bundle, Manifest
@@ -12,7 +12,7 @@ from deployments.models import Release
 from remote.git.mirror import Mirror
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-_UNMOUNTS = re.compile(r"(?m)^\s*(?:command:\s*)?(?:sudo )?umount\b")
+_UNMOUNTS = re.compile(r"(?m)^[^#\n]*?\bumount\s+(?:-\w+\s+)*(/[\w./-]+)")
 
 
 def edits(manifest: Manifest) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def edits(manifest: Manifest) -> list[dict[str, Any]]:
     return [{"path": edited.path, "diff": list(_lines(edited.diff))} for edited in manifest.edited if edited.diff]
 
 
-def bundle(built: Bundle, release: Release, configuration: Mirror) -> dict[str, Any]:
+def bundle(built: Bundle, release: Release, configuration: Mirror, shares: Collection[str]) -> dict[str, Any]:
     evidence = [
         {
             "what": entry.sentence,
@@ -38,17 +38,17 @@ def bundle(built: Bundle, release: Release, configuration: Mirror) -> dict[str, 
         "evidence": evidence,
         "replaced": list(built.manifest.replaced),
         "missing": list(built.manifest.missing),
-        "unmounts": _unmount_hook(configuration, release.configuration_commit),
+        "unmounts": _unmount_hook(configuration, release.configuration_commit, shares),
     }
 
 
-def _unmount_hook(configuration: Mirror, commit: str) -> str:
-    """The file of the configuration that unmounts the shares before the flip; "" where none does."""
+def _unmount_hook(configuration: Mirror, commit: str, shares: Collection[str]) -> str:
+    """The file of the configuration that unmounts all shares before the flip; "" where none does."""
     for entry in configuration.tree(commit):
         is_hook = entry.path.startswith((".ebextensions/", ".platform/hooks/predeploy/"))
         if is_hook and entry.type == "blob" and (entry.size or 0) < 100_000:
             text = configuration.file(commit, entry.path).decode("utf-8", "replace")
-            if _UNMOUNTS.search(text):
+            if set(shares) <= set(_UNMOUNTS.findall(text)):
                 return entry.path
     return ""
 

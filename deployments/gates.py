@@ -258,7 +258,8 @@ def _no_room(found: Result) -> str:
     fields = found.out.decode("utf-8", "replace").strip().split("\n")[-1].split()
     if found.rc != 0 or len(fields) < 4 or not fields[3].isdigit():
         return "df gives no figure"
-    return "" if int(fields[3]) >= ROOM else f"{int(fields[3]) / 1e9:.1f} GB free"
+    free = int(fields[3]) * 1024
+    return "" if free >= ROOM else f"{free / 1e9:.1f} GB free"
 
 
 def _skew(found: Result, now: float) -> str:
