@@ -78,7 +78,7 @@ class Children:
             if time.monotonic() > end:
                 raise Failed(f"{what}: not within {seconds:.0f} seconds. The logs stand in {self._all[0].log.parent}.")
             self._look(restart=False)
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def watch(self) -> None:
         """Starts again what died. Raises Failed for what must not die, or dies again and again."""

@@ -28,17 +28,22 @@ _ACTIVE, _IDLE = 10.0, 60.0  # seconds between two looks
 
 def watch() -> None:
     """Asks the hosts of every target that are due."""
-    observe.look([subject(target, every=_ACTIVE if observe.is_active(target) else _IDLE) for target in current().targets])
+    looks = [subject(target, every=_ACTIVE if observe.is_active(target) else _IDLE) for target in current().targets]
+    observe.look([each for each in looks if each is not None])
 
 
 def observe_maintenance(target: Target) -> None:
     """Asks all hosts of the target now, unless somebody did so within the last second."""
-    observe.look([subject(target, every=1.0)])
+    look = subject(target, every=1.0)
+    observe.look([look] if look else [])
 
 
-def subject(target: Target, *, every: float) -> Subject:
+def subject(target: Target, *, every: float) -> Subject | None:
+    """None where no host is known yet."""
     living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
     hosts = {str(host.private_ip): host for host in living.exclude(private_ip=None)}
+    if not hosts:
+        return None
     return Subject(
         f"maintenance:{target.service}/{target.environment.key}",
         every,
