@@ -65,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in _ASSETS:
             name, kind = _ASSETS[path]
             self._answer(200, kind, files(__package__).joinpath(name).read_bytes())
+        elif path == "/favicon.ico":
+            self._answer(204, "image/x-icon", b"")
         else:
             self._refuse(404, f"There is nothing at {path}.")
 

@@ -13,6 +13,7 @@ from sandbox.world import Host
 
 _OURS = ("/usr/", "/bin/", "/sbin/", "/lib", "/dev/", "/proc/", "/sys/")
 _PLAYED = ("/proc/mounts", "/proc/self/mounts", "/proc/self/mountinfo")
+_OPERANDS = ("if", "of")  # of dd
 _SHELLS = ("sh", "bash", "dash")
 _PATTERN_FIRST = ("grep", "egrep", "fgrep", "sed", "awk")
 _IN_SCRIPT = re.compile(r"(?<![\w.$}/~-])(?=/(?:opt|var|etc|home|root|tmp|srv|mnt|run)(?:/|\b))")
@@ -27,7 +28,7 @@ def mapped(host: Host, argument: str) -> str:
     if argument == "~" or argument.startswith("~/"):
         return str(home(host)) + argument[1:]
     option, equals, value = argument.partition("=")
-    if equals and option.startswith("-") and value.startswith("/"):
+    if equals and (option.startswith("-") or option in _OPERANDS) and value.startswith("/"):
         return f"{option}={mapped(host, value)}"
     if argument in _PLAYED:
         return str(host.root / "proc/mounts")

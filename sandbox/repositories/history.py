@@ -40,7 +40,7 @@ def _config(client: Mapping[str, str]) -> magento.Tree:
 
 
 def magento_history() -> list[Commit]:
-    """Twelve commits on `master`, the last four after the deployed one, and two more on `develop`."""
+    """Twelve commits on `master`, the last four after the deployed one, and two on `develop`, which left it before the newest."""
     locator = "app/code/Client/StoreLocator"
     steps: list[tuple[str, str, magento.Tree]] = [
         ("Begin with Magento 2.4.6-p1", INFRASTRUCTURE, magento.first_tree()),
@@ -120,24 +120,14 @@ def magento_history() -> list[Commit]:
         )
         for n, (message, author, tree) in enumerate(steps)
     ]
-    later = commits[-1].at
+    *earlier, newest = commits
+    left = earlier[-1].at
+    category: magento.Tree = {"app/code/Client/Search/Model/Category.php": model("Client", "Category")}
     return [
-        *commits,
-        Commit(
-            "develop",
-            "Search: suggest brands",
-            SHOP,
-            later + timedelta(hours=5),
-            _suggestions(),
-            "refs/heads/master",
-        ),
-        Commit(
-            "develop",
-            "Search: suggest categories",
-            SHOP,
-            later + timedelta(hours=26),
-            {"app/code/Client/Search/Model/Category.php": model("Client", "Category")},
-        ),
+        *earlier,
+        Commit("develop", "Search: suggest brands", SHOP, left + timedelta(hours=5), _suggestions(), "refs/heads/master"),
+        Commit("develop", "Search: suggest categories", SHOP, left + timedelta(hours=26), category),
+        newest,
     ]
 
 
