@@ -139,5 +139,10 @@ def test_visitors_who_get_503_make_their_host_severe(estate: Estate) -> None:
     assert (health["HealthStatus"], health["Causes"]) == ("Severe", ["100.0 % of the requests are failing with HTTP 5xx."])
     assert estate.aws.targets.look(BACK, estate.world.host("pp-be")).state == targets.HEALTHY
     told = "Environment health has transitioned from Ok to Severe. 100.0 % of the requests are failing with HTTP 5xx."
-    until(lambda: any(event.message == told for event in estate.aws.beanstalk.events(environment=BACK, severity="WARN")))
+
+    def is_told() -> bool:
+        visit(estate, "/backend/orders", "preprod.client.url")
+        return any(event.message == told for event in estate.aws.beanstalk.events(environment=BACK, severity="WARN"))
+
+    until(is_told)
     until(lambda: estate.aws.ledger.environments[BACK].announced == "Ok")
