@@ -67,5 +67,17 @@ class Token(models.Model):
         return found.operator
 
 
+class FailedSignIn(models.Model):
+    """One attempt that failed; counted by `people.throttle`, forgotten after a day. The name is what was typed, known or not."""
+
+    name = models.CharField(max_length=150)
+    address = models.CharField(max_length=45)
+    time = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "failed_sign_in"
+        indexes = [models.Index(fields=["name", "time"], name="failed_sign_in_name")]
+
+
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

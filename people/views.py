@@ -7,9 +7,11 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth import views as auth
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from people.forms import SignInForm
 from people.permissions import may
 
 P = ParamSpec("P")
@@ -20,7 +22,7 @@ def may_view(view: View[P]) -> View[P]:
     """For every page: whoever is signed in and has no role sees nothing but why. Strangers are sent to the door by the middleware."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         decision = may(request.user, "view")
         if not decision:
             raise PermissionDenied(decision.why)
@@ -31,7 +33,14 @@ def may_view(view: View[P]) -> View[P]:
 
 class SignIn(auth.LoginView):
     template_name = "people/sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if isinstance(form, SignInForm) and form.is_throttled:
+            response.status_code = 429
+        return response
 
 
 class SignOut(auth.LogoutView):

@@ -1,0 +1,46 @@
+"""The sign-in form: Django's own, with one answer for every wrong name or password, and a limit to guessing."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from people import throttle
+
+WRONG = "Name or password is wrong."
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {"invalid_login": WRONG, "inactive": WRONG}
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.address = request.META.get("REMOTE_ADDR", "")
+
+    def clean(self) -> dict[str, Any]:
+        name = self.cleaned_data.get("username", "")
+        wait = throttle.closed_for(name, self.address) if name else None
+        if wait is not None:
+            raise ValidationError(_too_many(wait), code="throttled")
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            throttle.failed(name, self.address)
+            raise
+        if self.get_user() is not None:
+            throttle.succeeded(name, self.address)
+        return cleaned
+
+    @property
+    def is_throttled(self) -> bool:
+        return self.has_error("__all__", "throttled")
+
+
+def _too_many(wait: timedelta) -> str:
+    minutes = math.ceil(wait.total_seconds() / 60)
+    return f"Too many attempts. Wait {minutes} {'minute' if minutes == 1 else 'minutes'}, then try again."

@@ -1,0 +1,63 @@
+"""The one authorisation function: deny by default, each role more than the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from people.models import Operator, Role, Token
+from people.permissions import Forbidden, may, require
+
+ACTIONS = ("view", "plan", "release", "abort", "settle")
+LEAST = {("view", "production"): "viewer", ("view", "pre-production"): "viewer"} | {
+    (action, environment): "releaser" if environment == "production" else "operator"
+    for action in ACTIONS[1:]
+    for environment in ("production", "pre-production")
+}
+ORDER = ["none", "viewer", "operator", "releaser", "admin"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: str(role.value))
+@pytest.mark.parametrize(("action", "environment"), list(LEAST))
+def test_the_whole_table(person: Callable[[str, Role], Operator], role: Role, action: str, environment: str) -> None:
+    allowed = ORDER.index(role.value) >= ORDER.index(LEAST[action, environment])
+    assert bool(may(person("somebody", role), action, environment)) is allowed
+
+
+@pytest.mark.django_db
+def test_what_stands_in_no_table_is_refused_to_everybody(admin: Operator) -> None:
+    assert not may(admin, "launch-missiles", "production")
+    assert may(admin, "release", "production")
+
+
+@pytest.mark.django_db
+def test_strangers_and_the_disabled_are_refused(admin: Operator) -> None:
+    assert may(admin, "view")
+    admin.is_active = False
+    assert not may(admin, "view")
+    assert not may(AnonymousUser(), "view")
+    assert not may(None, "view")
+
+
+@pytest.mark.django_db
+def test_a_refusal_says_who_may(operator: Operator) -> None:
+    with pytest.raises(Forbidden, match=r"You are an operator; to release in production one has to be a releaser\."):
+        require(operator, "release", "production")
+    assert require(operator, "release", "pre-production") == operator
+
+
+@pytest.mark.django_db
+def test_a_token_ends_with_its_time_and_with_its_operator(operator: Operator) -> None:
+    now = timezone.now()
+    _, secret = Token.issue(operator, "test", lives=timedelta(hours=1))
+    assert Token.holder(secret, at=now) == operator
+    assert Token.holder(secret, at=now + timedelta(hours=2)) is None
+    assert Token.holder(secret + "x", at=now) is None
+    assert secret not in str(Token.objects.values().get())
+    Operator.objects.update(is_active=False)
+    assert Token.holder(secret, at=now) is None
