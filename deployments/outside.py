@@ -46,7 +46,7 @@ def during(run: Run, at: datetime) -> Outside | None:
     counts = [(answer.state, 1 if answer.until is None else 1 + int((answer.until - answer.time).total_seconds())) for answer in answers]
     good = sum(count for state, count in counts if state == ShopAnswer.State.OPEN)
     down = measured([(answer.time, answer.until, answer.state) for answer in answers], run.started, end)
-    return Outside(shop_row(answers), down, good, sum(count for _, count in counts))
+    return Outside(shop_row(answers, end), down, good, sum(count for _, count in counts))
 
 
 def bands_on(axis: Axis, shop: Outside) -> tuple[DrawnBand, ...]:

@@ -13,6 +13,7 @@ from deployments.lanes import beanstalk_light, target_light
 from estate import reading
 from estate.definition import Target, Tier
 from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.shop import GAP
 from people.permissions import Decision, may
 from runs.models import Run
 
@@ -119,7 +120,7 @@ def overview(operator: object, runs: Sequence[Run], now: datetime, *, only: Targ
     hosts = list(Host.objects.filter(beanstalk__in=names, gone=None))
     beanstalk = {row.name: row for row in BeanstalkEnvironment.objects.filter(name__in=names)}
     answers = list(ShopAnswer.objects.filter(time__gt=now - _SHOP_WINDOW).order_by("time"))
-    return tuple(_target_row(target, hosts, beanstalk, answers, runs, operator) for target in targets)
+    return tuple(_target_row(target, hosts, beanstalk, answers, runs, operator, now) for target in targets)
 
 
 def _target_row(
@@ -129,6 +130,7 @@ def _target_row(
     answers: Iterable[ShopAnswer],
     runs: Sequence[Run],
     operator: object,
+    now: datetime,
 ) -> TargetRow:
     key = (target.service, target.environment.key)
     mine = [run for run in runs if (run.service, run.environment) == key]
@@ -136,7 +138,7 @@ def _target_row(
     return TargetRow(
         target=target,
         tiers=tuple(_tier_row(tier, hosts, beanstalk) for tier in target.tiers),
-        shop=shop_row(its) if target.shop else None,
+        shop=shop_row(its, now) if target.shop else None,
         held=next((run for run in runs if run.holds_lock and run.lock_group == target.lock_group), None),
         last=next((run for run in mine if run.kind == "release"), None),
         may_plan=may(operator, "plan", target.environment.key),
@@ -149,8 +151,8 @@ def _tier_row(tier: Tier, hosts: Sequence[Host], beanstalk: Mapping[str, Beansta
     return TierRow(tier, beanstalk.get(tier.beanstalk), rows)
 
 
-def shop_row(answers: Sequence[ShopAnswer]) -> ShopRow:
-    """`answers` oldest first. A taller bar is a slower answer, up to two seconds."""
+def shop_row(answers: Sequence[ShopAnswer], at: datetime) -> ShopRow:
+    """`answers` oldest first. A taller bar is a slower answer, up to two seconds. What was answered a while ago says nothing of `at`."""
     last = answers[-_STRIP:]
     if not last:
         return ShopRow("unknown", None, None, 0, 0, ())
@@ -165,4 +167,5 @@ def shop_row(answers: Sequence[ShopAnswer]) -> ShopRow:
         for index, answer in enumerate(last)
     )
     newest = last[-1]
-    return ShopRow(newest.state, newest.time, newest.seconds, sum(each.state != "open" for each in last), len(last), bars)
+    state = newest.state if at - (newest.until or newest.time) <= 2 * GAP else "unknown"
+    return ShopRow(state, newest.time, newest.seconds, sum(each.state != "open" for each in last), len(last), bars)

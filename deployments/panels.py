@@ -23,7 +23,11 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     lanes = lanes_now(run, facts)
     failed = failure(run, by=viewer)
     if failed is not None:
-        found.append(Panel(Place.WIDE, "deployments/_what_now.html", {"failure": failed, "run": run, "facts": facts}))
+        context = {"failure": failed, "run": run, "facts": facts}
+        if run.state == Run.State.FAILED:
+            found.append(Panel(Place.BANNER, "deployments/_failed_banner.html", context))
+        found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
+        found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
     shop = outside.during(run, at)
     if shop is not None:
         found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run}))
@@ -33,8 +37,6 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace)
         bands = outside.bands_on(axis, shop) if shop else ()
         found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
-    if failed is not None:
-        found.append(Panel(Place.WIDE, "deployments/_failure.html", {"failure": failed, "run": run, "facts": facts}))
     return found
 
 

@@ -33,14 +33,18 @@ class Axis:
         return self.begin <= self.now <= self.end
 
     @property
-    def ticks(self) -> list[tuple[float, datetime, bool]]:
-        """(x, time, near now), at round times."""
+    def ticks(self) -> list[tuple[float, datetime, str]]:
+        """(x, time, how near to now: "", "near" or "at"), at round times."""
         span = (self.end - self.begin).total_seconds()
         step = next((each for each in _TICKS if span / each <= _MOST_TICKS), _TICKS[-1])
         first = self.begin.timestamp() // step * step + step
         times = [datetime.fromtimestamp(first + step * n, self.begin.tzinfo) for n in range(int(span // step) + 1)]
         marks = [(self.at(time), time) for time in times if self.begin < time < self.end]
-        return [(x, time, self.now_inside and abs(x - self.now_at) < 6) for x, time in marks if 2 < x < 98]
+        return [(x, time, self._nearness(x)) for x, time in marks if 2 < x < 98]
+
+    def _nearness(self, x: float) -> str:
+        apart = abs(x - self.now_at) if self.now_inside else 100.0
+        return "at" if apart < 6 else "near" if apart < 16 else ""
 
     @property
     def seconds_shown(self) -> bool:
@@ -74,6 +78,11 @@ class DrawnLane:
     label_at: float
     ends: datetime | None
     cells: tuple[PhaseCell, ...]
+
+    @property
+    def label_left(self) -> bool:
+        """Beside the bar's beginning, where there is no room behind its end."""
+        return self.ends is not None and self.label_at > 84
 
     @property
     def light(self) -> str:

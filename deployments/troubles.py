@@ -73,10 +73,11 @@ def _of_target(row: TargetRow) -> Iterator[Trouble]:
             "closed": ("bad", "visitors get 503"),
             "broken": ("bad", "visitors get an error"),
             "silent": ("unknown", "no answer from outside"),
+            "unknown": ("unknown", "nobody has asked it from outside lately"),
         }
         state, words = told[row.shop.state]
         text = f"{row.shop.bad} of the last {row.shop.total} answers were not good.{by}"
-        yield Trouble(state, f"{row.target.name}: {words}", text, url=url, link="Open service", closes_shop=True)
+        yield Trouble(state, f"{row.target.name}: {words}", text, url=url, link="Open service", closes_shop=row.shop.state != "unknown")
     if moving:
         return  # hosts leave and return during a release: its own page shows that, lane by lane
     for tier in row.tiers:

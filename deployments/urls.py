@@ -13,5 +13,5 @@ urlpatterns = [
     path("plans/<uuid:pk>/", views.plan, name="plan"),
     path("plans/<uuid:pk>/gates", views.gates, name="gates"),
     path("plans/<uuid:pk>/start/", views.start, name="start"),
-    path("runs/<int:number>/evidence/<int:pk>", views.evidence, name="evidence"),
+    path("runs/<int:number>/evidence", views.evidence, name="evidence"),
 ]

@@ -133,12 +133,14 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 @require_safe
 @may_view
-def evidence(request: HttpRequest, number: int, pk: int) -> HttpResponse:
-    """A file of a failing host as it was copied, whole."""
-    found = get_object_or_404(Evidence, pk=pk, run=number)
-    response = HttpResponse(found.text, content_type="text/plain; charset=utf-8")
-    name = f"run-{number}-{found.host}-{found.path.rsplit('/', 1)[-1]}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+def evidence(request: HttpRequest, number: int) -> HttpResponse:
+    """What was copied from failing hosts, whole, as one text: the hosts may be gone."""
+    files = list(Evidence.objects.filter(run=number).order_by("pk"))
+    if not files:
+        raise Http404(f"Nothing was copied from any host in run {number}.")
+    parts = [f"==> {each.host} {each.instance_id} {each.path}, copied {each.taken:%Y-%m-%dT%H:%M:%SZ} <==\n{each.text or each.problem}\n" for each in files]
+    response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="run-{number}-evidence.txt"'
     return response
 
 

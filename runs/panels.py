@@ -16,8 +16,9 @@ from runs.models import Run
 
 class Place(Enum):
     SUB = "sub"  # one line under the title
-    BANNER = "banner"  # above everything
+    BANNER = "banner"  # above everything; stands in the place of the run's own words
     GAUGE = "gauge"  # an instrument beside progress
+    NEXT = "next"  # what can be done now, right below the instruments
     WIDE = "wide"  # a panel over the whole width, before steps and log
 
 

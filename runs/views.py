@@ -93,7 +93,9 @@ def cancel(request: HttpRequest, number: int) -> HttpResponseBase:
 @may_view
 def release_lock(request: HttpRequest, number: int) -> HttpResponseBase:
     reason = request.POST.get("reason", "")
-    return _act(request, number, "settle", "The lock is released: others may start.", lambda run, by: actions.release_lock(run, reason, by=by))
+    return _act(
+        request, number, "settle", "The lock is released: others may start.", lambda run, by: actions.release_lock(run, reason, by=by)
+    )
 
 
 @require_POST
@@ -105,14 +107,22 @@ def check_now(request: HttpRequest, number: int) -> HttpResponseBase:
 @require_POST
 @may_view
 def resume(request: HttpRequest, number: int) -> HttpResponseBase:
-    return _act(request, number, "settle", "Going on from the step that failed; the world is asked first.", lambda run, by: actions.resume(run, by=by))
+    return _act(
+        request,
+        number,
+        "settle",
+        "Going on from the step that failed; the world is asked first.",
+        lambda run, by: actions.resume(run, by=by),
+    )
 
 
 @require_POST
 @may_view
 def give_up(request: HttpRequest, number: int) -> HttpResponseBase:
     reason = request.POST.get("reason", "")
-    return _act(request, number, "settle", "Given up. The run goes on holding its lock.", lambda run, by: actions.give_up(run, reason, by=by))
+    return _act(
+        request, number, "settle", "Given up. The run goes on holding its lock.", lambda run, by: actions.give_up(run, reason, by=by)
+    )
 
 
 @require_POST

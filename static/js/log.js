@@ -331,6 +331,9 @@ export class LogView {
       else link.removeAttribute("aria-current");
     }
     this.#filter();
+    this.hit = -1;
+    this.at = undefined;
+    this.#tellHits();
     this.#restore(anchor);
   }
 
@@ -344,13 +347,18 @@ export class LogView {
     this.#forget();
     if (this.hits.length) this.step(1);
     else this.#draw();
-    this.hitsText.textContent = !text ? "" : this.hits.length ? `${this.hit + 1} of ${thin(this.hits.length)}` : "none";
+    this.#tellHits();
+  }
+
+  #tellHits() {
+    const at = this.hit < 0 ? "" : `${thin(this.hit + 1)} of `;
+    this.hitsText.textContent = !this.pattern ? "" : this.hits.length ? `${at}${thin(this.hits.length)}` : "none";
   }
 
   step(by) {
     if (!this.hits.length) return;
     this.hit = (this.hit + by + this.hits.length) % this.hits.length;
-    this.hitsText.textContent = `${this.hit + 1} of ${thin(this.hits.length)}`;
+    this.#tellHits();
     this.goTo(this.hits[this.hit]);
   }
 
