@@ -26,20 +26,23 @@ STORED, DEFLATED = 0, 8
 LEVEL = 3
 MOST_ENTRIES = 0xFFFF
 LAYOUT = "1"
+COMPRESSED = (b".png", b".jpg", b".jpeg", b".gif", b".webp", b".woff", b".woff2", b".gz", b".zip", b".mp4")
 _SAMPLE = b"".join(
     b"%d: <?php echo $this->getBlock('name_%d')->toHtml(); // %x\n" % (n, n % 7, n * 2654435761 % 2**32) for n in range(1000)
 )
 
 
-def deflate(content: bytes) -> tuple[int, bytes]:
+def deflate(path: bytes, content: bytes) -> tuple[int, bytes]:
     """How it is kept, and the bytes that are: as it is where deflating gains nothing."""
-    packed: bytes = isal_zlib.compress(content, LEVEL, -15) if content else b""
+    if not content or path.endswith(COMPRESSED):
+        return STORED, content
+    packed: bytes = isal_zlib.compress(content, LEVEL, -15)
     return (DEFLATED, packed) if len(packed) < len(content) else (STORED, content)
 
 
 def codec() -> str:
     """Names the bytes that this machine's deflate makes. ISA-L chooses its code by the processor, so two machines' are not mixed."""
-    return f"{LAYOUT}-{isal_zlib.crc32(deflate(_SAMPLE)[1]):08x}"
+    return f"{LAYOUT}-{isal_zlib.crc32(deflate(b'', _SAMPLE)[1]):08x}"
 
 
 def stamp(sha: str) -> int:
@@ -60,7 +63,7 @@ def attributes(mode: str) -> int:
 
 def record(path: bytes, mode: str, sha: str, content: bytes) -> tuple[bytes, bytes, bytes]:
     """One file: its local header, its kept bytes, and its central record with the offset still zero."""
-    method, kept = deflate(content)
+    method, kept = deflate(path, content)
     facts = (UTF8_NAMES, method, stamp(sha), isal_zlib.crc32(content), len(kept), len(content), len(path))
     local = LOCAL.pack(b"PK\3\4", VERSION, *facts, 0) + path
     central = CENTRAL.pack(b"PK\1\2", MADE_ON_UNIX | VERSION, VERSION, *facts, 0, 0, 0, 0, attributes(mode), 0) + path

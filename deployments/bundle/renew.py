@@ -110,13 +110,15 @@ def _count(new: Renewal, size: int, mode: int, *, sign: int) -> None:
 
 
 class Writer:
-    """Writes pieces one after another and hashes them as they come: the kernel copies while a thread of its own hashes, and hashing takes longer.
+    """Writes pieces one after another: the kernel copies while a thread of its own hashes, which takes longer.
 
     A context manager: leaving it waits for the thread.
     """
 
     def __init__(self, old: int, new: int) -> None:
         self._old, self._new = old, new
+        # Mapped, the old archive is hashed where the kernel keeps it, without a copy.
+        self._mapped = mmap.mmap(old, 0, prot=mmap.PROT_READ)
         self._waiting: queue.SimpleQueue[Span | bytes | None] = queue.SimpleQueue()
         self._digest = hashlib.sha256()
         self._thread = threading.Thread(target=self._hash, name="bundle-sha256", daemon=True)
@@ -128,6 +130,7 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._waiting.put(None)
         self._thread.join()
+        self._mapped.close()
 
     def write(self, pieces: Iterable[Span | bytes]) -> None:
         """All of them, in order."""
@@ -147,8 +150,7 @@ class Writer:
         return self._digest.hexdigest()
 
     def _hash(self) -> None:
-        # Mapped, the old archive is hashed where the kernel keeps it, without a copy.
-        with mmap.mmap(self._old, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
+        with memoryview(self._mapped) as view:
             while (piece := self._waiting.get()) is not None:
                 self._digest.update(piece if isinstance(piece, bytes) else view[piece.start : piece.end])
 

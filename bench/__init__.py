@@ -1,0 +1,1 @@
+"""Each figure beside its baseline, in one run."""
