@@ -1,0 +1,189 @@
+"""Workers and the scheduler as processes, with a real queue: killed, hung up, ended, and rung by strangers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from rq import Callback, Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from live.wire import client
+from people.models import Operator
+from runs import actions, doorbell
+from runs.models import Run
+from runs.plan import Act, Plan, Step
+from runs.reading import read
+from tests.valkey import Valkey
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+Begin = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture(autouse=True)
+def redis_is_there(quick: None, valkey: Valkey) -> None:
+    """After `quick`, which takes it away."""
+
+
+@pytest.fixture
+def begin(tmp_path: Path, valkey: Valkey) -> Iterator[Begin]:
+    begun: list[subprocess.Popen[bytes]] = []
+    database = str(connection.settings_dict["NAME"])
+    url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{database}" if connection.vendor != "sqlite" else f"sqlite:///{database}"
+    more = {
+        "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
+        "DATABASE_URL": url,
+        "REDIS_URL": valkey.url,
+        "LEASE_SECONDS": "2",
+        "TICK_SECONDS": "20",
+        "RING_SECONDS": "0.2",
+        "AWS_DEFAULT_REGION": "eu-west-3",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none-at-all",
+    }
+
+    def process(*what: str) -> subprocess.Popen[bytes]:
+        argv = [sys.executable, "-m", "tests.runs.process", str(tmp_path), *what]
+        begun.append(subprocess.Popen(argv, cwd=django_settings.BASE_DIR, env={**os.environ, **more}))
+        return begun[-1]
+
+    yield process
+    for each in begun:
+        each.kill()
+        each.wait()
+
+
+@pytest.fixture
+def release(releaser: Operator) -> Callable[[], Run]:
+    def press() -> Run:
+        steps = (Step("one", "One", (Act("files", "first", "fe-1"), Act("files", "second", "fe-1"))),)
+        made = actions.save_plan(Plan("release", "Release", "magento", "production", "magento-production", steps), by=releaser)
+        return actions.start_run(made, hash=made.hash, idempotency_key=uuid.uuid4().hex, by=releaser)
+
+    return press
+
+
+def until(reached: Callable[[], bool], seconds: float = 80) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
+
+
+def state(run: Run) -> str:
+    return Run.objects.values_list("state", flat=True).get(pk=run.pk)
+
+
+def applied(folder: Path) -> list[str]:
+    return (folder / "applied").read_text().split() if (folder / "applied").exists() else []
+
+
+def test_a_worker_takes_up_what_was_pressed(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
+    begin("worker")
+    run = release()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
+    assert [line.text for line in read(run.number)] == ["doing first", "doing second"]
+
+
+def test_killed_with_its_worker_a_run_goes_on_elsewhere(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    first = begin("worker")
+    run = release()
+    until((tmp_path / "alive").exists)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    old = (tmp_path / "alive").read_text().split()[0]
+    begin("worker")
+    begin("scheduler")
+    until(lambda: (tmp_path / "alive").read_text().split()[-1] != old)
+    seen = (tmp_path / "alive").read_text().split().count(old)
+    (tmp_path / "hold").unlink()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert (tmp_path / "alive").read_text().split().count(old) == seen, "the work-horse outlived its parent"
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def test_asked_to_end_a_worker_hands_over_at_once(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    first = begin("worker")
+    run = release()
+    until((tmp_path / "alive").exists)
+    first.terminate()
+    assert first.wait(30) == 0
+    assert Run.objects.get(pk=run.pk).lease_owner == ""
+    (tmp_path / "hold").unlink()
+    begin("worker")
+    begin("scheduler")
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def test_a_run_pressed_without_redis_begins_when_it_is_back(
+    begin: Begin, release: Callable[[], Run], tmp_path: Path, valkey: Valkey
+) -> None:
+    begin("worker")
+    begin("scheduler")
+    warm = release()
+    until(lambda: state(warm) == Run.State.SUCCEEDED)
+    (tmp_path / "applied").unlink()
+    valkey.stop()
+    run = release()
+    assert run.state == Run.State.QUEUED
+    valkey.start()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def test_a_scheduler_alone_can_do_without_redis(begin: Begin, release: Callable[[], Run], tmp_path: Path, valkey: Valkey) -> None:
+    valkey.stop()
+    try:
+        run = release()
+        begin("scheduler", "--inline")
+        until(lambda: state(run) == Run.State.SUCCEEDED)
+        assert applied(tmp_path) == ["first", "second"]
+    finally:
+        valkey.start()
+
+
+def test_no_stranger_gets_in_by_ringing(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    queue = Queue(doorbell.QUEUE, connection=client(), serializer=JSONSerializer)
+    queue.enqueue("os.system", f"touch {canary}")
+    queue.enqueue("subprocess.call", [["touch", str(canary)]])
+    hostile = Callback("os.system")
+    queue.enqueue(doorbell.TICK, 0, on_success=hostile, on_failure=hostile, on_stopped=hostile)
+    queue.enqueue(doorbell.TICK, str(canary))
+    queue.enqueue(doorbell.TICK, number=1)
+    raw = Job.create("x", connection=client(), serializer=JSONSerializer, origin=doorbell.QUEUE)
+    raw.save()
+    pickled = b"cposix\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+    client().hset(raw.key, "data", pickled)
+    queue.push_job_id(raw.id)
+    begin("worker")
+    run = release()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert not canary.exists()
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def test_a_run_that_has_ended_is_not_started_by_an_old_job(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
+    begin("worker")
+    run = release()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    (tmp_path / "applied").unlink()
+    for _ in range(3):
+        doorbell.ring(run.number)
+    later = release()
+    until(lambda: state(later) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
