@@ -44,8 +44,13 @@ def until(holds: Callable[[], object], seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
-def make_ground(folder: Path, *, seed: int = 1, speed: float = SPEED) -> Ground:
+FEW = ("fe-1", "fe-2", "be", "pp-fe-1")
+
+
+def make_ground(folder: Path, *, seed: int = 1, speed: float = SPEED, names: tuple[str, ...] = ()) -> Ground:
+    """With all seven hosts, or with those of the names."""
     world = make_world(folder, speed=speed, seed=seed)
+    world.hosts = {name: host for name, host in world.hosts.items() if not names or name in names}
     made = repositories.prepare(world)
     hosts.install(world, made)
     return Ground(world, made)
@@ -53,8 +58,8 @@ def make_ground(folder: Path, *, seed: int = 1, speed: float = SPEED) -> Ground:
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
-    """One of its own, to be spoilt."""
-    return make_ground(tmp_path)
+    """One of its own, to be spoilt, with few hosts."""
+    return make_ground(tmp_path, names=FEW)
 
 
 @dataclass

@@ -9,9 +9,7 @@ import pytest
 
 from sandbox import control
 from sandbox.world import Fault
-from tests.sandbox.hosts_fixtures import Ground, ground
-
-__all__ = ["ground"]
+from tests.sandbox.hosts_fixtures import SPEED, Ground, make_ground
 
 
 @dataclass
@@ -30,12 +28,23 @@ class Page:
         return self.client.post(f"/sim/actions/{name}", json=options)
 
 
-@pytest.fixture
-def page(ground: Ground) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    ground = make_ground(tmp_path_factory.mktemp("controlled"))
     address, stop = control.serve(ground.world)
-    with httpx.Client(base_url=address, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
         yield Page(ground, client)
     stop()
+
+
+@pytest.fixture
+def page(served: Page) -> Iterator[Page]:
+    """The page of this module, with nothing going wrong."""
+    yield served
+    served.ground.world.faults.clear()
+    served.ground.world.clock.speed = SPEED
+    for host in served.ground.world.hosts.values():
+        (host.app / "var/.maintenance.flag").unlink(missing_ok=True)
 
 
 def test_the_page_needs_no_other_origin(page: Page) -> None:

@@ -10,9 +10,14 @@ import pytest
 from sandbox import repositories
 from sandbox.repositories.git import git
 from sandbox.world import make_world
-from tests.sandbox.hosts_fixtures import Ground, ground
+from tests.sandbox.hosts_fixtures import Ground
 
-__all__ = ["ground"]
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    """Repositories without hosts."""
+    world = make_world(tmp_path / "data", speed=1, seed=1)
+    return Ground(world, repositories.prepare(world))
 
 
 def since_deployed(ground: Ground) -> list[str]:
@@ -27,8 +32,10 @@ def files_of_commit(ground: Ground, commit: str) -> list[str]:
 
 def test_the_same_commits_in_every_sandbox(ground: Ground, tmp_path: Path) -> None:
     again = repositories.prepare(make_world(tmp_path / "again", speed=1, seed=1))
-    for name, branch in (("magento", "master"), ("magento", "develop"), ("beanstalk-config", "prod"), ("beanstalk-config", "master")):
-        assert again.head(name, branch) == ground.repositories.head(name, branch)
+    for branch in ("master", "develop"):
+        assert again.head("magento", branch) == ground.repositories.head("magento", branch)
+    for branch in ("prod", "preprod", "master"):
+        assert again.head("beanstalk-config", branch) == ground.repositories.head("beanstalk-config", branch)
     assert again.deployed_commit == ground.repositories.deployed_commit
     assert again.label == f"r417-{again.deployed_commit[:7]}"
 

@@ -20,6 +20,7 @@ from sandbox.hosts.ssh.keys import BITBUCKET, Place, folder, key, place_of, writ
 from sandbox.hosts.ssh.sessions import Sessions
 from sandbox.world import World
 
+_PATIENCE = 3  # seconds for what is to be closed at the end
 _Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
 
 
@@ -59,6 +60,7 @@ class _Listener:
             for changed in (False, True)
         }
         self._tasks: set[asyncio.Task[None]] = set()
+        self._conversations: set[asyncssh.SSHServerConnection] = set()
 
     async def accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,7 +78,21 @@ class _Listener:
         changed = any(fault.kind == "host-key-changed" and fault.host in ("", self._name) for fault in self._world.faults.listed())
         with contextlib.suppress(OSError, asyncssh.Error):
             conversation = await asyncssh.run_server(connection, options=self._options[changed])
-            await conversation.wait_closed()
+            self._conversations.add(conversation)
+            try:
+                await conversation.wait_closed()
+            finally:
+                self._conversations.discard(conversation)
+
+    async def close(self) -> None:
+        """Ends what is still being said, and waits until the sockets are closed."""
+        self.socket.close()
+        for conversation in self._conversations:
+            conversation.abort()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_PATIENCE)
+            for task in late:
+                task.cancel()
 
 
 def serve(world: World) -> Callable[[], None]:
@@ -113,17 +129,24 @@ def serve(world: World) -> Callable[[], None]:
 
 def _run(loop: asyncio.AbstractEventLoop, listeners: list[_Listener]) -> None:
     asyncio.set_event_loop(loop)
-    for listener in listeners:
-        loop.create_task(listener.accept())
+    accepting = [loop.create_task(listener.accept()) for listener in listeners]
     loop.run_forever()
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5))
-    for listener in listeners:
-        listener.socket.close()
+    loop.run_until_complete(_close(accepting, listeners))
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+async def _close(accepting: list[asyncio.Task[None]], listeners: list[_Listener]) -> None:
+    for task in accepting:
+        task.cancel()
+    await asyncio.wait(accepting, timeout=_PATIENCE)
+    await asyncio.gather(*(listener.close() for listener in listeners))
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    if rest:
+        await asyncio.wait(rest, timeout=_PATIENCE)
+    await asyncio.sleep(0)  # transports close in the next turn of the loop
 
 
 def _end_leftovers(data: Path) -> None:
