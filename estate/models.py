@@ -88,6 +88,7 @@ class Host(models.Model):
     version = models.CharField(max_length=100, blank=True)
     deployment_id = models.IntegerField(null=True)
     deployment_status = models.CharField(max_length=20, blank=True)
+    deployed = models.DateTimeField(null=True)  # when that deployment ended there; while it is in progress: when it began
     # the target group's light
     target_state = models.CharField(max_length=20, blank=True)
     target_reason = models.CharField(max_length=200, blank=True)

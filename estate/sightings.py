@@ -191,6 +191,7 @@ def _keep_health(name: str, found: Iterable[beanstalk.InstanceHealth]) -> News:
             "version": each.version,
             "deployment_id": each.deployment_id,
             "deployment_status": each.deployment_status,
+            "deployed": each.deployed_at,
         }
         if Host.objects.filter(pk=each.instance_id, beanstalk=name).exists():
             changed |= _upsert(Host, each.instance_id, said, seen=now)

@@ -7,12 +7,13 @@ all who ask) and from nothing else. Nothing hangs on an event's words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from deployments import evidence
+from deployments.effects.hosts import AWS_CLOCK, has_arrived
 from estate import observe
 from estate.definition import Target
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
@@ -23,7 +24,7 @@ from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 
 LATE_ANSWER = timedelta(seconds=20)  # longer than twice the deadline of a call: a request that was going to arrive has arrived
-OUR_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
+SETTLING = timedelta(seconds=20)  # agents report every ten seconds
 FRESH = 2.0  # seconds
 
 
@@ -50,14 +51,12 @@ class UpdateEnvironment:
         ours = self._began(act, context)
         label = act.params["label"]
         if found.status in ("Updating", "Aborting") and (ours or found.version == label):
-            return Running(self._progress(act), said, ask_again=1)
+            return Running(self._progress(act, context), said, ask_again=1)
         if found.status != "Ready":
             return Running(f"{found.name} is {found.status}", said, ask_again=2)
         if not ours:
             return self._nothing_began(context, said)
-        if found.version == label:
-            return self._compare_hosts(act, said)
-        return self._fail(act, context, said)
+        return self._judge_hosts(act, context, said, as_asked=found.version == label)
 
     def cancel(self, act: Act, context: Context) -> str:
         name = act.params["beanstalk"]
@@ -77,7 +76,7 @@ class UpdateEnvironment:
         """Our update was accepted: the call came back, or events of our label appeared after the intent."""
         if context.answer.get("accepted"):
             return True
-        since = context.intent_at - OUR_CLOCK
+        since = context.intent_at - AWS_CLOCK
         return BeanstalkEvent.objects.filter(environment=act.params["beanstalk"], time__gte=since, version=act.params["label"]).exists()
 
     def _nothing_began(self, context: Context, said: Mapping[str, Any]) -> Finding:
@@ -85,28 +84,29 @@ class UpdateEnvironment:
             return Running("no answer to the request yet; asking again", said, ask_again=2)
         return NotDone("Beanstalk is Ready, has no event of this label since, and the request can no longer arrive")
 
-    def _progress(self, act: Act) -> str:
+    def _progress(self, act: Act, context: Context) -> str:
         hosts = Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None)
-        done = sum(host.version == act.params["label"] and host.deployment_status == "Deployed" for host in hosts)
+        done = sum(has_arrived(host, act.params["label"], since=context.intent_at) for host in hosts)
         return f"{done} of {len(hosts)} hosts done"
 
-    def _compare_hosts(self, act: Act, said: Mapping[str, Any]) -> Finding:
-        """Beanstalk has called a deployment successful that one instance never saw (aws.md 1.5): every host is compared."""
-        label = act.params["label"]
+    def _judge_hosts(self, act: Act, context: Context, said: Mapping[str, Any], *, as_asked: bool) -> Finding:
+        """Beanstalk has called a deployment successful that one instance never saw (aws.md 1.5): every host's own word counts."""
+        since = datetime.fromisoformat(context.answer["ready"]) if "ready" in context.answer else timezone.now()
+        said = {**said, "ready": since.isoformat()}
         hosts = list(Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None))
-        others = [host for host in hosts if host.version != label or host.deployment_status != "Deployed"]
-        if any(host.seen < timezone.now() - timedelta(seconds=30) for host in hosts):
-            return Running("Beanstalk says Ready; waiting for the hosts' own word", said, ask_again=1)
-        if others and self._settling(act):
-            return Running("Beanstalk says Ready; waiting for the hosts' own word", said, ask_again=1)
-        if others:
-            names = ", ".join(f"{host.name} ({host.version}, {host.deployment_status})" for host in others)
-            return Failed(f"Beanstalk says success, but not on {names}", said)
-        return Done(f"{len(hosts)} of {len(hosts)} hosts on {label}", said)
-
-    def _settling(self, act: Act) -> bool:
-        found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        return found.updated is not None and timezone.now() - found.updated < timedelta(seconds=15)
+        label = act.params["label"]
+        others = [host for host in hosts if not has_arrived(host, label, since=context.intent_at)]
+        if not others and as_asked:
+            return Done(f"{len(hosts)} of {len(hosts)} hosts on {label}", said)
+        waited = timezone.now() - since
+        if waited < SETTLING and any(host.seen <= since for host in hosts):
+            return Running("Beanstalk is Ready; waiting for the hosts' own word", said, ask_again=1)
+        if not as_asked or any(host.deployment_status == "Failed" for host in others):
+            return self._fail(act, context, said)
+        if waited < SETTLING:
+            return Running("Beanstalk is Ready; waiting for the hosts' own word", said, ask_again=1)
+        names = ", ".join(f"{host.name} ({host.version}, {host.deployment_status})" for host in others)
+        return Failed(f"Beanstalk says success, but not on {names}", said)
 
     def _fail(self, act: Act, context: Context, said: Mapping[str, Any]) -> Finding:
         if context.cancelled():
@@ -129,7 +129,7 @@ class UpdateEnvironment:
 def _tell_events(name: str, context: Context) -> dict[str, Any]:
     """Writes the events that are new since the last look into the run's log; the last one's row is the place to go on from."""
     last = int(context.answer.get("event", 0))
-    events = BeanstalkEvent.objects.filter(environment=name, pk__gt=last, time__gte=context.intent_at - OUR_CLOCK).order_by("pk")
+    events = BeanstalkEvent.objects.filter(environment=name, pk__gt=last, time__gte=context.intent_at - AWS_CLOCK).order_by("pk")
     out = context.out("Beanstalk")
     for event in events:
         mark = "" if event.severity in ("INFO", "DEBUG", "TRACE") else f"{event.severity} "
@@ -147,7 +147,7 @@ def _last_words(name: str) -> str:
 
 def _named_in_events(name: str, context: Context) -> list[Host]:
     """Where the health report names nobody: the hosts that the errors since the intent name."""
-    since = context.intent_at - OUR_CLOCK
+    since = context.intent_at - AWS_CLOCK
     errors = BeanstalkEvent.objects.filter(environment=name, time__gte=since, severity__in=("ERROR", "WARN"))
     text = " ".join(event.message for event in errors)
     return [host for host in Host.objects.filter(beanstalk=name, gone=None) if host.instance_id in text]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from deployments import commands
@@ -15,6 +16,7 @@ from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Ru
 from runs.models import Effect
 from runs.plan import Act
 
+AWS_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
 LOOK_SECONDS = 8.0  # a bounded look at a host; a dead mount hangs longer than that
 
 
@@ -80,7 +82,7 @@ class Reopen(HostCommand):
     """Waits for the host's deployment, then switches maintenance mode off if it is found on there. Params: label."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        if not self._is_deployed(act):
+        if not self._is_deployed(act, context):
             return {"armed": True}
         return super().do(act, context)
 
@@ -90,7 +92,7 @@ class Reopen(HostCommand):
             return super().probe(act, context)
         if context.cancelled():
             return Done(f"{act.target}: left as it is", {"left": True})
-        if not self._is_deployed(act):
+        if not self._is_deployed(act, context):
             if self._environment_is_at_rest(act, context):
                 return Done(f"{act.target}: its deployment did not happen; maintenance mode is left as it is", {"left": True})
             return Running(f"{act.target}: waits for its deployment", ask_again=2)
@@ -111,9 +113,9 @@ class Reopen(HostCommand):
     def _host(self, act: Act) -> Host | None:
         return Host.objects.filter(pk=act.params["instance_id"]).first()
 
-    def _is_deployed(self, act: Act) -> bool:
+    def _is_deployed(self, act: Act, context: Context) -> bool:
         host = self._host(act)
-        return host is not None and host.version == act.params["label"] and host.deployment_status == "Deployed"
+        return host is not None and has_arrived(host, act.params["label"], since=context.intent_at)
 
     def _environment_is_at_rest(self, act: Act, context: Context) -> bool:
         """The sibling update is over without this host, so no deployment will come to it any more."""
@@ -140,6 +142,12 @@ class HostLook:
 
     def cancel(self, act: Act, context: Context) -> str:
         return f"{act.target}: it was only a look"
+
+
+def has_arrived(host: Host, label: str, *, since: datetime) -> bool:
+    """The label was deployed there, and after `since`: the same label may have been there before."""
+    after = host.deployed is not None and host.deployed >= since - AWS_CLOCK
+    return host.version == label and host.deployment_status == "Deployed" and after
 
 
 def flag_is_there(ip: str) -> bool:
