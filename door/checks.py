@@ -43,7 +43,7 @@ def _looks() -> dict[str, list[str]]:
     return {
         "format": [tool("ruff"), "format", "--check", "--quiet", "."],
         "lint": [tool("ruff"), "check", "--quiet", "."],
-        "types": [tool("mypy")],
+        "types": [tool("mypy"), "--cache-dir", os.devnull],
         "import contract": [tool("lint-imports"), "--no-cache"],
         "template format": [tool("djlint"), "templates", "--check", "--quiet"],
         "template lint": [tool("djlint"), "templates", "--lint", "--quiet"],

@@ -1,0 +1,19 @@
+# One image for every process of the console; what it does is the command it is started with (see docker-compose.yml).
+FROM python:3.12-slim
+
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends git openssh-client \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --create-home --uid 10001 console
+
+WORKDIR /app
+COPY requirements.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY . .
+
+ENV PYTHONUNBUFFERED=1 DJANGO_SETTINGS_MODULE=opsconsole.settings DATA_DIR=/data
+RUN install -d -o console -g console /data /sockets
+USER console
+VOLUME /data
+EXPOSE 8000
+CMD ["uvicorn", "opsconsole.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5"]
