@@ -2,7 +2,7 @@
 
 Cases: `cold` (no earlier archive; the mirror is up to date), `incremental` (after a commit of 50 files: a fresh process, with its start and
 the fetch), `incremental-warm` (the same in a process that has built before), `size` of the archive, `memory` (the peak of the process and
-its git processes together, against the 300 MB that it may take). Both ways run in one folder of one disk, in turns; the best of each counts.
+its git processes together, against the 300 MB that it may take). Both ways run on one disk, in turns; the best of each counts.
 """
 
 from __future__ import annotations
