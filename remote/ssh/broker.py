@@ -1,7 +1,7 @@
 """The broker: one long-lived process that owns the SSH connections and lends them to all others over a unix socket (mode 0600).
 
 A forked job cannot inherit a live connection, and opening one takes longer than most commands.
-`python -m remote.ssh.broker SOCKET` serves until SIGTERM. The socket's mode is the guard: whoever opens it may do what the console's key may.
+`python -m remote.ssh.broker SOCKET` serves until SIGTERM. The socket's mode is the guard: whoever opens it may do what our key may.
 """
 
 from __future__ import annotations

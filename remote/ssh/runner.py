@@ -1,41 +1,55 @@
 """The runner's verbs, asked over SSH: commands on a host that outlive every connection, each once for its key.
 
-The script is `runner.sh` beside this file, which says what stands where on the host. Its hash is part of every call: another runner refuses.
+The script, `runner.sh`, says what stands where on the host. A call is one SSH command and carries the script's hash:
+a runner of another version refuses.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, cast, get_args
 
-from remote.errors import Refused, Unanswered
+from remote.errors import Busy, Refused, RemoteError, Unanswered
 from remote.ssh.client import Door
-from remote.ssh.connections import Result
+from remote.ssh.connections import Result, quoted
 
 PLACE = "/opt/opsconsole/runner"
+STATE = "/var/lib/opsconsole"
 SCRIPT = Path(__file__).with_name("runner.sh")
-DEADLINE = 8.0  # seconds for a call that only looks or starts
+REFUSED = 97  # the exit code of a runner that refuses
+DEADLINE = 8.0  # seconds for a call that only looks or starts: below half of the engine's lease
 _PLAIN = frozenset(string.ascii_letters + string.digits + "_./:=,+@-")
-_KINDS = ("absent", "started", "running", "finished", "lost", "cancelled")
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+Kind = Literal["absent", "started", "running", "finished", "lost", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Names one command for ever: [a-z0-9][a-z0-9._-]{0,63} each."""
+    """Names one command for ever. Raises Refused for names that the runner would refuse."""
 
     run: str
     step: str
 
+    def __post_init__(self) -> None:
+        for name in (self.run, self.step):
+            if not _KEY.fullmatch(name):
+                raise Refused(f"{name!r} cannot name a run or a step on a host", "Use a-z 0-9 . _ - (64 at most), a letter or digit first.")
+
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`kind`: absent, started, running, finished, lost or cancelled. `rc` is None until it has finished. `size` is the log's, in bytes."""
+    """`started` is what `start` says the first time; `lost`: it began, nobody lives, and no code was left (the host rebooted).
 
-    kind: str
+    `rc` is None where there is none. `size` is the log's, in bytes.
+    """
+
+    kind: Kind
     rc: int | None
     size: int
 
@@ -60,7 +74,7 @@ def script_hash() -> str:
 
 def encoded(word: str) -> str:
     """%XX for every byte that a blank-separated line could not carry as it is."""
-    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in word.encode())
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in word.encode("utf-8", "surrogateescape"))
 
 
 class Runner:
@@ -70,9 +84,25 @@ class Runner:
         self._door = door
 
     def start(self, host: str, key: Key, argv: Sequence[str], *, epoch: int) -> State:
-        """Starts the command, or attaches to what was started under this key. Returns at once."""
-        words = ["--encoded", *map(encoded, argv)]
-        return _state(self._ask(host, "start", key.run, key.step, str(epoch), *words).text)
+        """Starts the command, or attaches to what was started under this key. Returns at once.
+
+        Refused for an epoch older than the key has seen, and for another command than the key's.
+        """
+        return _state(self._ask(host, "start", key.run, key.step, str(epoch), *_words(argv)).text)
+
+    def attend(self, host: str, key: Key, argv: Sequence[str], *, epoch: int, offset: int, seconds: float) -> tuple[State, Iterator[bytes]]:
+        """`start` and `follow` in one SSH command: the first line comes a round trip earlier."""
+        whole = max(0, int(seconds))
+        words = self._argv("attend", key.run, key.step, str(epoch), str(offset), str(whole), *_words(argv))
+        pieces = self._stream(host, words, whole)
+        head = b""
+        while b"\n" not in head:
+            piece = next(pieces, None)
+            if piece is None:
+                raise Unanswered(f"{host}: the runner said nothing", "Ask again: its files on the host say what happened.")
+            head += piece
+        line, _, first = head.partition(b"\n")
+        return _state(line.decode("utf-8", "replace")), _after(first, pieces)
 
     def status(self, host: str, key: Key) -> State:
         return _state(self._ask(host, "status", key.run, key.step).text)
@@ -80,31 +110,36 @@ class Runner:
     def follow(self, host: str, key: Key, *, offset: int, seconds: float) -> Iterator[bytes]:
         """The command's output from `offset` on, as it comes, until it has ended and all is read, or `seconds` (whole ones) have passed."""
         whole = max(0, int(seconds))
-        argv = self._argv("follow", key.run, key.step, str(offset), str(whole))
-        yield from self._door.stream(host, argv, deadline=whole + DEADLINE)
+        yield from self._stream(host, self._argv("follow", key.run, key.step, str(offset), str(whole)), whole)
 
     def tail(self, host: str, key: Key, *, offset: int, limit: int) -> bytes:
         """At most `limit` bytes of the output from `offset` on."""
         return self._ask(host, "tail", key.run, key.step, str(offset), str(limit)).out
 
     def cancel(self, host: str, key: Key, *, grace: int = 3) -> Proof:
-        """TERM to everything that the command started, KILL after `grace` seconds, then looks who is left."""
-        found = self._ask(host, "cancel", key.run, key.step, str(grace)).text
+        """TERM to everything that the command started, KILL after `grace` seconds, then looks who is left. The key never starts again."""
+        found = self._ask(host, "cancel", key.run, key.step, str(grace), deadline=grace + DEADLINE).text
         words = found.split()
         return Proof(_state(found), tuple(int(word) for word in words[4:] if word.isdigit()))
+
+    def probe(self, host: str, argv: Sequence[str], *, deadline: float = DEADLINE) -> Result:
+        """A question, run directly and ended on the host before the deadline: for a console whose key may only run the runner."""
+        return self._ask(host, "probe", str(max(1, int(deadline) - 2)), *_words(argv), deadline=deadline)
 
     def ensure(self, host: str) -> None:
         """Raises Refused, with how to install it, where the host has no runner or another one."""
         self._ask(host, "status", "0", "ensure")
 
     def install(self, host: str) -> None:
-        """Writes the runner through this connection, which must be allowed to use sudo for that."""
+        """Writes the runner through this connection, which must be allowed to use sudo for that, and gives its folder to the SSH user."""
         folder, _, _ = PLACE.rpartition("/")
+        user = self._door.run(host, ("id", "-un"), deadline=DEADLINE).text.strip()
         for argv, stdin in (
             (("sudo", "mkdir", "-p", folder), b""),
             (("sudo", "tee", f"{PLACE}.new"), SCRIPT.read_bytes()),
             (("sudo", "chmod", "0755", f"{PLACE}.new"), b""),
             (("sudo", "mv", f"{PLACE}.new", PLACE), b""),
+            (("sudo", "install", "-d", "-m", "0700", "-o", user, STATE), b""),
         ):
             done = self._door.run(host, argv, stdin=stdin, deadline=DEADLINE)
             if done.rc != 0:
@@ -114,27 +149,54 @@ class Runner:
     def _argv(self, verb: str, *words: str) -> tuple[str, ...]:
         return (PLACE, f"@{script_hash()}", verb, *words)
 
-    def _ask(self, host: str, verb: str, *words: str) -> Result:
-        found = self._door.run(host, self._argv(verb, *words), deadline=DEADLINE)
-        if found.rc == 0:
-            return found
-        said = (found.text or found.err.decode("utf-8", "replace")).strip()
-        if found.rc in (126, 127) and not found.text.startswith("refused"):
+    def _ask(self, host: str, verb: str, *words: str, deadline: float = DEADLINE) -> Result:
+        found = self._door.run(host, self._argv(verb, *words), deadline=deadline)
+        if found.rc == REFUSED or (found.rc != 0 and found.out.startswith(b"refused runner:")):
+            raise _refusal(host, (found.out or found.err).decode("utf-8", "replace").strip())
+        if found.rc in (126, 127) and not found.out and not found.err.startswith(b"timeout: "):  # `timeout` speaks of a probed command
             raise Refused(f"{host} has no runner at {PLACE}", _INSTALL)
-        if said.startswith("refused runner:"):
-            raise Refused(f"{host} has another version of the runner", _INSTALL)
-        if found.rc == 3:
-            raise Refused(f"{host}: the runner refused: {said.removeprefix('refused ')}", "See docs/hosts.md for what the runner asks for.")
-        raise Unanswered(
-            f"{host}: the runner ended with exit code {found.rc}: {said}", "Ask again: its files on the host say what happened."
-        )
+        if found.rc != 0 and verb != "probe":
+            said = (found.out or found.err).decode("utf-8", "replace").strip()
+            raise Unanswered(f"{host}: the runner ended with {found.rc}: {said}", "Ask again: its files on the host say what happened.")
+        return found
+
+    def _stream(self, host: str, argv: Sequence[str], seconds: int) -> Iterator[bytes]:
+        try:
+            yield from self._door.stream(host, argv, deadline=seconds + DEADLINE)
+        except Refused as error:
+            if "ended with 127" in str(error) or "ended with 126" in str(error):
+                raise Refused(f"{host} has no runner at {PLACE}", _INSTALL) from error
+            raise
 
 
 _INSTALL = "Install it with `manage.py install_runner`, or by the image; docs/hosts.md says how."
 
 
+def _words(argv: Sequence[str]) -> list[str]:
+    quoted(argv)  # refuses what no argv can carry
+    return ["--encoded", *map(encoded, argv)]
+
+
+def _after(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from pieces
+
+
+def _refusal(host: str, said: str) -> RemoteError:
+    why = said.removeprefix("refused ")
+    if why.startswith("runner:"):
+        return Refused(f"{host} has another version of the runner", _INSTALL)
+    if why.startswith("busy:"):
+        return Busy(f"{host}: the runner refused: {why}", "Ask again in a moment.")
+    return Refused(f"{host}: the runner refused: {why}", "See docs/hosts.md for what the runner asks for.")
+
+
 def _state(line: str) -> State:
+    """Raises Refused where the line says so."""
+    if line.startswith("refused "):
+        raise _refusal("The host", line.strip())
     kind, rc, size = ([*line.split(), "", "", ""])[:3]
-    if kind not in _KINDS or not size.isdigit():
+    if kind not in get_args(Kind) or not size.isdigit():
         raise Unanswered(f"The runner's answer is none: {line[:200]!r}", "Ask again.")
-    return State(kind, None if rc == "-" else int(rc), int(size))
+    return State(cast(Kind, kind), None if rc == "-" else int(rc), int(size))

@@ -11,7 +11,7 @@
 #
 # WORDS: `-- word…` as they are, or `--encoded word…` with %XX for every character outside A-Za-z0-9_./:=,+@-
 # A first argument @HASH is compared with the sha256 of this file; another runner refuses to do anything.
-# start, status, tail, follow and cancel say one line `KIND RC SIZE` (tail and follow on stderr, after the bytes), or `refused WHY` with exit code 3.
+# start, status, tail, follow and cancel say one line `KIND RC SIZE` (tail and follow on stderr, after the bytes), or `refused WHY` with exit code 97.
 # KIND: absent started running finished lost cancelled. RC is - where there is none; SIZE is that of the log. A key never runs twice.
 #
 # As a forced command (authorized_keys: restrict,command="/opt/opsconsole/runner") it reads its arguments from SSH_ORIGINAL_COMMAND, splits them
@@ -24,12 +24,16 @@
 set -f # words from outside are never patterns
 unset IFS CDPATH ENV
 umask_of_caller=$(umask)
+verb=
 umask 077
 base=${OPSCONSOLE_ROOT:-}/var/lib/opsconsole
 
 refuse() {
-    echo "refused $*"
-    exit 3
+    case $verb in
+        tail | follow) echo "refused $*" >&2 ;;
+        *) echo "refused $*" ;;
+    esac
+    exit 97
 }
 
 # --- What may come in -------------------------------------------------------------------------------------------------------------------------
