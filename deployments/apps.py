@@ -17,7 +17,7 @@ class DeploymentsConfig(AppConfig):
         from runs import effects
         from runs.panels import register
 
-        for name, kind in {
+        kinds: dict[str, effects.Kind] = {
             "release.gates": Gates(),
             "release.verify": Verify(),
             "git.heads": Heads(),
@@ -29,6 +29,7 @@ class DeploymentsConfig(AppConfig):
             "host.look": HostLook(),
             "magento.maintenance": Maintenance(),
             "magento.reopen": Reopen(),
-        }.items():
+        }
+        for name, kind in kinds.items():
             effects.register(name, kind)
         register("release", panels.of_release)
