@@ -11,7 +11,11 @@ from door.places import Failed
 
 
 def main() -> int:
-    asked = _parser().parse_args()
+    parser = _parser()
+    asked, more = parser.parse_known_args()
+    if more and asked.command != "test":
+        parser.error(f"nobody knows {' '.join(more)}; see ./console --help")
+    asked.more = [each for each in more if each != "--"]
     try:
         return int(asked.run(asked))
     except Failed as failure:
@@ -23,11 +27,11 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./console", description="Ops Console: try it, test it, measure it.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_demo(commands)
     test = commands.add_parser("test", help="run all tests, the browser journeys among them")
-    test.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="handed on to pytest (behind --)")
-    test.set_defaults(run=lambda asked: checks.test(asked.pytest))
+    test.epilog = "What else is written here is handed on to pytest."
+    test.set_defaults(run=lambda asked: checks.test(asked.more))
     check = commands.add_parser("check", help="format, lint, types, import contract, templates, migrations; then all tests")
     check.set_defaults(run=lambda _: checks.check())
     measure = commands.add_parser("bench", help="measure each case beside its baseline")

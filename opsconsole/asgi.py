@@ -15,8 +15,10 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddleware  # noqa: E402  (models are there only after Django is set up)
 from django.conf import settings  # noqa: E402
 
+from opsconsole.checks import require_sound_settings  # noqa: E402
 from runs.routing import websocket_urlpatterns  # noqa: E402
 
+require_sound_settings()
 application = ProtocolTypeRouter(
     {
         "http": django_application,

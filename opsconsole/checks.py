@@ -1,0 +1,62 @@
+"""Settings that would be unsafe, refused before anything starts: by `manage.py` as a system check, by the web process when it begins."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+JSON = "rq.serializers.JSONSerializer"
+
+
+@register("console")
+def console_settings(**_: Any) -> list[CheckMessage]:
+    return [*_hosts(), *_site(), *_redis(), *_queues()]
+
+
+def require_sound_settings() -> None:
+    """For a server that runs no system checks. Raises ImproperlyConfigured."""
+    wrong = [f"{message.msg} {message.hint}" for message in console_settings()]
+    if wrong:
+        raise ImproperlyConfigured(" ".join(wrong))
+
+
+def _hosts() -> list[CheckMessage]:
+    if settings.ALLOWED_HOSTS and not any("*" in host or host.startswith(".") for host in settings.ALLOWED_HOSTS):
+        return []
+    said = "ALLOWED_HOSTS is empty or has a wildcard: pages and websockets of other sites could speak to the console."
+    return [Error(said, hint="Name each host by which people reach the console.", id="console.E001")]
+
+
+def _site() -> list[CheckMessage]:
+    parts = urlsplit(settings.SITE_URL)
+    if parts.scheme in ("http", "https") and parts.hostname and not (parts.path or parts.query or parts.fragment or parts.username):
+        return []
+    hint = "Write scheme, host and port alone, such as https://ops.client.url."
+    return [Error(f"SITE_URL is “{settings.SITE_URL}”: websockets are accepted from exactly that origin.", hint=hint, id="console.E002")]
+
+
+def _redis() -> list[CheckMessage]:
+    """Whoever writes into Redis can ring the workers; who reads it sees what is shown."""
+    parts = urlsplit(settings.REDIS_URL)
+    if parts.scheme == "unix" or parts.password or _is_here(parts.hostname or ""):
+        return []
+    said = f"REDIS_URL names {parts.hostname} without a password."
+    return [Error(said, hint="Use redis(s)://:PASSWORD@HOST:PORT/0, or a unix socket that only the console may open.", id="console.E003")]
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _queues() -> list[CheckMessage]:
+    """RQ's own serializer would let whoever writes into Redis run code in the workers."""
+    wrong = [name for name, queue in settings.RQ_QUEUES.items() if queue.get("SERIALIZER") != JSON]
+    return [Error(f"The queues {', '.join(wrong)} do not use JSON.", hint=f"Set SERIALIZER to {JSON}.", id="console.E004")] if wrong else []
