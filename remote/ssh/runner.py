@@ -73,8 +73,8 @@ def script_hash() -> str:
 
 
 def encoded(word: str) -> str:
-    """%XX for every byte that a blank-separated line could not carry as it is."""
-    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in word.encode("utf-8", "surrogateescape"))
+    """%XX for every byte that a blank-separated line could not carry as it is, % alone for nothing."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in word.encode("utf-8", "surrogateescape")) or "%"
 
 
 class Runner:

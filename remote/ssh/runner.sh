@@ -9,7 +9,8 @@
 #   cancel RUN STEP [GRACE]           TERM, after GRACE seconds KILL, then counts who is left
 #   probe  SECONDS WORDS              a question: runs now, in the foreground
 #
-# WORDS: `-- word…` as they are, or `--encoded word…` with %XX for every character outside A-Za-z0-9_./:=,+@-
+# WORDS: `-- word…` as they are, or `--encoded word…` with %XX for every byte outside A-Za-z0-9_./:=,+@-
+# and % alone for an empty word.
 # A first argument @HASH is compared with the sha256 of this file; another runner refuses to do anything.
 # start, status, tail, follow and cancel say one line `KIND RC SIZE` (tail and follow on stderr, after the bytes), or `refused WHY` with exit code 97.
 # KIND: absent started running finished lost cancelled. RC is - where there is none; SIZE is that of the log. A key never runs twice.
@@ -60,7 +61,8 @@ set_folder() {
 
 # Sets `decoded`. One fork where there is anything to decode, none otherwise.
 decode() {
-    left=$1 text=
+    left=$1 text= decoded=
+    [ "$1" != % ] || return 0
     while :; do
         case $left in
             *%*) ;;

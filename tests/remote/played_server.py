@@ -1,4 +1,4 @@
-"""A program: an SSH server (asyncssh) on loopback whose commands run in a real shell. Arguments: host key, authorised keys.
+"""A program: an SSH server (asyncssh) on loopback whose commands run in a real shell. Arguments: host key, authorised keys, forced command.
 
 Prints its port; then answers "accepted" (how many connections there were) and "drop" (ends them all), read line by line.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 
 import asyncssh
+
+FORCED = ""
 
 
 class Server(asyncssh.SSHServer):
@@ -32,7 +35,12 @@ class Server(asyncssh.SSHServer):
 async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
     """In a session of its own, as sshd does: what detached itself outlives the connection."""
     child = await asyncio.create_subprocess_shell(
-        process.command or "true", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        FORCED or process.command or "true",
+        env={**os.environ, "SSH_ORIGINAL_COMMAND": process.command or ""} if FORCED else None,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     assert child.stdin
     assert child.stdout
@@ -77,4 +85,5 @@ async def main(host_key: str, authorised: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    FORCED = sys.argv[3]
+    asyncio.run(main(*sys.argv[1:3]))

@@ -55,10 +55,10 @@ def _me() -> str:
 class PlayedServer:
     """asyncssh in a process of its own (`played_server.py`), asked line by line."""
 
-    def __init__(self, estate: Estate, host_key: asyncssh.SSHKey) -> None:
+    def __init__(self, estate: Estate, host_key: asyncssh.SSHKey, forced: str = "") -> None:
         self._key = estate.folder / f"host-{secrets.token_hex(4)}"
         host_key.write_private_key(self._key)
-        command = [sys.executable, str(Path(__file__).with_name("played_server.py")), str(self._key), str(estate.folder / "id.pub")]
+        command = [sys.executable, str(Path(__file__).with_name("played_server.py")), str(self._key), str(estate.folder / "id.pub"), forced]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self._answer())
 
@@ -87,9 +87,9 @@ class PlayedServer:
 
 
 @contextmanager
-def played(estate: Estate, alias: str = "played", *, pin: bool = True, extra: str = "") -> Iterator[PlayedServer]:
+def played(estate: Estate, alias: str = "played", *, pin: bool = True, extra: str = "", forced: str = "") -> Iterator[PlayedServer]:
     host_key = asyncssh.generate_private_key("ssh-ed25519")
-    server = PlayedServer(estate, host_key)
+    server = PlayedServer(estate, host_key, forced)
     estate.add(alias, server.port, host_key if pin else None, extra)
     try:
         yield server
