@@ -49,6 +49,7 @@ def look_after_runs(stop: threading.Event, *, inline: bool = False) -> None:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database failed: %s", error)
             connection.close()
+    connection.close()
     for thread in threads:
         thread.join(5)
 
