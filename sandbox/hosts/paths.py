@@ -16,6 +16,8 @@ _PLAYED = ("/proc/mounts", "/proc/self/mounts", "/proc/self/mountinfo")
 _OPERANDS = ("if", "of")  # of dd
 _SHELLS = ("sh", "bash", "dash")
 _PATTERN_FIRST = ("grep", "egrep", "fgrep", "sed", "awk")
+# A mount is a symbolic link here: what would not follow one that it is given is told to.
+FOLLOWING = {"find": "-H", "ls": "-H", "du": "-D", "stat": "-L"}
 _IN_SCRIPT = re.compile(r"(?<![\w.$}/~-])(?=/(?:opt|var|etc|home|root|tmp|srv|mnt|run)(?:/|\b))")
 
 
@@ -53,7 +55,8 @@ def mapped_argv(host: Host, argv: Sequence[str]) -> list[str]:
         script = [mapped_script(host, text) for text in arguments[at : at + 1]]
         return [program, *arguments[:at], *script, *(mapped(host, argument) for argument in arguments[at + 1 :])]
     pattern = next((n for n, argument in enumerate(arguments) if not argument.startswith("-")), -1) if name in _PATTERN_FIRST else -1
-    return [program, *(argument if n == pattern else mapped(host, argument) for n, argument in enumerate(arguments))]
+    following = [FOLLOWING[name]] if name in FOLLOWING else []
+    return [program, *following, *(argument if n == pattern else mapped(host, argument) for n, argument in enumerate(arguments))]
 
 
 class Unmapping:

@@ -61,19 +61,24 @@ def _mountpoint(call: Play) -> int:
 
 
 def _findmnt(call: Play) -> int:
-    wanted = {argument.removeprefix(str(call.host.root)) for argument in call.argv[1:] if argument.startswith("/")}
-    fields = next(
-        (call.argv[n + 1] for n, argument in enumerate(call.argv[:-1]) if argument in ("-o", "--output")), "TARGET,SOURCE,FSTYPE,OPTIONS"
-    )
-    rows = [
-        {"TARGET": point, "SOURCE": source, "FSTYPE": "nfs4", "OPTIONS": "rw,relatime,vers=4.1,hard,proto=tcp"}
-        for point, source in shares.mounted(call.host).items()
-        if not wanted or point in wanted
-    ]
-    if not wanted:
-        rows.insert(0, {"TARGET": "/", "SOURCE": "/dev/xvda1", "FSTYPE": "ext4", "OPTIONS": "rw,noatime,data=ordered"})
-    names = [name.strip().upper() for name in fields.split(",")]
-    if rows and not any(argument.startswith("-") and "n" in argument.lstrip("-")[:3] for argument in call.argv[1:]):
+    """`-t` types, `-o` columns, `-n` without their names, and mount points; other options change nothing here."""
+    columns, types, points, heading = "TARGET,SOURCE,FSTYPE,OPTIONS", "", set(), True
+    rest = iter(call.argv[1:])
+    for argument in rest:
+        if argument in ("-o", "--output"):
+            columns = next(rest, columns)
+        elif argument in ("-t", "--types"):
+            types = next(rest, "")
+        elif argument == "--noheadings" or (argument.startswith("-") and not argument.startswith("--") and "n" in argument):
+            heading = False
+        elif not argument.startswith("-"):
+            points.add(argument.removeprefix(str(call.host.root)).rstrip("/") or "/")
+    rows = [{"TARGET": "/", "SOURCE": "/dev/xvda1", "FSTYPE": "ext4", "OPTIONS": "rw,noatime,data=ordered"}]
+    for point, source in shares.mounted(call.host).items():
+        rows.append({"TARGET": point, "SOURCE": source, "FSTYPE": "nfs4", "OPTIONS": "rw,relatime,vers=4.1,hard,proto=tcp"})
+    rows = [row for row in rows if (not types or row["FSTYPE"] in types.split(",")) and (not points or row["TARGET"] in points)]
+    names = [name.strip().upper() for name in columns.split(",")]
+    if rows and heading:
         call.out(" ".join(names) + "\n")
     for row in rows:
         call.out(" ".join(row.get(name, "") for name in names) + "\n")
@@ -179,6 +184,20 @@ def _hostname(call: Play) -> int:
     return 0
 
 
+def _id(call: Play) -> int:
+    """Who logs in is ec2-user, whoever plays it."""
+    arguments = set(call.argv[1:])
+    name = call.argv[0] == "whoami" or arguments & {"-un", "-nu", "-gn", "-ng"}
+    call.out(
+        "ec2-user\n"
+        if name
+        else "500\n"
+        if arguments & {"-u", "-g"}
+        else "uid=500(ec2-user) gid=500(ec2-user) groups=500(ec2-user),10(wheel)\n"
+    )
+    return 0
+
+
 def _nothing(call: Play) -> int:
     return 0
 
@@ -190,6 +209,8 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "findmnt": _findmnt,
     "mountpoint": _mountpoint,
     "hostname": _hostname,
+    "id": _id,
+    "whoami": _id,
     "chown": _nothing,
     "chgrp": _nothing,
 }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -144,6 +145,74 @@ def test_a_stand_in_maps_paths_for_whom_the_runner_starts(reached: Reached) -> N
     reached.ssh("fe-1", "/opt/opsconsole/runner run3 sudo rm -rf /var/app/current/pub/static/zz")
     until((reached.host().root / "var/lib/opsconsole/run3/rc").exists)
     assert not share.exists()
+
+
+def consoles_runner(reached: Reached, host: str) -> str:
+    """Installs the console's own runner as the console does, and answers how it is called."""
+    script = Path(__file__).parents[2] / "remote/ssh/runner.sh"
+    for command, stdin in (
+        ("sudo mkdir -p /opt/opsconsole", b""),
+        ("sudo tee /opt/opsconsole/runner.new", script.read_bytes()),
+        ("sudo chmod 0755 /opt/opsconsole/runner.new", b""),
+        ("sudo mv /opt/opsconsole/runner.new /opt/opsconsole/runner", b""),
+        ("sudo install -d -m 0700 -o ec2-user /var/lib/opsconsole", b""),
+    ):
+        answer = reached.ssh(host, command, stdin=stdin)
+        assert answer.returncode == 0, answer.stderr
+    return f"/opt/opsconsole/runner @{hashlib.sha256(script.read_bytes()).hexdigest()}"
+
+
+def test_the_consoles_runner_runs_a_command_to_its_end(reached: Reached) -> None:
+    runner = consoles_runner(reached, "fe-2")
+    command = "-- sudo -u webapp php /var/app/current/bin/magento maintenance:enable"
+    began = reached.ssh("fe-2", f"{runner} start 7 on 1 {command}")
+    assert began.stdout.startswith(b"started"), began
+    until(lambda: reached.ssh("fe-2", f"{runner} status 7 on").stdout.startswith(b"finished 0 "))
+    assert reached.ssh("fe-2", f"{runner} tail 7 on 0 1000").stdout == b"Enabled maintenance mode\n"
+    assert reached.ssh("fe-2", f"{runner} start 7 on 1 {command}").stdout.startswith(b"finished 0")
+    assert (reached.host("fe-2").app / "var/.maintenance.flag").exists()
+
+
+def test_the_consoles_runner_probes_with_the_hosts_own_paths(reached: Reached) -> None:
+    runner = consoles_runner(reached, "fe-2")
+    found = reached.ssh("fe-2", f"{runner} probe 5 -- find /var/app/current/pub/static -maxdepth 1 -name .htaccess")
+    assert found.stdout == b"/var/app/current/pub/static/.htaccess\n"
+    found = reached.ssh("fe-2", f"{runner} probe 5 -- sha256sum /var/app/current/composer.json /var/app/nosuch")
+    assert found.returncode == 1
+    assert found.stdout.endswith(b"  /var/app/current/composer.json\n")
+    assert b"sha256sum: /var/app/nosuch: No such file or directory" in found.stderr
+    assert reached.ssh("fe-2", f"{runner} probe 5 -- mountpoint -q /var/app/current/pub/static").returncode == 0
+    assert reached.ssh("fe-2", f"{runner} probe 5 -- test -e /var/app/current/nosuch").returncode == 1
+
+
+@pytest.mark.parametrize("through", ["sudo", "runner"])
+def test_what_the_console_asks_of_a_share(reached: Reached, through: str) -> None:
+    """A mount is no link to whoever asks: its files are counted and removed through its name."""
+    prefix = "sudo" if through == "sudo" else f"{consoles_runner(reached, 'be')} probe 5 -- sudo"
+    static = reached.host("be").app / "pub/static"
+    files = sum(1 for path in static.rglob("*") if path.is_file())
+    assert len(reached.ssh("be", f"{prefix} find /var/app/current/pub/static -xdev -type f -printf .").stdout) == files > 50
+    assert reached.ssh("be", f"{prefix} findmnt -rn -t nfs,nfs4 -o TARGET").stdout.splitlines()[0] == b"/var/app/current/pub/media"
+    assert reached.ssh("be", f"{prefix} grep -c CMD-AppDeploy /var/log/eb-activity.log").stdout == b"1\n"
+    assert reached.ssh("be", f"{prefix} stat -c %F /var/app/current/pub/static").stdout == b"directory\n"
+    assert b"symbolic" not in reached.ssh("be", f"{prefix} ls -ld /var/app/current/pub/static").stdout
+    assert b" 36% " in reached.ssh("be", f"{prefix} df -Pk /var/app").stdout
+    (static / "zz").mkdir()
+    (static / "zz/file").touch()
+    clear = "find /var/app/current/pub/static -mindepth 1 -maxdepth 1 -name zz -exec rm -rf -- {} +"
+    assert reached.ssh("be", f"{prefix} {clear}").returncode == 0
+    assert not (static / "zz").exists()
+
+
+def test_the_consoles_runner_cancels_a_played_command(reached: Reached) -> None:
+    runner = consoles_runner(reached, "fe-2")
+    reached.world.clock.speed = 1
+    reached.ssh("fe-2", f"{runner} start 8 compile 1 -- sudo -u webapp php /var/app/current/bin/magento setup:di:compile")
+    until(lambda: reached.ssh("fe-2", f"{runner} tail 8 compile 0 100").stdout.startswith(b"Compilation was started."))
+    cancelled = reached.ssh("fe-2", f"{runner} cancel 8 compile 2")
+    assert cancelled.stdout.split()[0] == b"cancelled", cancelled
+    assert cancelled.stdout.split()[3] == b"0"
+    assert b"successfully" not in reached.ssh("fe-2", f"{runner} tail 8 compile 0 10000").stdout
 
 
 def test_paramiko_gets_the_same_answers(reached: Reached) -> None:

@@ -6,10 +6,12 @@ into the host's folder before the real one is started. They work as children of 
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
 
+from sandbox.hosts.paths import FOLLOWING
 from sandbox.hosts.played import PLAYED, real_program
 from sandbox.world import Host, World
 
@@ -41,27 +43,33 @@ exec "$program" "$@"
 """
 
 _MAP = """#!/bin/sh
-# The real program, with the host's absolute paths mapped into its folder.
-name=${0##*/}
+# The real program, with the host's absolute paths mapped into its folder, and the folder's name taken out of what it prints.
+# Where no path had to be mapped (a script of the host that prefixes its own), it is the real program and nothing else.
+real=DIRECTORY/${0##*/}
 pattern=no
-case $name in grep | egrep | fgrep | sed) pattern=yes ;; esac
+case ${0##*/} in grep | egrep | fgrep | sed) pattern=yes ;; esac
+changed=no
 count=$#
 while [ "$count" -gt 0 ]; do
   argument=$1
   shift
   case $argument in
     ROOT/* | ROOT) ;;
-    /proc/mounts | /proc/self/mounts) argument=ROOT/proc/mounts ;;
+    /proc/mounts | /proc/self/mounts) argument=ROOT/proc/mounts changed=yes ;;
     /usr/* | /bin/* | /sbin/* | /lib* | /dev/* | /proc/* | /sys/*) ;;
-    --*=/*) argument=${argument%%=*}=ROOT${argument#*=} ;;
+    --*=/*) argument=${argument%%=*}=ROOT${argument#*=} changed=yes ;;
     -*) ;;
-    /*) [ $pattern = yes ] || argument=ROOT$argument ;;
+    /*) [ $pattern = yes ] || { argument=ROOT$argument changed=yes; } ;;
   esac
   case $argument in -*) ;; *) pattern=no ;; esac
   set -- "$@" "$argument"
   count=$((count - 1))
 done
-exec "DIRECTORY/$name" "$@"
+[ $changed = yes ] || exec "$real" "$@"
+FOLLOWING
+exec 3>&1
+code=$({ { { { "$real" "$@" 3>&- 4>&- 5>&-; echo $? >&4; } 2>&1 >&5 | sed -u UNMAP >&2; } 5>&1 | sed -u UNMAP >&3; } 4>&1; })
+exit "$code"
 """
 
 _PLAY = """#!/bin/sh
@@ -75,6 +83,7 @@ def write(world: World, host: Host, socket: Path) -> Path:
     folder = world.data / "stand-ins" / host.name
     folder.mkdir(parents=True, exist_ok=True)
     root = shlex.quote(str(host.root))
+    unmap = shlex.quote(f"s|{re.escape(str(host.root))}||g")
     _script(folder / "sudo", _SUDO.replace("ROOT", root))
     play = _PLAY.replace("PYTHON", shlex.quote(sys.executable)).replace("PLAYER", shlex.quote(str(_PLAYER)))
     play = play.replace("SOCKET", shlex.quote(str(socket))).replace("HOST", host.name)
@@ -82,8 +91,18 @@ def write(world: World, host: Host, socket: Path) -> Path:
         _script(folder / name, play)
     for name in _MAPPED.split():
         if real := real_program(name):
-            _script(folder / name, _MAP.replace("DIRECTORY", str(Path(real).parent)).replace("ROOT", root))
+            _script(
+                folder / name,
+                _MAP.replace("DIRECTORY", str(Path(real).parent))
+                .replace("UNMAP", unmap)
+                .replace("ROOT", root)
+                .replace("FOLLOWING", _following(name)),
+            )
     return folder
+
+
+def _following(name: str) -> str:
+    return f'set -- {FOLLOWING[name]} "$@"' if name in FOLLOWING else ":"
 
 
 def _script(path: Path, text: str) -> None:
