@@ -119,10 +119,8 @@ class UpdateEnvironment:
             evidence.take(context.run, host, context.out)
         if failed:
             where = ", ".join(f"{host.name} ({host.instance_id}, {host.private_ip})" for host in failed)
-            return Failed(
-                f"The deployment failed on {where}. {_last_words(act.params['beanstalk'])}",
-                {**said, "failed": [host.pk for host in failed]},
-            )
+            said_of_it = _complaint(act.params["beanstalk"], context, failed[0].pk)
+            return Failed(f"The deployment failed on {where}. {said_of_it}", {**said, "failed": [host.pk for host in failed]})
         return Failed(f"Beanstalk ended the deployment without success. {_last_words(act.params['beanstalk'])}", said)
 
 
@@ -143,6 +141,17 @@ def _last_words(name: str) -> str:
     last = BeanstalkEvent.objects.filter(environment=name).order_by("-time", "-pk")
     bad = last.filter(severity__in=("ERROR", "FATAL")).exclude(message__startswith="During an aborted deployment").first() or last.first()
     return f"Beanstalk says: “{bad.message.strip()}”" if bad else ""
+
+
+def _complaint(name: str, context: Context, instance_id: str) -> str:
+    """What Beanstalk says of that instance, cut to what one reads at a glance."""
+    since = context.intent_at - AWS_CLOCK
+    named = BeanstalkEvent.objects.filter(environment=name, time__gte=since, severity__in=("ERROR", "WARN"), message__contains=instance_id)
+    event = named.order_by("pk").first()
+    if event is None:
+        return _last_words(name)
+    last = event.message.strip().splitlines()[-1]
+    return f"Beanstalk says: “{last[:300]}”"
 
 
 def _named_in_events(name: str, context: Context) -> list[Host]:
