@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from deployments import actions
 from deployments.models import Release
@@ -64,7 +64,7 @@ class ReleasePage(Schema):
 
 
 @router.post("/plans", response={201: PlanOut})
-def make_plan(request: HttpRequest, wanted: PlanIn) -> tuple[int, dict[str, Any]]:
+def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
     if wanted.strategy != "as-written":
         raise actions.NotPlannable(f"There is no strategy “{wanted.strategy}”; there is: as-written.")
     target = current().target(wanted.service, wanted.environment)
@@ -75,7 +75,7 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> tuple[int, dict[str, Any]
         relaunched = Run.objects.filter(number=wanted.relaunch_of, service=target.service, environment=target.environment.key).first()
         if relaunched is None:
             raise actions.NotPlannable(f"There is no run {wanted.relaunch_of} of {target.name}.")
-    return 201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by))
+    return Status(201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by)))
 
 
 @router.get("/plans/{plan_id}", response=PlanOut)

@@ -75,10 +75,10 @@ def unknown(request: HttpRequest, rest: str = "") -> Any:
 
 def _urls() -> list[URLPattern]:
     """Ninja's own, freed of the sign-in page (callers without a token get a 401, not a form), then everything else."""
-    patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
+    patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern) and pattern.name != "api-root"]
     for pattern in patterns:
         pattern.callback = problems.told(pattern.callback)
-    return [*patterns, path("", unknown), path("<path:rest>", unknown)]
+    return [*patterns, path("", unknown, name="api-root"), path("<path:rest>", unknown)]
 
 
 urls = (_urls(), api.urls[1], api.urls[2])

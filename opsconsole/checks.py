@@ -59,4 +59,4 @@ def _is_here(host: str) -> bool:
 def _queues() -> list[CheckMessage]:
     """RQ's own serializer would let whoever writes into Redis run code in the workers."""
     wrong = [name for name, queue in settings.RQ_QUEUES.items() if queue.get("SERIALIZER") != JSON]
-    return [Error(f"The queues {', '.join(wrong)} do not use JSON.", hint=f"Set SERIALIZER to {JSON}.", id="console.E004")] if wrong else []
+    return [Error(f"RQ_QUEUES: {', '.join(wrong)} do not use JSON.", hint=f"Set SERIALIZER to {JSON}.", id="console.E004")] if wrong else []

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from ninja import Header, Query, Router, Schema
+from ninja import Header, Query, Router, Schema, Status
 
 from estate import shop
 from estate.models import Host
@@ -139,7 +139,7 @@ def list_runs(
 
 
 @router.post("/runs", response={201: RunOut})
-def start(request: HttpRequest, wanted: RunIn, key: Annotated[str, Header(alias="Idempotency-Key")]) -> tuple[int, dict[str, Any]]:
+def start(request: HttpRequest, wanted: RunIn, key: Annotated[str, Header(alias="Idempotency-Key")]) -> Status[dict[str, Any]]:
     """The same Idempotency-Key gives the same run again and starts nothing."""
     plan = Plan.objects.get(pk=wanted.plan)
     by = require(request.user, plan.kind, plan.environment)
@@ -148,7 +148,7 @@ def start(request: HttpRequest, wanted: RunIn, key: Annotated[str, Header(alias=
     run = starter(
         plan, hash=wanted.hash, confirmation=plan.environment, idempotency_key=idempotency_key(key), reason=wanted.reason[:500], by=by
     )
-    return 201, _run(request, run)
+    return Status(201, _run(request, run))
 
 
 @router.get("/runs/{int:number}", response=RunWhole)

@@ -1,0 +1,52 @@
+"""Unsafe settings are refused before anything starts; each refusal has a twin that is accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django.fixtures import Settings
+
+from opsconsole.checks import console_settings, require_sound_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "said"),
+    [
+        ("ALLOWED_HOSTS", ["ops.client.url"], [], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["localhost", "127.0.0.1"], ["localhost", "*"], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["ops.client.url"], [".client.url"], "ALLOWED_HOSTS"),
+        ("SITE_URL", "https://ops.client.url", "*", "exactly that origin"),
+        ("SITE_URL", "http://localhost:8000", "localhost:8000", "exactly that origin"),
+        ("SITE_URL", "https://ops.client.url:8443", "https://ops.client.url/console", "exactly that origin"),
+        ("REDIS_URL", "rediss://:secret@valkey:6379/0", "redis://valkey:6379/0", "without a password"),
+        ("REDIS_URL", "redis://127.0.0.1:6379/0", "redis://10.0.0.5:6379/0", "without a password"),
+        ("REDIS_URL", "unix:///data/valkey?db=0", "redis://[2001:db8::1]:6379/0", "without a password"),
+        ("RQ_QUEUES", {"runs": {"SERIALIZER": "rq.serializers.JSONSerializer"}}, {"runs": {}}, "do not use JSON"),
+        ("RQ_QUEUES", {}, {"runs": {"SERIALIZER": "rq.serializers.DefaultSerializer"}}, "do not use JSON"),
+    ],
+)
+def test_an_unsafe_setting_is_refused(settings: Settings, name: str, good: Any, bad: Any, said: str) -> None:
+    setattr(settings, name, good)
+    require_sound_settings()
+    setattr(settings, name, bad)
+    [message] = console_settings()
+    assert said in message.msg
+    with pytest.raises(ImproperlyConfigured, match=name):
+        require_sound_settings()
+
+
+def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> list[str]:
+    found: list[str] = []
+    for pattern in patterns:
+        here = before + str(pattern.pattern)
+        found += routes(pattern.url_patterns, here) if isinstance(pattern, URLResolver) else [here]
+    return found
+
+
+def test_neither_the_queues_pages_nor_the_admin_site_are_mounted() -> None:
+    known = routes(get_resolver().url_patterns)
+    assert any(route.startswith("api/v1/") for route in known)
+    assert not [route for route in known if "rq" in route.split("/") or "django-rq" in route or route.startswith("admin")]

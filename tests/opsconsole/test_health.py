@@ -1,0 +1,85 @@
+"""The console's own health, told to load balancers: alive, and ready or not, part by part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+from rq import Worker
+from rq.serializers import JSONSerializer
+
+from opsconsole import health
+from runs.models import Duty
+from tests.valkey import Valkey
+
+
+@pytest.fixture(scope="module")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(str(tmp_path_factory.mktemp("v")))
+    server.start()
+    yield server
+    server.stop()
+
+
+def asked(path: str = "/readyz") -> tuple[int, dict[str, Any]]:
+    response = Client().get(path)
+    return response.status_code, json.loads(response.content)
+
+
+def test_alive_needs_nothing() -> None:
+    assert asked("/healthz") == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_only_looking_is_possible(path: str) -> None:
+    assert Client().post(path).status_code == 405
+
+
+@pytest.mark.django_db
+def test_without_redis_it_is_not_ready_and_says_which_part(settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere/valkey"
+    Duty.objects.create(name="estate", ran=timezone.now())
+    status, parts = asked()
+    assert status == 503
+    assert parts["database"]["ok"]
+    assert parts["scheduler"]["ok"]
+    assert not parts["redis"]["ok"]
+    assert not parts["workers"]["ok"]
+
+
+@pytest.mark.django_db
+def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: Valkey) -> None:
+    settings.REDIS_URL = valkey_server.url
+    with redis.Redis.from_url(valkey_server.url) as connection:
+        status, parts = asked()
+        assert status == 503
+        assert parts["workers"]["said"] == "no worker takes runs; start one"
+        assert parts["scheduler"]["said"] == "the scheduler never ran; start it"
+        worker = Worker(["runs"], connection=connection, serializer=JSONSerializer, name="a-worker")
+        worker.register_birth()
+        try:
+            Duty.objects.create(name="estate", ran=timezone.now())
+            status, parts = asked()
+            assert (status, parts["status"]) == (200, "ready")
+            assert (parts["workers"]["count"], parts["workers"]["age"] < 5) == (1, True)
+            assert parts["scheduler"]["age"] < 5
+            connection.hset(worker.key, "last_heartbeat", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+            assert not asked()[1]["workers"]["ok"]
+        finally:
+            worker.register_death()
+
+
+@pytest.mark.django_db
+def test_a_scheduler_that_stopped_is_seen(settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere/valkey"
+    Duty.objects.create(name="estate", ran=timezone.now() - timedelta(seconds=health.SCHEDULER_SECONDS + 1))
+    scheduler = asked()[1]["scheduler"]
+    assert not scheduler["ok"]
+    assert scheduler["age"] > health.SCHEDULER_SECONDS
