@@ -6,7 +6,6 @@ The socket lies in a short folder of its own: its name may have about a hundred 
 from __future__ import annotations
 
 import contextlib
-import json
 import select
 import shutil
 import socket
@@ -31,10 +30,11 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         server = cast("_Server", self.server)
-        asked = json.loads(self.rfile.readline() or b"{}")
-        if not asked:
+        question = self.rfile.read(int.from_bytes(self.rfile.read(4), "big")).decode("utf-8", "surrogateescape")
+        if not question:
             return
-        host = server.world.host(asked["host"])
+        cwd, name, *argv = question.split("\0")
+        host = server.world.host(name)
 
         def send(kind: bytes) -> Callable[[str], None]:
             def frame(text: str) -> None:
@@ -47,7 +47,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return frame
 
         with contextlib.suppress(Killed):
-            code = play(Play(server.world, host, asked["argv"], Path(asked["cwd"]), send(b"o"), send(b"e"), self._gone))
+            code = play(Play(server.world, host, argv, Path(cwd), send(b"o"), send(b"e"), self._gone))
             send(b"r")(str(code))
 
     def _gone(self) -> bool:

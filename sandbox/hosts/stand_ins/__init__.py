@@ -74,7 +74,7 @@ exit "$code"
 
 _PLAY = """#!/bin/sh
 # Played by the sandbox.
-exec PYTHON -S -E -s PLAYER SOCKET HOST "${0##*/}" "$@"
+exec PYTHON -I -S PLAYER SOCKET HOST "${0##*/}" "$@"
 """
 
 
