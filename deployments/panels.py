@@ -29,6 +29,8 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
     shop = outside.during(run, at)
+    if run.state == Run.State.SUCCEEDED:
+        found.append(Panel(Place.BANNER, "deployments/_done_banner.html", {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop}))
     if shop is not None:
         found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run}))
     found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes)))

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -127,7 +126,6 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _plan(request, pk, refused=[str(refused)], status=409)
     except RemoteError as error:
         return _plan(request, pk, refused=[f"{error} {error.next_step}"], status=502)
-    messages.success(request, f"Run {run.number} has been started.")
     return redirect("runs:detail", run.number)
 
 

@@ -85,7 +85,7 @@ def now(request: HttpRequest) -> HttpResponse:
 @may_view
 def bar(request: HttpRequest) -> HttpResponse:
     """What moves in the bar of every page."""
-    return render(request, "_bar.html")
+    return render(request, "_bar_live.html")
 
 
 def now_page(operator: object, environment: str) -> NowPage:

@@ -50,7 +50,7 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
 @may_view
 def live(request: HttpRequest, number: int) -> HttpResponse:
     """The same fragment that the page was first made of, without the log: that comes by its own way."""
-    return render(request, "runs/_live.html", _context(request, number))
+    return render(request, "runs/_update.html", _context(request, number))
 
 
 def _context(request: HttpRequest, number: int) -> dict[str, Any]:

@@ -79,11 +79,21 @@ def shop(state: str, begin: datetime, seconds: int) -> None:
 
 
 def commit(sha: str, subject: str, *badges: str) -> dict[str, Any]:
-    return {"sha": sha * 40, "subject": subject, "author": "Client", "when": "2026-11-20T14:52:00+00:00", "files": [], "badges": list(badges)}
+    return {
+        "sha": sha * 40,
+        "subject": subject,
+        "author": "Client",
+        "when": "2026-11-20T14:52:00+00:00",
+        "files": [],
+        "badges": list(badges),
+    }
 
 
 def facts(**more: Any) -> dict[str, Any]:
-    evidence = [{"what": "No .git directory", "said": "looked at 75000 entries", "ok": True}, {"what": "No secret", "said": "looked at 75000 files", "ok": True}]
+    evidence = [
+        {"what": "No .git directory", "said": "looked at 75000 entries", "ok": True},
+        {"what": "No secret", "said": "looked at 75000 files", "ok": True},
+    ]
     return {
         "release": "r418",
         "label": NEW,
@@ -198,7 +208,9 @@ def log(found: Run, *lines: tuple[str, str], at: datetime | None = None) -> None
     head = LogHead.objects.get(run=found)
     for host, text in lines:
         count = text.count("\n") + 1
-        LogChunk.objects.create(run=found, seq_first=head.next_seq, seq_last=head.next_seq + count - 1, host=host, time=at or timezone.now(), text=text)
+        LogChunk.objects.create(
+            run=found, seq_first=head.next_seq, seq_last=head.next_seq + count - 1, host=host, time=at or timezone.now(), text=text
+        )
         head.next_seq += count
     head.save()
 
@@ -222,7 +234,9 @@ def rolling(by: Operator, *, now: datetime | None = None) -> Run:
     batch(front, 1, hosts["fe-1"].pk, now - timedelta(seconds=150))
     batch(front, 2, hosts["fe-2"].pk, now - timedelta(seconds=12), upto=2)
     HostRow.objects.filter(name__in=("be", "fe-1")).update(version=NEW)
-    HostRow.objects.filter(name="fe-2").update(health_status="Info", target_state="draining", deployment_status="In Progress", maintenance="on")
+    HostRow.objects.filter(name="fe-2").update(
+        health_status="Info", target_state="draining", deployment_status="In Progress", maintenance="on"
+    )
     BeanstalkEnvironment.objects.filter(name=front).update(status="Updating", health_status="Info", health="Grey")
     ShopAnswer.objects.all().delete()
     shop("open", begun, 18)
@@ -232,7 +246,7 @@ def rolling(by: Operator, *, now: datetime | None = None) -> Run:
         found,
         ("console", "Every gate is open: 16 of 16"),
         ("fe-1", "\x1b[32mEnabled\x1b[0m maintenance mode"),
-        ("client-magento-prod", "Batch 1: Starting application deployment on instance(s) [i-08d2e6b41f09c7a53]."),
+        ("Beanstalk", "Batch 1: Starting application deployment on instance(s) [i-08d2e6b41f09c7a53]."),
         ("fe-1", "Module 'Magento_Store':\n\x1b[33mWARN\x1b[0m <script>alert(1)</script> is text\nGenerated code: 6/9 [=====>   ]  66%"),
         ("fe-2", "212 connections open"),
         at=now - timedelta(seconds=4),
@@ -261,16 +275,33 @@ def failed(by: Operator, *, now: datetime | None = None) -> Run:
     step = found.steps.get(key="deploy-front")
     Step.objects.filter(pk=step.pk).update(state=Step.State.FAILED, ended=now, said=said)
     Effect.objects.create(
-        run=found, step=step, key="update:front.1", act="update:front", kind="beanstalk.update", target=front, state=Effect.State.FAILED, epoch=1, said=said
+        run=found,
+        step=step,
+        key="update:front.1",
+        act="update:front",
+        kind="beanstalk.update",
+        target=front,
+        state=Effect.State.FAILED,
+        epoch=1,
+        said=said,
     )
     event(front, now, "[Instance: i-012e92fb498ad40d7] Command failed on instance. Return code: 1 Output: (TRUNCATED)...", "ERROR")
     HostRow.objects.filter(name="fe-2").update(
-        health_status="Degraded", target_state="unhealthy", deployment_status="Failed", causes=["Application deployment failed."], maintenance="off"
+        health_status="Degraded",
+        target_state="unhealthy",
+        deployment_status="Failed",
+        causes=["Application deployment failed."],
+        maintenance="off",
     )
     BeanstalkEnvironment.objects.filter(name=front).update(status="Ready", health_status="Degraded", health="Yellow", seen=now)
     Evidence.objects.create(
-        run=found, host="fe-2", instance_id="i-012e92fb498ad40d7", private_ip="10.0.102.37", path="/var/log/eb-activity.log", first_line=8802, text=EXCERPT
+        run=found,
+        host="fe-2",
+        instance_id="i-012e92fb498ad40d7",
+        private_ip="10.0.102.37",
+        path="/var/log/eb-activity.log",
+        first_line=8802,
+        text=EXCERPT,
     )
     Run.objects.filter(pk=found.pk).update(state=Run.State.FAILED, ended=now, said=said)
-    found.refresh_from_db()
-    return found
+    return Run.objects.get(pk=found.pk)

@@ -36,6 +36,8 @@ def duration(value: float | timedelta | None) -> str:
     if value is None or value == "":
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if 0 < seconds < 0.1:
+        return "< 0.1 s"
     if 0 < seconds < 1:
         return f"{seconds:.1f} s"
     left = int(max(seconds, 0))
@@ -213,7 +215,7 @@ _BEANSTALK = {
     "Ok": "ok", "Info": "info", "Pending": "info", "Warning": "warn", "Degraded": "bad", "Severe": "bad",
     "Ready": "ok", "Updating": "info", "Aborting": "warn",
 }  # fmt: skip
-_TARGET = {"healthy": "ok", "initial": "info", "draining": "warn", "unhealthy": "bad"}
+_TARGET = {"healthy": "ok", "initial": "info", "draining": "warn", "unhealthy": "bad", "unused": "warn", "detached": "bad"}
 _RUN = {
     "queued": "wait", "running": "info", "waiting": "warn", "unknown": "unknown", "succeeded": "ok", "failed": "bad", "cancelled": "skip",
 }  # fmt: skip

@@ -17,6 +17,7 @@ export function watch(root, log) {
     waiting = 0;
     last = Date.now();
     await window.htmx.ajax("GET", root.dataset.live, { target: root, swap: "innerMorph" });
+    document.getElementById("bar")?.dispatchEvent(new Event("refresh"));
     tell();
   }
 

@@ -208,6 +208,7 @@ export class LogView {
   }
 
   #draw() {
+    this.seenHeight = this.view.clientHeight;
     this.canvas.style.height = `${this.heights.total * this.height}px`;
     if (this.following) this.view.scrollTop = this.view.scrollHeight;
     const top = this.view.scrollTop / this.height;
@@ -239,6 +240,7 @@ export class LogView {
   }
 
   #scrolled() {
+    if (this.following && this.view.clientHeight !== this.seenHeight) return this.#draw(); // the window moved, not the person
     const top = this.view.scrollTop;
     const atEnd = top + this.view.clientHeight >= this.view.scrollHeight - 4;
     if (atEnd) this.following = true;
