@@ -95,7 +95,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     )
     steps, whole = estimate.timed(drawn.steps, target.lock_group)
     facts["estimate"] = whole.to_json()
-    facts["differs"] = plan_facts.differences(relaunch_of.plan.document, drawn.to_json()) if relaunch_of else []
+    facts["differs"] = plan_facts.differences(relaunch_of.plan.document, {**drawn.to_json(), "facts": facts}) if relaunch_of else []
     return runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
 
 
