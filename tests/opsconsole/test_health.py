@@ -63,7 +63,7 @@ def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: 
         assert parts["workers"]["said"] == "no worker takes runs; start one"
         assert parts["scheduler"]["said"] == "the scheduler never ran; start it"
         worker = Worker(["runs"], connection=connection, serializer=JSONSerializer, name="a-worker")
-        worker.register_birth()
+        worker.register_birth()  # type: ignore[no-untyped-call]
         try:
             Duty.objects.create(name="estate", ran=timezone.now())
             status, parts = asked()
@@ -73,7 +73,7 @@ def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: 
             connection.hset(worker.key, "last_heartbeat", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
             assert not asked()[1]["workers"]["ok"]
         finally:
-            worker.register_death()
+            worker.register_death()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.django_db
