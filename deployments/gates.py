@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -134,15 +134,14 @@ def _hosts(asked: Asked) -> Iterator[Gate]:
         yield Gate("hosts", "The hosts are those of the plan", "ok", f"{len(hosts)} of {expected}")
     ill = [host for host in hosts if host.health_status not in ("Ok", "Info") or host.target_state != "healthy"]
     seen = tuple(f"{host.name}: EB {host.health_status or 'unknown'}, TG {host.target_state or 'unknown'}" for host in hosts)
-    relaunch = asked.facts.get("relaunch_of") is not None
     if ill:
         names = ", ".join(host.name for host in ill)
-        state = "warn" if relaunch else "bad"
+        state = "warn" if _is_relaunch(asked) else "bad"
         yield Gate(
             "healthy",
             "All hosts are healthy",
             state,
-            f"not {names}" + (": this plan redeploys them" if relaunch else ": mend first, or plan a relaunch"),
+            f"not {names}" + (": this plan redeploys them" if _is_relaunch(asked) else ": mend first, or plan a relaunch"),
             seen,
         )
     else:
@@ -200,7 +199,7 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         lambda found: "" if found.rc in (0, 1) else f"exit code {found.rc}",
         "{n} of {n}",
     )
-    yield _each(
+    flag = _each(
         asked,
         "flag",
         "No maintenance flag left behind",
@@ -208,6 +207,7 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         lambda found: "the flag is there" if found.rc == 0 else "",
         "{n} of {n} without",
     )
+    yield _excused(flag, "left by the run that this plan relaunches; it is taken away at the end") if _is_relaunch(asked) else flag
     shares = _ask(asked, commands.mounted_shares())
     wanted = set(asked.target.shares)
     yield _each(asked, "shares", f"{len(wanted)} shares are mounted", shares, lambda found: _not_mounted(wanted, found), "{n} of {n} hosts")
@@ -224,6 +224,15 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         except RemoteError as error:
             runners[host.name] = error
     yield _each(asked, "runner", "The runner is on every host", runners, lambda found: "", "{n} of {n}")
+
+
+def _is_relaunch(asked: Asked) -> bool:
+    return asked.facts.get("relaunch_of") is not None
+
+
+def _excused(gate: Gate, why: str) -> Gate:
+    """What a failed run left behind does not close the way to the run that mends it."""
+    return replace(gate, state="warn", said=f"{gate.said} ({why})") if gate.state == "bad" else gate
 
 
 def _ask(asked: Asked, command: commands.Command) -> dict[str, Result | RemoteError]:
