@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -73,7 +74,9 @@ def build(sources: Sources, store: Path) -> Bundle:
     machine = codec()
     if found := _found(shelf, sources, machine):
         return found
-    shelf.tidy()
+    # Freeing a large file takes as long as several gits: it may happen while they run.
+    tidying = threading.Thread(target=shelf.tidy, name="bundle-tidy", daemon=True)
+    tidying.start()
     overlay = preview(sources)
     with shelf.writing() as (file, part):
         made = _renew_the_last(shelf, sources, overlay, machine, file) or _pack_anew(sources, overlay, machine, file)
@@ -81,6 +84,7 @@ def build(sources: Sources, store: Path) -> Bundle:
         sources.limits.check_archive(facts.size)
         manifest = _describe(sources, overlay, made.index)
         shelf.put(sources.name, part, made.index, manifest.to_json())
+    tidying.join()
     return _bundle(shelf, sources, made.index, manifest, renewed=made.renewed)
 
 
