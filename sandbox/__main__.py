@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    world = make_world(empty_folder(arguments.data), speed=arguments.speed, seed=arguments.seed)
+    world = make_world(empty_folder(arguments.data), speed=arguments.speed, seed=arguments.seed, limited=arguments.throttle == "on")
     stops: list[Callable[[], None]] = []
     try:
         ready = start(world, arguments.port, stops)
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="emptied at the start; everything is written below it")
     parser.add_argument("--speed", type=float, default=25, help="simulated seconds in a real second (25)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same order, texts and outcomes (1)")
+    parser.add_argument("--throttle", choices=("on", "off"), default="on", help="AWS's limits of calls a second, in real time (on)")
     parser.add_argument("--port", type=int, default=0, help="of AWS's endpoint; the others are chosen freely")
     parser.add_argument("--port-file", type=Path, metavar="FILE", help="where to write the addresses besides DIR/ready.json")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this one ends")

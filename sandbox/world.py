@@ -160,6 +160,38 @@ class Visits:
 
 
 @dataclass(slots=True)
+class Deed:
+    """Something that was done to the estate: a change that AWS accepted, or a command that ran on a host."""
+
+    what: str  # an operation of AWS, or the command's words
+    target: str  # the Beanstalk environment, or the host's name
+    label: str
+    began: datetime
+    ended: datetime | None = None  # None while it runs; a change that AWS accepted ends with its answer
+
+
+class Deeds:
+    """Everything that was done, in its order: what a test of repetitions counts. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._deeds: list[Deed] = []
+        self._lock = threading.Lock()
+
+    def begin(self, what: str, target: str, label: str = "") -> Deed:
+        deed = Deed(what, target, label, datetime.now(UTC))
+        with self._lock:
+            self._deeds.append(deed)
+        return deed
+
+    def end(self, deed: Deed) -> None:
+        deed.ended = datetime.now(UTC)
+
+    def after(self, count: int) -> list[Deed]:
+        with self._lock:
+            return self._deeds[count:]
+
+
+@dataclass(slots=True)
 class World:
     data: Path  # everything the sandbox writes stands below this folder
     seed: int
@@ -167,6 +199,8 @@ class World:
     hosts: dict[str, Host]  # by name
     faults: Faults = field(default_factory=Faults)
     visits: Visits = field(default_factory=Visits)
+    deeds: Deeds = field(default_factory=Deeds)
+    limited: bool = True  # whether AWS's own limits of calls a second are played
     lock: threading.RLock = field(default_factory=threading.RLock)
     random: random.Random = field(default_factory=random.Random)
     aws: Any = None  # the state of AWS's side; known to `sandbox.aws` alone
@@ -194,7 +228,7 @@ _HOSTS = (
 )
 
 
-def make_world(data: Path, *, speed: float, seed: int) -> World:
+def make_world(data: Path, *, speed: float, seed: int, limited: bool = True) -> World:
     """The estate of the hand-over document, with empty host folders below `data/hosts/`."""
     hosts = {
         name: Host(name, instance_id, ip, f"{REGION}{zone}", environment, platform, data / "hosts" / name)
@@ -202,4 +236,4 @@ def make_world(data: Path, *, speed: float, seed: int) -> World:
     }
     for host in hosts.values():
         host.root.mkdir(parents=True, exist_ok=True)
-    return World(data, seed, Clock(speed), hosts, random=random.Random(seed))
+    return World(data, seed, Clock(speed), hosts, limited=limited, random=random.Random(seed))

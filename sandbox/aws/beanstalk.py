@@ -118,6 +118,7 @@ class Beanstalk:
             ):
                 self.ledger.say(message, label=label, request_id=request_id)
             self.ledger.versions[label] = version
+            self._accepted("CreateApplicationVersion", application, label)
             return version
 
     def update_version(self, environment: Environment, label: str) -> Operation:
@@ -132,6 +133,7 @@ class Beanstalk:
             environment.label = label
             environment.deployments += 1
             environment.quiet = True
+            self._accepted("UpdateEnvironment", environment.name, label)
         number = environment.deployments
 
         def deploy(host: Host, leader: bool) -> rolling.Outcome:
@@ -163,6 +165,7 @@ class Beanstalk:
             if operation is None or not operation.abortable:
                 raise Refused(texts.must_be_pending(environment.name))
             rolling.ask_to_abort(self.ledger, environment, operation)
+            self._accepted("AbortEnvironmentUpdate", environment.name, operation.label)
 
     def request_logs(self, environment: Environment) -> None:
         with self.ledger.lock:
@@ -170,6 +173,10 @@ class Beanstalk:
         self.logs.request(environment, self.ledger.request_id())
 
     # How an operation begins and, where it is short, goes on.
+
+    def _accepted(self, what: str, target: str, label: str) -> None:
+        deeds = self.ledger.world.deeds
+        deeds.end(deeds.begin(what, target, label))
 
     def _must_be_ready(self, environment: Environment) -> None:
         if environment.status != READY:

@@ -45,7 +45,7 @@ class Wire:
     def __init__(self, world: World, application: Application) -> None:
         self._faults = world.faults
         self._application = application
-        self._buckets = {action: Bucket(*limit) for action, limit in LIMITED.items()}
+        self._buckets = {action: Bucket(*limit) for action, limit in LIMITED.items() if world.limited}
         self._throttled_until = 0.0
         self._lock = threading.Lock()
 

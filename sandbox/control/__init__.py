@@ -1,7 +1,7 @@
 """The control page of the sandbox, and the JSON API below /sim/ that it uses itself: speed, faults, and what somebody else does.
 
-`GET /sim/state` · `POST /sim/speed {"speed": 25}` · `POST /sim/faults {"kind", "host", "times", "options"}` · `DELETE /sim/faults[?kind=…]`
-· `POST /sim/actions/NAME {option: text, …}`. A refusal is `{"error": sentence}` with 4xx.
+`GET /sim/state` · `GET /sim/deeds?after=N` · `POST /sim/speed {"speed": 25}` · `POST /sim/faults {"kind", "host", "times", "options"}`
+· `DELETE /sim/faults[?kind=…]` · `POST /sim/actions/NAME {option: text, …}`. A refusal is `{"error": sentence}` with 4xx.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path == "/sim/state":
             self._json(200, state.of(self.server.world))
+        elif path == "/sim/deeds":
+            after = parse_qs(urlsplit(self.path).query).get("after", ["0"])[0]
+            self._json(200, {"deeds": state.deeds(self.server.world, after=int(after) if after.isdigit() else 0)})
         elif path in _ASSETS:
             name, kind = _ASSETS[path]
             self._answer(200, kind, files(__package__).joinpath(name).read_bytes())

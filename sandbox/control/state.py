@@ -31,6 +31,15 @@ def of(world: World) -> dict[str, Any]:
     }
 
 
+def deeds(world: World, *, after: int) -> list[dict[str, Any]]:
+    """What was done to the estate, but for the first `after`."""
+    return [
+        {"what": deed.what, "target": deed.target, "label": deed.label, "began": deed.began.isoformat()}
+        | {"ended": deed.ended.isoformat() if deed.ended else None}
+        for deed in world.deeds.after(after)
+    ]
+
+
 def _host(world: World, host: Host) -> dict[str, Any]:
     label = releases.deployed_label(host)
     mounted = shares.mounted(host)

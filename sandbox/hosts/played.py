@@ -48,7 +48,11 @@ def _php(call: Play) -> int:
     if script.name != "magento" or not script.exists():
         call.out(f"Could not open input file: {arguments[0]}\n")
         return 1
-    return magento.run(call.world, call.host, script.parent.parent, arguments[1:], call.out, killed=call.killed)
+    deed = call.world.deeds.begin(f"bin/magento {' '.join(arguments[1:])}", call.host.name)
+    try:
+        return magento.run(call.world, call.host, script.parent.parent, arguments[1:], call.out, killed=call.killed)
+    finally:
+        call.world.deeds.end(deed)
 
 
 def _mountpoint(call: Play) -> int:
