@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pty
+import select
 import signal
 import socket
 import subprocess
@@ -266,6 +268,58 @@ def test_a_changed_host_key_lasts_until_it_is_cleared(reached: Reached) -> None:
     assert reached.ssh("fe-2", "true").returncode == 0
     reached.world.faults.clear("host-key-changed")
     assert reached.ssh("fe-1", "true").returncode == 0
+
+
+def typed(reached: Reached, host: str, *keys: tuple[bytes, bytes]) -> bytes:
+    """What a terminal shows: after each text that is waited for, keys are typed; the first are waited for, the last are `exit`."""
+    leader, follower = pty.openpty()
+    argv = ("ssh", "-tt", "-F", str(reached.config), host)
+    with subprocess.Popen(argv, stdin=follower, stdout=follower, stderr=follower, start_new_session=True) as process:
+        os.close(follower)
+        shown = b""
+        for awaited, pressed in keys:
+            mark = len(shown)
+            deadline = time.monotonic() + 20
+            while awaited not in shown[mark:]:
+                assert time.monotonic() < deadline, shown
+                if select.select([leader], [], [], 0.2)[0]:
+                    shown += os.read(leader, 4096)
+            os.write(leader, pressed)
+        assert process.wait(20) == 0
+    os.close(leader)
+    return shown
+
+
+def test_a_terminal_takes_one_command_after_the_other(reached: Reached) -> None:
+    shown = typed(
+        reached,
+        "fe-2",
+        (b"]$ ", b"hostnamX\x7fe\r"),
+        (b"ip-10-0-102-37\r\n[ec2-user@ip-10-0-102-37 /]$ ", b"test -e /var/app/current/composer.json\r"),
+        (b"]$ ", b"exit\r"),
+    )
+    assert b"hostname" in shown.replace(b"X\b \b", b"")
+
+
+def test_ctrl_c_ends_what_runs_at_a_terminal(reached: Reached) -> None:
+    reached.world.clock.speed = 1
+    shown = typed(
+        reached,
+        "fe-2",
+        (b"]$ ", b"sudo -u webapp php /var/app/current/bin/magento setup:di:compile\r"),
+        (b"Compilation was started.", b"\x03"),
+        (b"]$ ", b"tail -f /var/log/eb-activity.log\r"),
+        (b"succeeded", b"\x03"),
+        (b"]$ ", b"true\r"),
+        (b"]$ ", b"exit\r"),
+    )
+    assert b"successfully" not in shown
+    assert shown.count(b"^C") == 2
+
+
+def test_lines_from_stdin_without_a_terminal(reached: Reached) -> None:
+    answer = reached.ssh("fe-2", stdin=b"hostname\ntest -e /nosuch\n")
+    assert (answer.returncode, answer.stdout) == (1, b"ip-10-0-102-37\n")
 
 
 def test_lines_come_while_the_command_runs(reached: Reached) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sandbox.hosts.ssh.keys import BITBUCKET, Place, folder, key, place_of, writ
 from sandbox.hosts.ssh.sessions import Sessions
 from sandbox.world import World
 
+_PLAYED_AT_ONCE = 128  # commands that are played directly over SSH, on all hosts together
 _PATIENCE = 3  # seconds for what is to be closed at the end
 _Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
 
@@ -129,6 +131,7 @@ def serve(world: World) -> Callable[[], None]:
 
 def _run(loop: asyncio.AbstractEventLoop, listeners: list[_Listener]) -> None:
     asyncio.set_event_loop(loop)
+    loop.set_default_executor(ThreadPoolExecutor(_PLAYED_AT_ONCE, thread_name_prefix="played"))
     accepting = [loop.create_task(listener.accept()) for listener in listeners]
     loop.run_forever()
     loop.run_until_complete(_close(accepting, listeners))

@@ -19,6 +19,7 @@ from sandbox.hosts.magento import Killed
 from sandbox.hosts.paths import Unmapping
 from sandbox.hosts.played import Play, play
 from sandbox.hosts.ssh.commands import Command, NotFound, environment, parse
+from sandbox.hosts.ssh.terminal import converse
 from sandbox.world import Host, World
 
 _CHUNK = 65536
@@ -32,9 +33,11 @@ class Line:
         fault = world.faults.strikes("ssh-drop", name)
         self._process = process
         self._left = int(fault.options.get("bytes", _DROP_AFTER)) if fault else None
+        self._newline = b"\r\n" if process.term_type else b"\n"
 
     async def write(self, data: bytes, *, error: bool = False) -> None:
         """Raises BrokenPipeError when the client has gone or the line was cut."""
+        data = data.replace(b"\n", self._newline)
         if self._left is not None:
             data, self._left = data[: self._left], max(self._left - len(data), 0)
         stream = self._process.stderr if error else self._process.stdout
@@ -67,16 +70,32 @@ class Sessions:
     async def handle(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         line = Line(process, self._world, self._host.name)
         with contextlib.suppress(BrokenPipeError, ConnectionError, asyncssh.Error):
-            try:
-                command = parse(self._host, process.command or "")
-            except (NotFound, ValueError) as error:
-                await line.write(f"{error}\n".encode(), error=True)
-                line.exit(127 if isinstance(error, NotFound) else 2)
-                return
-            code = await (self._play(command, line) if command.played else self._spawn(command, process, line))
-            line.exit(code)
+            if process.command is None:
+                line.exit(await self._converse(process, line))
+            else:
+                line.exit(await self._run(process.command, process, line))
 
-    async def _play(self, command: Command, line: Line) -> int:
+    async def _converse(self, process: asyncssh.SSHServerProcess[bytes], line: Line) -> int:
+        interrupted = asyncio.Event()
+
+        async def run(text: str) -> int:
+            interrupted.clear()
+            return await self._run(text, process, line, interrupted)
+
+        return await converse(process, self._host, line.write, run, interrupted.set)
+
+    async def _run(self, text: str, process: asyncssh.SSHServerProcess[bytes], line: Line, interrupted: asyncio.Event | None = None) -> int:
+        """One command; with `interrupted`, typed at a terminal: it gets no input, and ends when the event is set."""
+        try:
+            command = parse(self._host, text)
+        except (NotFound, ValueError) as error:
+            await line.write(f"{error}\n".encode(), error=True)
+            return 127 if isinstance(error, NotFound) else 2
+        if command.played:
+            return await self._play(command, line, interrupted)
+        return await self._spawn(command, process, line, interrupted)
+
+    async def _play(self, command: Command, line: Line, interrupted: asyncio.Event | None) -> int:
         """In a thread; the client's going does not end it."""
         loop = asyncio.get_running_loop()
         frames: asyncio.Queue[tuple[bytes, bool] | None] = asyncio.Queue()
@@ -87,12 +106,15 @@ class Sessions:
 
             return send
 
+        def killed() -> bool:
+            return self._stopping.is_set() or (interrupted is not None and interrupted.is_set())
+
         def run() -> int:
-            call = Play(self._world, self._host, command.argv, self._host.root, say(error=False), say(error=True), self._stopping.is_set)
+            call = Play(self._world, self._host, command.argv, self._host.root, say(error=False), say(error=True), killed)
             try:
                 return play(call)
             except Killed:
-                return 255
+                return 130
             finally:
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(frames.put_nowait, None)
@@ -110,13 +132,19 @@ class Sessions:
             raise BrokenPipeError
         return code
 
-    async def _spawn(self, command: Command, process: asyncssh.SSHServerProcess[bytes], line: Line) -> int:
+    async def _spawn(
+        self, command: Command, process: asyncssh.SSHServerProcess[bytes], line: Line, interrupted: asyncio.Event | None
+    ) -> int:
         variables = environment(self._host, self._stand_ins, dict(process.env))
         child = await start(command.argv, executable=command.program, environment=variables, cwd=self._host.root)
         self.children.add(child.pid)
+        watching = asyncio.create_task(_kill_when(interrupted, child.pid)) if interrupted else None
         try:
-            return await carry(child, process, line, unmap=None if command.own else self._host.root)
+            unmap = None if command.own else self._host.root
+            return await carry(child, None if interrupted else process, line, unmap=unmap)
         finally:
+            if watching:
+                watching.cancel()
             self.children.discard(child.pid)
 
     def kill_children(self) -> None:
@@ -134,9 +162,12 @@ async def start(argv: list[str], *, executable: str, environment: dict[str, str]
 
 
 async def carry(
-    child: asyncio.subprocess.Process, process: asyncssh.SSHServerProcess[bytes], line: Line, *, unmap: Path | None = None
+    child: asyncio.subprocess.Process, process: asyncssh.SSHServerProcess[bytes] | None, line: Line, *, unmap: Path | None = None
 ) -> int:
-    """Passes bytes both ways until the program ends; its exit code. Raises BrokenPipeError when the client has gone."""
+    """Passes bytes both ways until the program ends; its exit code. Without a process to read from, its input is empty.
+
+    Raises BrokenPipeError when the client has gone.
+    """
     feeding = asyncio.create_task(_feed(process, child.stdin))
     try:
         await asyncio.gather(
@@ -151,11 +182,17 @@ async def carry(
             await child.wait()
 
 
-async def _feed(process: asyncssh.SSHServerProcess[bytes], stdin: asyncio.StreamWriter | None) -> None:
+async def _kill_when(interrupted: asyncio.Event, group: int) -> None:
+    await interrupted.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGINT)
+
+
+async def _feed(process: asyncssh.SSHServerProcess[bytes] | None, stdin: asyncio.StreamWriter | None) -> None:
     if stdin is None:
         return
     with contextlib.suppress(BrokenPipeError, ConnectionError, asyncssh.Error):
-        while data := await process.stdin.read(_CHUNK):
+        while process and (data := await process.stdin.read(_CHUNK)):
             stdin.write(data)
             await stdin.drain()
     stdin.close()
