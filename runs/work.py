@@ -202,7 +202,7 @@ class Work:
 
     def _pause(self, seconds: float, said: str, *, running: bool = False, certain: bool = True) -> Outcome | None:
         """Waits, where this tick has the time for it; returns early when the person wants it stopped."""
-        if seconds > self.shift.left():
+        if not self.shift.left() or seconds > self.shift.left():
             return Open(seconds, said, running, certain, self.troubles)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

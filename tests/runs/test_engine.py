@@ -220,6 +220,17 @@ def test_a_long_effect_is_followed_over_many_ticks(start: Start, world: World, s
     assert world.applied["update"] == 1
 
 
+def test_what_is_to_be_asked_again_at_once_does_not_outlast_the_tick(start: Start, world: World, settings: Settings) -> None:
+    settings.TICK_SECONDS = 0.0
+    world.probes["update"] = [Running("following", ask_again=0)] * 3
+    run = start(Planned("update", "Update", (act("update"),)))
+    ticks = 0
+    while fresh(run).state != Run.State.SUCCEEDED:
+        assert tick(run.number)
+        ticks += 1
+    assert ticks == 4
+
+
 def test_one_slow_host_does_not_keep_the_others_from_starting(start: Start, world: World) -> None:
     world.probes["flush-fe-1"] = [Running("slow", ask_again=0.05)] * 5
     run = start()
