@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from sandbox.hosts.magento import Killed
-from sandbox.hosts.played import Play, play
+from sandbox.hosts.play import Play
+from sandbox.hosts.played import play
 from sandbox.world import World
 
 

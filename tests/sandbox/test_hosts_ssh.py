@@ -13,9 +13,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from sandbox import hosts
 from sandbox.hosts.paths import Unmapping, mapped, mapped_script
 from sandbox.world import Fault
-from tests.sandbox.hosts_fixtures import Reached, reached, running, until
+from tests.sandbox.hosts_fixtures import Reached, make_ground, reached, running, until
 
 __all__ = ["reached", "running"]
 
@@ -138,6 +139,21 @@ def group_lives(group: int) -> bool:
         if int(its_group) == group and state != "Z":
             return True
     return False
+
+
+def test_what_was_started_detached_ends_with_the_sandbox(tmp_path: Path) -> None:
+    ground = make_ground(tmp_path, names=("fe-1",))
+    stop = hosts.serve(ground.world)
+    own = Reached(ground.world, ground.repositories, config=tmp_path / "ssh/ssh_config")
+    try:
+        install_runner(own, "fe-1")
+        own.ssh("fe-1", "/opt/opsconsole/runner run4 tail -f /var/log/eb-activity.log")
+        at = own.host().root / "var/lib/opsconsole/run4"
+        until(lambda: (at / "log").exists() and (at / "log").stat().st_size)
+        assert group_lives(int((at / "pid").read_text()))
+    finally:
+        stop()
+    until(lambda: not group_lives(int((at / "pid").read_text())))
 
 
 def test_a_stand_in_maps_paths_for_whom_the_runner_starts(reached: Reached) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncssh
 
 from sandbox.hosts.ssh.keys import BITBUCKET
-from sandbox.hosts.ssh.sessions import Line, carry, start
+from sandbox.hosts.ssh.pipes import Line, carry, start
 from sandbox.world import World
 
 _REFUSED = b"Unauthorized\nfatal: Could not read from remote repository.\n"
