@@ -70,7 +70,12 @@ class Connection:
     @property
     def is_usable(self) -> bool:
         """False once it broke, or let a request for a channel wait in vain."""
-        return self._transport.is_active() and not self._doubtful
+        return self._transport.is_active() and not self._doubtful and not self.is_silent
+
+    @property
+    def is_silent(self) -> bool:
+        """True when the host has not said a word for so long that it must be gone."""
+        return self._sock.is_silent()
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", deadline: float, wanted: Wanted = always) -> Result:
         """The whole command, within `deadline` seconds. Any exit code is a Result. `wanted` is asked each second; False gives up.
@@ -175,6 +180,8 @@ class _Command:
             while not self._bell.wait(min(self._left(), _LOOK_UP)):
                 if not self._left():
                     raise self._late()
+                if self._connection.is_silent:
+                    raise self._lost()
                 if not self._wanted():
                     raise Unanswered(f"Nobody waits for {self._name} any more", CHECK_COMMAND)
 

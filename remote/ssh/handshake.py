@@ -7,13 +7,15 @@ import socket
 import time
 
 import paramiko
+from paramiko.common import cMSG_GLOBAL_REQUEST
 
 from remote.errors import Denied, RemoteError, Unreachable
 from remote.ssh import keys
 from remote.ssh.routes import Route
 
-KEEPALIVE = 15  # seconds
-UNACKNOWLEDGED = 30  # seconds: with the keep-alive, a line that swallows everything is noticed within 45
+KEEPALIVE = 15.0  # seconds without a word from us, after which the host is asked for one
+SILENCE = 40.0  # seconds without a word from the host, after which the line is given up: noticed within 45
+UNACKNOWLEDGED = 30  # seconds; the same for a line that is dead below SSH while we write
 _WAKE = 5.0  # seconds; paramiko's thread looks up this often. Its own tenth of a second costs 2 % of a core at 100 hosts
 CHECK_HOST = "Check that the host runs, its address and security group, and the console's network."
 
@@ -24,11 +26,13 @@ class Socket:
     def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
         self._sock = sock
         self._ahead = b""
+        self._heard = time.monotonic()
         self._closed = False  # paramiko asks for it
 
     def recv(self, size: int) -> bytes:
         if not self._ahead:
             self._ahead = self._sock.recv(32768)
+            self._heard = time.monotonic()
         taken, self._ahead = self._ahead[:size], self._ahead[size:]
         return taken
 
@@ -37,6 +41,10 @@ class Socket:
 
     def settimeout(self, seconds: float) -> None:
         self._sock.settimeout(seconds)
+
+    def is_silent(self) -> bool:
+        """Whether the host has not said a word for longer than one that lives would."""
+        return time.monotonic() - self._heard > SILENCE
 
     def shut_down(self) -> None:
         """Wakes whoever reads."""
@@ -64,8 +72,20 @@ def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> 
         sock.close()
         raise
     sock.settimeout(_WAKE)
-    transport.set_keepalive(KEEPALIVE)
+    transport.packetizer.set_keepalive(KEEPALIVE, lambda: _ask_for_a_word(transport, sock))
     return transport, sock
+
+
+def _ask_for_a_word(transport: paramiko.Transport, sock: Socket) -> None:
+    """Called by paramiko's thread. paramiko's own keep-alive asks for no answer, so that a host that went away would never be missed."""
+    if sock.is_silent():
+        sock.shut_down()
+        return
+    message = paramiko.Message()
+    message.add_byte(cMSG_GLOBAL_REQUEST)
+    message.add_string("keepalive@openssh.com")
+    message.add_boolean(True)
+    transport._send_user_message(message)  # type: ignore[attr-defined]
 
 
 def _tcp(route: Route, seconds: float) -> socket.socket:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 from remote.errors import Denied, HostKeyRefused, Refused, Unanswered, Unreachable
+from remote.ssh import handshake
 from remote.ssh.connections import quoted
 from remote.ssh.pool import Pool
 from tests.remote.sshd import SSHD, Estate, openssh, played
@@ -192,8 +195,6 @@ def test_nobody_listens(pool: Pool, estate: Estate) -> None:
 
 
 def test_a_host_that_says_nothing_is_left_at_the_deadline(pool: Pool, estate: Estate) -> None:
-    import socket
-
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -223,3 +224,59 @@ def test_what_is_no_command(argv: list[str]) -> None:
     with pytest.raises(Refused):
         quoted(argv)
     assert quoted(["echo", "it's"]) == "echo 'it'\"'\"'s'"
+
+
+def test_a_line_that_swallows_everything_is_noticed(pool: Pool, estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below SSH all is well: each byte is acknowledged, and none arrives. A slow command on a line that lives is left in peace."""
+    monkeypatch.setattr(handshake, "KEEPALIVE", 0.2)
+    monkeypatch.setattr(handshake, "SILENCE", 1.0)
+    monkeypatch.setattr(handshake, "_WAKE", 0.1)
+    with played(estate, "real"), swallowing_way_to(estate.hosts["real"]) as (port, swallow):
+        estate.hosts["host"] = port
+        text = estate.config.read_text()
+        estate.config.write_text(text + text.replace("Host real", "Host host").replace(f"Port {estate.hosts['real']}", f"Port {port}"))
+        assert pool.run("host", ["sleep", "2"], deadline=10).rc == 0
+        pieces = pool.stream("host", ["sh", "-c", "echo up; sleep 20"], deadline=30)
+        assert next(pieces) == b"up\n"
+        swallow.set()
+        started = time.monotonic()
+        with pytest.raises(Unanswered, match="broke while"):
+            next(pieces)
+        assert time.monotonic() - started < 5
+
+
+@contextmanager
+def swallowing_way_to(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A TCP relay on loopback, which takes and drops every byte once its event is set."""
+    swallow = threading.Event()
+    sockets: list[socket.socket] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def relay(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not swallow.is_set():
+                    sink.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                sockets.extend((near, far))
+                for ends in ((near, far), (far, near)):
+                    threads.append(threading.Thread(target=relay, args=ends))
+                    threads[-1].start()
+
+    threads = [threading.Thread(target=accept)]
+    threads[0].start()
+    try:
+        yield listener.getsockname()[1], swallow
+    finally:
+        for each in (listener, *sockets):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(5)
+        for each in (listener, *sockets):
+            each.close()
