@@ -1,4 +1,4 @@
-"""What the pages about services and plans show, as values. A plan's page reads the stored plan and nothing else: what is shown is what is run."""
+"""What the pages about services and plans show, as values. A plan's page reads the stored plan alone: what is shown is what is run."""
 
 from __future__ import annotations
 

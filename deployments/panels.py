@@ -1,4 +1,4 @@
-"""What the run page shows of a release: versions, the shop from outside, the lanes, what failed and what now. Registered with `runs.panels`."""
+"""What the run page shows of a release: versions, the shop from outside, lanes, what failed and what now. Told to `runs.panels`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
         text = "Every host has the new version. Stopping now leaves out what comes after: statics, caches, the end of maintenance mode."
         return {"big": "New version everywhere", "text": text, "run": run}
     text = (
-        f"{len(new)} of {len(lanes)} hosts have {facts['label']}, {len(moved)} have been touched, and the leader may have migrated the database. "
+        f"{len(new)} of {len(lanes)} hosts have {facts['label']}, {len(moved)} have been touched, "
+        "and the leader may have migrated the database. "
         "Beanstalk stops by itself at the first failing host."
     )
     return {"big": "Versions are mixed", "text": text, "run": run}

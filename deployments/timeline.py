@@ -1,4 +1,4 @@
-"""Lanes drawn on one time axis: what was is solid, what is foreseen is outlined, and one line through all is now. Pure geometry, in percent."""
+"""Lanes drawn on one time axis: what was is solid, what is foreseen is outlined, one line through all is now. Pure, in percent."""
 
 from __future__ import annotations
 

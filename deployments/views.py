@@ -136,7 +136,10 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
     files = list(Evidence.objects.filter(run=number).order_by("pk"))
     if not files:
         raise Http404(f"Nothing was copied from any host in run {number}.")
-    parts = [f"==> {each.host} {each.instance_id} {each.path}, copied {each.taken:%Y-%m-%dT%H:%M:%SZ} <==\n{each.text or each.problem}\n" for each in files]
+    parts = [
+        f"==> {each.host} {each.instance_id} {each.path}, copied {each.taken:%Y-%m-%dT%H:%M:%SZ} <==\n{each.text or each.problem}\n"
+        for each in files
+    ]
     response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{number}-evidence.txt"'
     return response

@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from estate import reading
 from estate.models import Watched
 from people.models import Role
-from runs import pages
+from runs.pages import Indicator, indicator
 
 STALE_SECONDS = 60  # news older than this is said aloud
 
@@ -46,7 +46,7 @@ class Shell:
     now: datetime
     places: tuple[Place, ...]
     pages: tuple[Page, ...]
-    indicator: pages.Indicator | None
+    indicator: Indicator | None
     news: datetime | None
     role: str
 
@@ -63,7 +63,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     around: dict[str, Any] = {"theme": theme(request)}
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
-        around["shell"] = SimpleLazyObject(lambda: shell_of(request, news=_news(), indicator=pages.indicator(timezone.now())))
+        around["shell"] = SimpleLazyObject(lambda: shell_of(request, news=_news(), indicator=indicator(timezone.now())))
     return around
 
 
@@ -71,7 +71,7 @@ def _news() -> datetime | None:
     return Watched.objects.exclude(answered=None).order_by("-answered").values_list("answered", flat=True).first()
 
 
-def shell_of(request: HttpRequest, *, news: datetime | None, indicator: pages.Indicator | None) -> Shell:
+def shell_of(request: HttpRequest, *, news: datetime | None, indicator: Indicator | None) -> Shell:
     estate, now = reading.current(), timezone.now()
     return Shell(
         estate=estate.name,
@@ -101,7 +101,9 @@ def _places(request: HttpRequest) -> tuple[Place, ...]:
         Place(
             environment.key,
             environment.name,
-            reverse("deployments:service", args=(service, environment.key)) if service else f"{reverse('now')}?environment={environment.key}",
+            reverse("deployments:service", args=(service, environment.key))
+            if service
+            else f"{reverse('now')}?environment={environment.key}",
         )
         for environment in estate.environments.values()
         if environment.key in keys

@@ -1,6 +1,7 @@
 """What the run page shows besides steps and log: the packages above, which know what a kind of run is about, register it here.
 
-`runs` imports none of them. A maker gets the run, the time and the person who looks, asks its own tables, and returns templates with what they need.
+`runs` imports none of them. A maker gets the run, the time and the person who looks, asks its own tables, and returns templates with
+what they need.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The history, one run, and what a person can do about it. What a kind of run is about comes from `runs.panels`; its log from `runs.log_views`."""
+"""The history, one run, and what a person can do about it. What a kind of run is about comes from `runs.panels`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release of Magento as rows in the database: what the pages are tested against without a network. The plan is a real plan; only its facts are made up."""
+"""A release of Magento as rows in the database: what pages are tested against. The plan is a real one; only its facts are made up."""
 
 from __future__ import annotations
 
@@ -254,15 +254,18 @@ def rolling(by: Operator, *, now: datetime | None = None) -> Run:
     return found
 
 
-EXCERPT = """[2026-11-10T01:54:31.207Z] INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0/EbExtensionPostBuild/Infra-EmbeddedPostBuild/postbuild_0_client_magento/Command 03_env_php] : Completed activity.
-[2026-11-10T01:54:31.212Z] INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0/EbExtensionPostBuild/Infra-EmbeddedPostBuild/postbuild_0_client_magento/Command 04_di_compile] : Starting activity...
-[2026-11-10T01:56:02.880Z] INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0/EbExtensionPostBuild/Infra-EmbeddedPostBuild/postbuild_0_client_magento/Command 04_di_compile] : Activity execution failed, because: Compilation was started.
+_UPDATE = "INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0"
+_POST = f"{_UPDATE}/EbExtensionPostBuild/Infra-EmbeddedPostBuild"
+_COMMAND = f"{_POST}/postbuild_0_client_magento/Command"
+EXCERPT = f"""[2026-11-10T01:54:31.207Z] {_COMMAND} 03_env_php] : Completed activity.
+[2026-11-10T01:54:31.212Z] {_COMMAND} 04_di_compile] : Starting activity...
+[2026-11-10T01:56:02.880Z] {_COMMAND} 04_di_compile] : Activity execution failed, because: Compilation was started.
   Interception cache generation... 6/9 [==================>---------]  66% 1 min 396.0 MiB
-  Warning: file_put_contents(): Only 0 of 18213 bytes written, possibly out of free disk space
+  Warning: file_put_contents(): Only 0 of 18213 bytes written: no space left on device
    (ElasticBeanstalk::ExternalInvocationError)
 caused by: Compilation was started. (Executor::NonZeroExitStatus)
-[2026-11-10T01:56:02.881Z] INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0/EbExtensionPostBuild/Infra-EmbeddedPostBuild] : Activity failed.
-[2026-11-10T01:56:02.884Z] INFO  [14842] - [Application update r418-a91c3e7@418/AppDeployStage0] : Activity failed.
+[2026-11-10T01:56:02.881Z] {_POST}] : Activity failed.
+[2026-11-10T01:56:02.884Z] {_UPDATE}] : Activity failed.
 """
 
 

@@ -1,0 +1,140 @@
+"""The front page: does it answer its three questions, within its budget, and only to those who may look?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from estate.models import BeanstalkEnvironment, Host, Watched
+from people.models import Operator
+from runs.models import Run
+from tests import scenery
+
+pytestmark = pytest.mark.django_db
+
+
+def page(client: Client, path: str = "/", **headers: str) -> str:
+    response = client.get(path, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_says_that_nothing_has_been_seen(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    said = page(client)
+    assert "Nothing of the estate has been seen yet" in said
+    assert "Every host answers" not in said
+
+
+def test_a_calm_estate(client: Client, releaser: Operator) -> None:
+    scenery.observed()
+    client.force_login(releaser)
+    said = page(client)
+    assert "5 of 5" in said
+    assert scenery.OLD in said
+    assert "Plan a release" in said
+    assert "client-magento-preprod has never been seen" in said  # nothing is hidden behind what is well
+
+
+def test_a_release_is_shown_with_how_long_still(client: Client, viewer: Operator, releaser: Operator) -> None:
+    run = scenery.rolling(releaser)
+    client.force_login(viewer)
+    said = page(client)
+    assert f"Run {run.number}" in said
+    assert "Deploy the front end" in said
+    assert "after run" in said  # and so nothing else can be released there
+    assert "maintenance is on" not in said  # which belongs to the run
+
+
+def test_a_failed_release_is_the_first_thing_that_is_wrong(client: Client, releaser: Operator) -> None:
+    run = scenery.failed(releaser)
+    client.force_login(releaser)
+    said = page(client)
+    assert f"Run {run.number} failed" in said
+    assert "fe-2 is unhealthy" in said
+    assert "2 versions at once" in said
+    assert said.index("failed: Release") < said.index("2 versions at once")
+
+
+def test_a_flag_left_behind_is_wrong_where_nothing_runs(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    Host.objects.filter(name="fe-3").update(maintenance="on")
+    client.force_login(viewer)
+    assert "maintenance is on" in page(client)
+
+
+def test_silence_is_unknown_and_not_well(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    Watched.objects.update(answered=timezone.now() - timedelta(minutes=5), error="AWS answers nothing. Check the network.")
+    client.force_login(viewer)
+    said = page(client)
+    assert "does not answer" in said
+    assert "Check the network." in said
+
+
+def test_somebody_else_at_work(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    BeanstalkEnvironment.objects.filter(name="client-magento-prod").update(status="Updating")
+    client.force_login(viewer)
+    assert "client-magento-prod is Updating" in page(client)
+
+
+def test_a_viewer_reads_why_there_is_nothing_to_press(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    client.force_login(viewer)
+    said = page(client)
+    assert "one has to be a releaser" in said
+    assert "Plan a release</a>" not in said
+
+
+def test_costs_ten_queries_at_most(
+    client: Client, releaser: Operator, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    scenery.failed(releaser)
+    client.force_login(releaser)
+    page(client)
+    with django_assert_max_num_queries(10):
+        page(client)
+
+
+def test_the_live_update_is_the_same_fragment(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    client.force_login(viewer)
+    fragment = page(client, HX_Request="true")
+    assert "<html" not in fragment
+    assert "What is wrong?" in fragment
+
+
+def test_the_environment_that_was_chosen_leads(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    client.force_login(viewer)
+    assert 'class="topbar production"' in page(client)
+    other = page(client, "/?environment=pre-production")
+    assert 'class="topbar production"' not in other
+    assert other.index("<b>Pre-production</b>") < other.index("<b>Production</b>")
+
+
+def test_the_bar_names_the_run_that_moves(client: Client, viewer: Operator, releaser: Operator) -> None:
+    run = scenery.rolling(releaser)
+    client.force_login(viewer)
+    assert f"Run {run.number}" in page(client, "/bar/")
+    Run.objects.update(holds_lock=False)
+    assert f"Run {run.number}" not in page(client, "/bar/")
+
+
+@pytest.mark.parametrize("path", ["/", "/bar/", "/runs/", "/services/", "/services/magento/production/"])
+def test_strangers_are_refused(client: Client, stranger: Operator, path: str) -> None:
+    assert client.get(path).status_code == 302  # to the door
+    client.force_login(stranger)
+    response = client.get(path)
+    assert response.status_code == 403
+    assert "without a role" in response.content.decode()
+
+
+def test_only_looking_is_allowed(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    assert client.post("/").status_code == 405
