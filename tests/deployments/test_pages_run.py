@@ -111,9 +111,7 @@ def test_a_run_of_a_kind_without_panels_still_has_steps_and_log(client: Client, 
     assert "lanes" not in said
 
 
-def test_costs_fifteen_queries_at_most(
-    client: Client, releaser: Operator, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_costs_fifteen_queries_at_most(client: Client, releaser: Operator, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     run = scenery.rolling(releaser)
     client.force_login(releaser)
     with django_assert_max_num_queries(15):

@@ -27,7 +27,9 @@ def test_duration(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said
 
 
-@pytest.mark.parametrize("seconds, said", [(3, "5 s"), (43, "45 s"), (95, "2 min"), (1380, "23 min"), (5400, "1 h 30 min"), (None, "unknown")])
+@pytest.mark.parametrize(
+    "seconds, said", [(3, "5 s"), (43, "45 s"), (95, "2 min"), (1380, "23 min"), (5400, "1 h 30 min"), (None, "unknown")]
+)
 def test_about_is_no_more_exact_than_it_is(seconds: float | None, said: str) -> None:
     assert words.about(seconds) == said
 
