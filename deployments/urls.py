@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import views
+from deployments import script_views, views
 
 app_name = "deployments"
 urlpatterns = [
@@ -14,4 +14,6 @@ urlpatterns = [
     path("plans/<uuid:pk>/gates", views.gates, name="gates"),
     path("plans/<uuid:pk>/start/", views.start, name="start"),
     path("runs/<int:number>/evidence", views.evidence, name="evidence"),
+    path("runs/<int:number>/rest.sh", script_views.rest_script, name="rest-script"),
+    path("plans/<uuid:pk>/plan.sh", script_views.plan_script, name="plan-script"),
 ]

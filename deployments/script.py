@@ -1,0 +1,190 @@
+"""A plan, or what is left of it, as a shell script that a person reviews and runs by hand: the console is no single point of failure.
+
+Pure: the stored plan and the states of its steps in, bash out. Each step waits for Enter before it begins; each command is followed by the
+check that the console itself would make. What was proven done is left out; of what nobody knows it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from deployments import commands
+from remote.ssh.connections import quoted
+
+FINISHED = ("done", "skipped", "by_hand")
+DOUBTFUL = ("intent", "failed", "unknown")
+Act = Mapping[str, Any]
+Lines = Iterator[str]
+
+
+def script_of(
+    document: Mapping[str, Any], *, states: Mapping[str, str] | None = None, done: Collection[str] = (), origin: str = "a plan"
+) -> str:
+    """`states` are the steps' by their keys; `done` are the keys of acts that are proven done in a step that is not."""
+    states = states or {}
+    lines = [*_head(document, origin)]
+    for position, step in enumerate(document["steps"], 1):
+        state = states.get(step["key"], "planned")
+        if state in FINISHED:
+            lines += ["", _comment(f"{position}. {step['title']}: {state.replace('_', ' ')}, left out")]
+        else:
+            lines += ["", *_step(document, position, step, state, done)]
+    return "\n".join([*lines, "", f"say {_word('The end: ' + document['title'])}", ""])
+
+
+def ssh(host: str, argv: Sequence[str]) -> str:
+    """One line for a shell here that runs one command there: quoted once for each of the two shells. -n: Enter is for the script."""
+    return f"ssh -n {_word(host)} -- {_word(quoted(argv))}"
+
+
+def _word(text: str) -> str:
+    """One word of a line of this script."""
+    return quoted((text,))
+
+
+def _head(document: Mapping[str, Any], origin: str) -> Lines:
+    yield "#!/usr/bin/env bash"
+    yield _comment(f"{document['title']}: written by Ops Console from {origin}.")
+    yield _comment("Read it before you run it. It stops at the first command that fails, and asks before each step.")
+    yield _comment("Needed here: bash, ssh that reaches the hosts by their addresses, git, and aws with credentials and a region.")
+    yield "set -eu -o pipefail"
+    yield ""
+    yield """say() { printf '\\n== %s\\n' "$1"; }"""
+    yield """stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }"""
+    yield """step() { say "$1"; printf 'Enter begins it, Ctrl-C ends here. '; read -r _; }"""
+
+
+def _step(document: Mapping[str, Any], position: int, step: Mapping[str, Any], state: str, done: Collection[str]) -> Lines:
+    yield _comment(f"{position}. {step['title']}")
+    if step.get("where"):
+        yield _comment(f"   on: {step['where']}")
+    if step.get("note"):
+        yield _comment(f"   {step['note']}")
+    if state in DOUBTFUL:
+        yield _comment(f"   The console left it as “{state}”: look whether it has happened before you begin it again.")
+    yield f"step {_word(f'{position}. ' + ' '.join(step['title'].split()))}"
+    for act in step["acts"]:
+        if act["key"] in done:
+            yield _comment(f"   {act['target']}: {act['key']} is proven done, left out")
+        else:
+            yield from _WRITERS.get(act["kind"], _plain)(act, document)
+
+
+def _comment(text: str) -> str:
+    return "# " + " ".join(text.split()) if not text.startswith("   ") else "#   " + " ".join(text.split())
+
+
+# -- one act of each kind: what does it, then what proves it
+
+
+def _plain(act: Act, document: Mapping[str, Any]) -> Lines:
+    """A command here, where there is one; else only words."""
+    if act["argv"]:
+        yield quoted(act["argv"])
+    else:
+        yield _comment(f"   {act['words'] or act['kind']}: the console does this itself; there is no command for it")
+
+
+def _gates(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment("   Look at the gates on the plan's page, or at every host and both repositories by hand.")
+
+
+def _heads(act: Act, document: Mapping[str, Any]) -> Lines:
+    commit = act["params"]["commit"]
+    yield f'test "$({quoted(act["argv"])} | cut -f1)" = {_word(commit)} || {_stop(act["params"]["branch"] + " has moved")}'
+
+
+def _bundle(act: Act, document: Mapping[str, Any]) -> Lines:
+    sha = act["params"]["sha256"]
+    name = _bundle_name(document)
+    yield _comment(f"   The bundle, as {name} in this folder: the console keeps it as bundles/by-sha256/{sha}.zip below its DATA_DIR.")
+    yield f"printf '%s  %s\\n' {_word(sha)} {_word(name)} | sha256sum -c - || stop 'this is not the bundle of the plan'"
+
+
+def _bundle_name(document: Mapping[str, Any]) -> str:
+    puts = [act["argv"][3] for step in document["steps"] for act in step["acts"] if act["kind"] == "s3.put"]
+    return puts[0] if puts else "bundle.zip"
+
+
+def _version(act: Act, document: Mapping[str, Any]) -> Lines:
+    asked = ("--application-name", act["params"]["application"], "--version-labels", act["params"]["label"])
+    there = quoted(("aws", "elasticbeanstalk", "describe-application-versions", *asked, "--query", _VERSION, "--output", "text"))
+    yield f'test "$({there})" = {_word(act["params"]["key"])} || {quoted(act["argv"])}'
+
+
+def _update(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield quoted(act["argv"])
+    yield from _follow(act, document)
+
+
+def _follow(act: Act, document: Mapping[str, Any]) -> Lines:
+    name, label = act["params"]["beanstalk"], act["params"]["label"]
+    asked = ("aws", "elasticbeanstalk", "describe-environments", "--environment-names", name, "--query")
+    status = quoted((*asked, "Environments[0].Status", "--output", "text"))
+    yield f'until test "$({status})" = Ready; do sleep 15; done'
+    version = quoted((*asked, "Environments[0].VersionLabel", "--output", "text"))
+    yield f'test "$({version})" = {_word(label)} || {_stop(name + " is not on " + label)}'
+    yield from _every_host(name, label)
+
+
+def _every_host(name: str, label: str) -> Lines:
+    """Beanstalk has called a deployment successful that one instance never saw: every host's own word counts."""
+    others = f"length(InstanceHealthList[?Deployment.VersionLabel!='{label}' || Deployment.Status!='Deployed'])"
+    asked = ("aws", "elasticbeanstalk", "describe-instances-health", "--environment-name", name, "--attribute-names", "All")
+    count = quoted((*asked, "--query", others, "--output", "text"))
+    yield f'test "$({count})" = 0 || {_stop("a host of " + name + " is not on " + label)}'
+
+
+def _command(act: Act, document: Mapping[str, Any]) -> Lines:
+    host, name, fatal = act["params"]["ip"], act["target"], act["params"].get("fatal")
+    yield _comment(f"   {name}")
+    if fatal:
+        yield f'said="$({ssh(host, act["argv"])})" || {{ printf "%s\\n" "$said"; {_stop(name + ": it failed")}; }}'
+        yield 'printf "%s\\n" "$said"'
+        grep = quoted(("grep", "-Eq", "-e", fatal))
+        yield f'if {grep} <<<"$said"; then {_stop(name + ": exit code 0, but the output says that it failed")}; fi'
+    else:
+        yield ssh(host, act["argv"])
+    for path in act["params"].get("files", ()):
+        yield f"{ssh(host, commands.is_there(path).argv)} || {_stop(f'{name}: {path} is not there')}"
+
+
+def _stop(why: str) -> str:
+    return f"stop {_word(why)}"
+
+
+def _maintenance(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield from _command(act, document)
+    flag = commands.is_there(commands.MAINTENANCE_FLAG).argv
+    look = ssh(act["params"]["ip"], flag if act["params"]["on"] else ("test", "!", *flag[1:]))
+    yield f"{look} || {_stop(act['target'] + ': the flag ' + commands.MAINTENANCE_FLAG + ' says otherwise')}"
+
+
+def _reopen(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment(f"   {act['target']}: out of maintenance mode, where it is found in it after its deployment")
+    host = act["params"]["ip"]
+    yield f"if {ssh(host, commands.is_there(commands.MAINTENANCE_FLAG).argv)}; then {ssh(host, act['argv'])}; fi"
+
+
+def _verify(act: Act, document: Mapping[str, Any]) -> Lines:
+    hosts = document["facts"].get("hosts", ())
+    for name in dict.fromkeys(host["beanstalk"] for host in hosts):
+        yield from _every_host(name, act["params"]["label"])
+    yield _comment("   Then open the shop in a browser, and look at the target groups: every host healthy.")
+
+
+_VERSION = "ApplicationVersions[0].SourceBundle.S3Key"
+_WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
+    "release.gates": _gates,
+    "release.verify": _verify,
+    "git.heads": _heads,
+    "bundle.build": _bundle,
+    "beanstalk.version": _version,
+    "beanstalk.update": _update,
+    "beanstalk.follow": _follow,
+    "host.command": _command,
+    "host.look": _command,
+    "magento.maintenance": _maintenance,
+    "magento.reopen": _reopen,
+}

@@ -1,0 +1,166 @@
+"""A plan as a shell script: the same plan, the same text; bash reads it; what is done is not in it; and it really runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from deployments import plans
+from deployments.script import script_of, ssh
+from deployments.steps import Shipment
+from people.models import Operator
+from runs.models import Effect, Run, Step
+from tests import scenery
+
+
+def document() -> dict[str, Any]:
+    shipment = Shipment(scenery.NEW, "bucket", "ops-console/x.zip", "0" * 64, "a" * 40, "5" * 40, "prod")
+    hosts = scenery.planned_hosts()
+    drawn = plans.magento_as_written(scenery.target(), hosts, shipment, code_branch="master", close_back_office=False, release="r418")
+    return plans.with_facts(drawn, drawn.steps, scenery.facts()).to_json()
+
+
+def small(*acts: dict[str, Any], **step: Any) -> dict[str, Any]:
+    shape = {"argv": [], "words": "", "params": {}, "target": "fe-1"}
+    return {
+        "title": "Flush the caches",
+        "facts": {},
+        "steps": [
+            {"key": "flush", "title": "Flush the cache", "note": "", "where": "fe-1, fe-2", **step, "acts": [shape | act for act in acts]}
+        ],
+    }
+
+
+FLUSH = [
+    {"key": f"flush:fe-{n}", "kind": "host.command", "target": f"fe-{n}", "argv": ["php", "it's"], "params": {"ip": f"10.0.0.{n}"}}
+    for n in (1, 2)
+]
+HEAD = """\
+#!/usr/bin/env bash
+# Flush the caches: written by Ops Console from a plan.
+# Read it before you run it. It stops at the first command that fails, and asks before each step.
+# Needed here: bash, ssh that reaches the hosts by their addresses, git, and aws with credentials and a region.
+set -eu -o pipefail
+
+say() { printf '\\n== %s\\n' "$1"; }
+stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }
+step() { say "$1"; printf 'Enter begins it, Ctrl-C ends here. '; read -r _; }
+
+"""
+
+
+def bash(text: str, *options: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/bash", *options, "-c", text], check=False, capture_output=True, text=True, timeout=20, **more)
+
+
+def test_it_is_written_word_for_word() -> None:
+    body = """\
+# 1. Flush the cache
+#   on: fe-1, fe-2
+step '1. Flush the cache'
+#   fe-1
+ssh -n 10.0.0.1 -- 'php '"'"'it'"'"'"'"'"'"'"'"'s'"'"''
+#   fe-2
+ssh -n 10.0.0.2 -- 'php '"'"'it'"'"'"'"'"'"'"'"'s'"'"''
+
+say 'The end: Flush the caches'
+"""
+    assert script_of(small(*FLUSH)) == HEAD + body
+
+
+def test_what_is_proven_done_is_left_out() -> None:
+    text = script_of(small(*FLUSH), states={"flush": "failed"}, done={"flush:fe-1"})
+    assert "10.0.0.1" not in text
+    assert "ssh -n 10.0.0.2" in text
+    assert "# The console left it as “failed”: look whether it has happened" in text.replace("#   ", "# ")
+    over = script_of(small(*FLUSH), states={"flush": "by_hand"})
+    assert "ssh -n" not in over
+    assert "# 1. Flush the cache: by hand, left out" in over
+
+
+def test_bash_reads_the_script_of_a_whole_release() -> None:
+    text = script_of(document())
+    assert bash(text, "-n").stderr == ""
+    for words in ("maintenance:enable", "update-environment", "sha256sum -c", "maintenance:disable", "grep -Eq", "cache:flush"):
+        assert words in text
+    commands = [line for line in text.splitlines() if line.startswith("ssh ")]
+    assert all(line.startswith("ssh -n 10.0.") for line in commands)
+
+
+def test_a_title_cannot_become_a_command() -> None:
+    text = script_of(small(title="x'; touch pwned\nrm -rf y", where="here\ntouch pwned", note="a\nb"))
+    assert bash(text, "-n").stderr == ""
+    assert not [line for line in text.splitlines() if line.startswith(("touch", "rm", "b"))]
+
+
+@pytest.mark.parametrize(("words", "code"), [("Successful: 6 files", 0), ("Deploy (status: 1) failed", 1)])
+def test_it_runs_and_stops_where_the_output_says_failure(tmp_path: Path, words: str, code: int) -> None:
+    """With an `ssh` that runs the line here, as the far shell would."""
+    fake = tmp_path / "ssh"
+    fake.write_text('#!/bin/bash\n[ "$1 $3" = "-n --" ] || exit 9\nexec /bin/bash -c "$4"\n')
+    fake.chmod(0o755)
+    act = {
+        "key": "statics",
+        "kind": "host.command",
+        "argv": ["echo", words],
+        "params": {"ip": "10.0.0.1", "fatal": r"\(status: [1-9]", "files": ["/"]},
+    }
+    done = bash(script_of(small(act)), input="\n", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout
+    assert ("The end" in done.stdout) == (code == 0)
+
+
+def test_two_shells_read_a_line_and_the_words_arrive_whole(tmp_path: Path) -> None:
+    words = ["printf", "%s|", "a b", "it's", "$HOME", "`id`", "é\n", ""]
+    line = ssh("10.0.0.1", words)
+    told = bash(line.removeprefix("ssh -n 10.0.0.1 -- ").join(("bash -c ", "")))
+    assert told.stdout == "a b|it's|$HOME|`id`|é\n||"
+
+
+@pytest.mark.django_db
+def test_the_rest_of_a_run_is_downloaded(client: Client, releaser: Operator, viewer: Operator) -> None:
+    run = scenery.failed(releaser)
+    step = run.steps.get(key="deploy-front")
+    Effect.objects.create(run=run, step=step, act="reopen:fe-1", key="reopen:fe-1", kind="magento.reopen", state=Effect.State.DONE, epoch=1)
+    client.force_login(viewer)
+    answer = client.get(f"/runs/{run.number}/rest.sh")
+    text = answer.content.decode()
+    assert answer["Content-Type"].startswith("text/x-shellscript")
+    assert answer["Content-Disposition"] == f'attachment; filename="run-{run.number}-rest.sh"'
+    assert "3. Put the shop into maintenance mode: done, left out" in text
+    assert "fe-1: reopen:fe-1 is proven done, left out" in text
+    assert "update-environment --environment-name client-magento-prod --version-label" in text
+    assert bash(text, "-n").stderr == ""
+    assert "rest.sh" in client.get(f"/runs/{run.number}/").content.decode()
+
+
+@pytest.mark.django_db
+def test_a_plan_is_downloaded(client: Client, releaser: Operator) -> None:
+    made = scenery.plan(releaser)
+    client.force_login(releaser)
+    assert client.get(f"/plans/{made.pk}/plan.sh").content.decode() == script_of(made.document, origin=f"plan {made.hash[:7]}")
+    assert "plan.sh" in client.get(f"/plans/{made.pk}/").content.decode()
+
+
+@pytest.mark.django_db
+def test_who_gets_no_script(client: Client, releaser: Operator, stranger: Operator) -> None:
+    run = scenery.failed(releaser)
+    for path in (f"/runs/{run.number}/rest.sh", f"/plans/{run.plan_id}/plan.sh"):
+        client.logout()
+        assert client.get(path).status_code == 302
+        client.force_login(stranger)
+        assert client.get(path).status_code == 403
+        client.force_login(releaser)
+        assert client.post(path).status_code == 405
+    assert client.get("/runs/999/rest.sh").status_code == 404
+    assert client.get(f"/plans/{uuid.uuid4()}/plan.sh").status_code == 404
+    assert client.get("/plans/none/plan.sh").status_code == 404
+    assert Run.objects.get().state == Run.State.FAILED
+    assert Step.objects.filter(state=Step.State.FAILED).count() == 1
