@@ -19,7 +19,8 @@ COLUMNS = ("bench", "case", "ours", "baseline", "unit", "ratio", "better")
 
 def bench(names: Sequence[str], *, as_json: bool, quick: bool) -> int:
     """Raises Failed for an unknown name."""
-    known = sorted(path.stem.replace("_", "-") for path in (ROOT / "bench").glob("[a-z]*.py"))
+    modules = [path for path in (ROOT / "bench").glob("[a-z]*.py") if "\ndef run(" in path.read_text(encoding="utf-8")]
+    known = sorted(path.stem.replace("_", "-") for path in modules)
     if unknown := [name for name in names if name not in known]:
         raise Failed(f"There is no bench {', '.join(unknown)}. There is: {', '.join(known) or 'none yet'}.")
     results: list[dict[str, Any]] = []

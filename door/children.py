@@ -17,18 +17,18 @@ from door.places import ROOT, Failed
 
 _PR_SET_PDEATHSIG = 1
 _RESTARTS, _WITHIN = 5, 30.0  # so many restarts within so many seconds are too many
+_GRACE = 5.0  # seconds between the polite and the last signal, for all together
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass
 class Child:
-    """`grace` is how many seconds it has between the polite and the last signal. One that is not `restarted` ends all when it ends."""
+    """One that is not `restarted` ends all when it ends."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
-    grace: float = 4.0
     restarted: bool = True
     dies_by: signal.Signals = signal.SIGKILL  # when its parent is gone; a child with children of its own wants to end them first
     process: subprocess.Popen[bytes] | None = None
@@ -103,11 +103,12 @@ class Children:
         for child in reversed(self._all):
             if child.is_alive and child.process:
                 child.process.terminate()
+        end = time.monotonic() + _GRACE
         for child in reversed(self._all):
             if child.process is None:
                 continue
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(child.grace)
+                child.process.wait(max(0.0, end - time.monotonic()))
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.process.pid, signal.SIGKILL)
             child.process.wait()

@@ -48,6 +48,8 @@ FOREIGN = (
 
 def demo(data: Path, *, port: int | None, speed: float, seed: int, fresh: bool) -> int:
     """Until SIGINT or SIGTERM. Raises Failed."""
+    if shutil.which("ssh") is None:
+        raise Failed("ssh is missing; git needs it. Install the package “openssh-client”, then start again.")
     data = data.resolve()
     _prepare_folder(data, fresh=fresh)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,6 +91,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
 def _processes(port: int, broker: str) -> dict[str, list[str]]:
     web = [tool("uvicorn"), "opsconsole.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
+    web += ["--ws-per-message-deflate", "false"]  # compressing a frame once for each viewer costs more than sending it
     workers = {f"worker-{number}": [*MANAGE, "worker"] for number in range(1, WORKERS + 1)}
     return {"broker": [PYTHON, "-m", "remote.ssh.broker", broker], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
 
