@@ -45,8 +45,7 @@ def _looks() -> dict[str, list[str]]:
         "lint": [tool("ruff"), "check", "--quiet", "."],
         "types": [tool("mypy"), "--cache-dir", os.devnull],
         "import contract": [tool("lint-imports"), "--no-cache"],
-        "template format": [tool("djlint"), "templates", "--check", "--quiet"],
-        "template lint": [tool("djlint"), "templates", "--lint", "--quiet"],
+        "templates": [tool("djlint"), "templates", "--lint", "--quiet"],
         "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
         "system": [*MANAGE, "check", "--fail-level", "WARNING"],
     }
