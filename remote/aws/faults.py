@@ -92,7 +92,7 @@ def _refusal(error: ClientError, doing: str) -> RemoteError:
     if code in _CLOCK:
         return Denied(message, "This machine's clock differs from AWS's by more than five minutes: set it right (timedatectl).")
     if code in _DENIED or status in (401, 403):
-        return Denied(message, "Check the console's role and its policy: docs name the permissions that it needs.")
+        return Denied(message, "Check the console's role and its policy in IAM: the message names the call.")
     if code in _BUSY or any(words in said for words in _BUSY_WORDS):
         return Busy(message, "Someone else is changing it. Look at its events; it can be tried again when it is Ready.")
     if code in _EXISTS or "already exists" in said or "AlreadyExists" in code or "Duplicate" in code:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import queue
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +90,9 @@ class _Broker:
         elif len(hosts) == 1:
             wire.send(*self._run(hosts[0], argv, body, deadline, wanted))
         else:
-            answers: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-
-            def ask(host: str) -> None:
-                answers.put(self._run(host, argv, body, deadline, wanted))
-
-            for host in hosts:
-                self._crowd.submit(ask, host)
-            for _ in hosts:
-                wire.send(*answers.get())
+            asked = [self._crowd.submit(self._run, host, argv, body, deadline, wanted) for host in hosts]
+            for answered in as_completed(asked):
+                wire.send(*answered.result())
 
     def _run(self, host: str, argv: list[str], stdin: bytes, deadline: float, wanted: Callable[[], bool]) -> Frame:
         try:

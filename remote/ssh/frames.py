@@ -35,7 +35,6 @@ class Wire:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._ahead = bytearray()
-        self._poll = select.poll()
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         try:
@@ -52,9 +51,10 @@ class Wire:
     def has_hung_up(self) -> bool:
         """Whether the other side closed its end; does not wait."""
         try:
-            self._poll.register(self.sock, select.POLLIN)
+            poll = select.poll()  # one each time: several threads ask at once
+            poll.register(self.sock, select.POLLIN)
             # Asked first whether there is anything to read: a socket with a time-out waits, whatever the flags of recv say.
-            return not self._ahead and bool(self._poll.poll(0)) and not self.sock.recv(1, socket.MSG_PEEK)
+            return not self._ahead and bool(poll.poll(0)) and not self.sock.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
 

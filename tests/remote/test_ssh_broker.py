@@ -83,6 +83,14 @@ def test_many_hosts_at_once(door: Door, estate: Estate) -> None:
     assert door.run_many([], ["true"]) == {}
 
 
+def test_many_slow_hosts_are_waited_for_together(door: Door, estate: Estate) -> None:
+    with played(estate, "a"), played(estate, "b"):
+        started = time.monotonic()
+        found = door.run_many(["a", "b"], ["sleep", "2.5"], deadline=15)
+        assert time.monotonic() - started < 4.9
+    assert [result.rc for result in found.values() if isinstance(result, Result)] == [0, 0]
+
+
 def test_connections_are_shared_by_processes(broker: Path, estate: Estate) -> None:
     with played(estate, "host") as server:
         door = Door(broker)
