@@ -66,6 +66,7 @@ def storage(endpoint: str, bundle: bytes, label: str) -> Version:
             PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True),
         )
     s3.put_object(Bucket=CONFIG_BUCKET, Key="env.php", Body=ENV_PHP)
+    s3.put_object(Bucket=CONFIG_BUCKET, Key="env-preprod.php", Body=ENV_PHP.replace(b"client-magento-prod.", b"client-magento-preprod."))
     key = f"{APPLICATION}/{label}.zip"
     s3.put_object(Bucket=BEANSTALK_BUCKET, Key=key, Body=bundle)
     return Version(label, "Released by Rundeck", BEANSTALK_BUCKET, key, s3.head_object(Bucket=BEANSTALK_BUCKET, Key=key)["LastModified"])
