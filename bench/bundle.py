@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.bundle_once import fetch_and_build, mirrors
-from bench.magento_tree import ENVIRONMENT, Shop, make_shop, publish
+from bench._bundle_once import fetch_and_build, mirrors
+from bench._magento_tree import ENVIRONMENT, Shop, make_shop, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".cache" / "bench"
@@ -136,7 +136,7 @@ def _rundecks_way(shop: Shop, folder: Path) -> tuple[float, int]:
 
 
 def _command(shop: Shop, mirror: Path, store: Path) -> list[str]:
-    return [sys.executable, "-m", "bench.bundle_once", str(mirror), str(store), str(shop.magento), str(shop.config)]
+    return [sys.executable, "-m", "bench._bundle_once", str(mirror), str(store), str(shop.magento), str(shop.config)]
 
 
 def _once(shop: Shop, mirror: Path, store: Path) -> dict[str, object]:
