@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from live import publish, wire
 from people.models import Operator, Role
+from tests import box
 from tests.valkey import Valkey, running
 
 
@@ -69,25 +65,8 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The estate in a box, once for each process of a test run; what its ready.json says."""
-    data = tmp_path_factory.mktemp("box") / "sandbox"
-    argv = [sys.executable, "-m", "sandbox", "--data", str(data), "--speed", "100", "--seed", "1", "--die-with-parent"]
-    log = data.parent / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(argv, stdout=out, stderr=out, cwd=Path(__file__).parent.parent)
-    try:
-        end = time.monotonic() + 60
-        while not (data / "ready.json").is_file():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.05)
-        yield json.loads((data / "ready.json").read_text())
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with box.running(tmp_path_factory.mktemp("box") / "sandbox", speed=100) as ready:
+        yield ready
 
 
 @pytest.fixture
@@ -95,19 +74,7 @@ def sandbox(sandbox_process: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
     """The standard environment by which everything finds the sandbox, and nothing else."""
     for name in [name for name in os.environ if name.upper().startswith("AWS_")]:
         monkeypatch.delenv(name)
-    found = {
-        "AWS_ENDPOINT_URL": sandbox_process["aws_endpoint"],
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_DEFAULT_REGION": "eu-west-3",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "HTTP_PROXY": sandbox_process["proxy"],
-        "HTTPS_PROXY": sandbox_process["proxy"],
-        "NO_PROXY": "127.0.0.1,localhost",
-        "SSL_CERT_FILE": sandbox_process["ca_file"],
-        "SSH_CONFIG": sandbox_process["ssh_config"],
-    }
-    for name, value in found.items():
+    for name, value in box.environment(sandbox_process).items():
         monkeypatch.setenv(name, value)
     return sandbox_process
 
