@@ -13,6 +13,9 @@ from people.models import Operator
 from people.permissions import require
 from runs import doorbell, plan
 from runs.models import Effect, LogHead, Plan, Run, Step
+from runs.redact import redact
+
+EVIDENCE = 20_000  # characters that are kept of what a person pastes
 
 
 class Refusal(Exception):
@@ -178,6 +181,8 @@ def mark_done_by_hand(step: Step, evidence: str, *, by: Operator) -> Run:
     require(by, "settle", step.run.environment)
     if not evidence.strip():
         raise NotNow("Paste what shows that it was done: the command and what it answered.")
+    if len(evidence) > EVIDENCE:
+        raise NotNow(f"That is {len(evidence)} characters; paste the {EVIDENCE} at most that show it.")
     with transaction.atomic():
         run = _locked(step.run)
         step = Step.objects.get(pk=step.pk)
@@ -188,7 +193,7 @@ def mark_done_by_hand(step: Step, evidence: str, *, by: Operator) -> Run:
         open_effects = Effect.objects.filter(step=step).exclude(state__in=(*Effect.FINISHED, Effect.State.REPLACED))
         open_effects.update(state=Effect.State.BY_HAND, said=f"done by hand, says {by}", ended=now)
         Step.objects.filter(pk=step.pk).update(
-            state=Step.State.BY_HAND, evidence=evidence, said=f"Done by hand, says {by}.", ended=now, started=step.started or now
+            state=Step.State.BY_HAND, evidence=redact(evidence), said=f"Done by hand, says {by}.", ended=now, started=step.started or now
         )
         return _go_on(run)
 
@@ -230,6 +235,8 @@ def _try_again(row: Effect, attempt: int) -> None:
 def give_up(run: Run, reason: str, *, by: Operator) -> Run:
     """The run has failed, on this person's word; it holds its lock until that is released. Raises Forbidden, NotNow."""
     require(by, "settle", run.environment)
+    if not reason.strip():
+        raise NotNow("Say why it is given up: whoever finds it tomorrow wants to know.")
     with transaction.atomic():
         run = _locked(run)
         if run.state not in (Run.State.UNKNOWN, Run.State.WAITING):
@@ -237,7 +244,7 @@ def give_up(run: Run, reason: str, *, by: Operator) -> Run:
         Step.objects.filter(run=run, state__in=(Step.State.UNKNOWN, Step.State.INTENT)).update(
             state=Step.State.FAILED, ended=timezone.now()
         )
-        said = f"{by} gave it up: {reason.strip() or 'no reason given'}. It goes on holding {run.lock_group} until that is released."
+        said = f"{by} gave it up: {reason.strip()}. It goes on holding {run.lock_group} until that is released."
         return _change(run, ring=False, state=Run.State.FAILED, ended=timezone.now(), said=said)
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("<int:number>/log.txt", log_views.download, name="download"),
     path("<int:number>/cancel", views.cancel, name="cancel"),
     path("<int:number>/release-lock", views.release_lock, name="release-lock"),
+    path("<int:number>/look", views.look, name="look"),
     path("<int:number>/check-now", views.check_now, name="check-now"),
     path("<int:number>/resume", views.resume, name="resume"),
     path("<int:number>/give-up", views.give_up, name="give-up"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,7 +16,7 @@ from estate import reading as estate
 from people.models import Operator
 from people.permissions import Forbidden, may, require
 from people.views import may_view
-from runs import actions, pages, panels, reading
+from runs import actions, again, looking, pages, panels, reading, stopping
 from runs.models import Run, Step
 
 TAIL = 300  # lines that the page has before any script runs
@@ -67,11 +68,25 @@ def _context(request: HttpRequest, number: int) -> dict[str, Any]:
         "panels": panels.panels(run, now, request.user),
         "may_abort": may(request.user, "abort", run.environment),
         "may_settle": may(request.user, "settle", run.environment),
+        "ways": stopping.ways(run, [row.step for row in page.rows]) if run.is_active else (),
+        "again": again.again(page.failed.step) if page.failed and run.holds_lock else None,
         "environment": estate.current().environments.get(run.environment),
     }
 
 
 # -- what a person can do
+
+
+@require_safe
+@may_view
+def look(request: HttpRequest, number: int) -> HttpResponse:
+    """Asks the world what has become of what the run has left open. Nothing is changed, here or there."""
+    run = get_object_or_404(Run.objects.select_related("plan"), pk=number)
+    allowed = may(request.user, "settle", run.environment)
+    if not allowed:
+        raise PermissionDenied(allowed.why)
+    found = looking.look(run)
+    return render(request, "runs/_looked.html", {"run": run, "found": found, "at": timezone.now()})
 
 
 @require_POST
@@ -101,7 +116,8 @@ def release_lock(request: HttpRequest, number: int) -> HttpResponseBase:
 @require_POST
 @may_view
 def check_now(request: HttpRequest, number: int) -> HttpResponseBase:
-    return _act(request, number, "settle", "Asked the world again.", lambda run, by: actions.check_now(run, by=by))
+    told = "The world is asked again; what is found is taken over."
+    return _act(request, number, "settle", told, lambda run, by: actions.adopt(run, by=by))
 
 
 @require_POST
