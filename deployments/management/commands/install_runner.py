@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,9 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from deployments.doors import runner
 from estate import observe
+from estate.definition import Target
 from estate.models import Host
 from estate.reading import current
 from remote.errors import RemoteError
+
+PATIENCE = 30.0  # seconds for all hosts of estate.yaml to be seen; then those that are known get it
 
 
 class Command(BaseCommand):
@@ -19,13 +23,19 @@ class Command(BaseCommand):
         parser.add_argument("hosts", nargs="*", help="names, instance ids or addresses; all by default")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for target in current().targets:
-            observe.refresh(target, max_age=60)
+        deadline = time.monotonic() + PATIENCE
+        while not all(self._is_seen(target) for target in current().targets) and time.monotonic() < deadline:
+            time.sleep(0.5)  # somebody else is asking AWS at this moment
         wanted = set(options["hosts"])
         hosts = [host for host in Host.objects.filter(gone=None) if not wanted or wanted & {host.name, host.pk, str(host.private_ip)}]
         failed = [host.name for host in hosts if not self._install(host)]
         if failed or not hosts:
             raise CommandError(f"not installed on {', '.join(failed)}" if failed else "no such host is known")
+
+    def _is_seen(self, target: Target) -> bool:
+        observe.refresh(target, max_age=60)
+        hosts = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None)
+        return hosts.count() >= sum(tier.hosts for tier in target.tiers)
 
     def _install(self, host: Host) -> bool:
         try:
