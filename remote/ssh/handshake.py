@@ -53,7 +53,8 @@ class Socket:
 
     def close(self) -> None:
         self._closed = True
-        self._sock.close()
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # a channel says goodbye on a line that may be gone
+            self._sock.close()
 
 
 def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> tuple[paramiko.Transport, Socket]:

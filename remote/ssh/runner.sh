@@ -55,7 +55,6 @@ check_number() {
 set_folder() {
     check_name "$1" RUN
     check_name "$2" STEP
-    mark=$1/$2
     folder=$base/$1/$2
 }
 
@@ -161,7 +160,7 @@ start() {
 # Whoever holds the lock and sees no pid knows that the command never began: the supervisor keeps the lock until its pid is written.
 launch() {
     printf '%s\0' "$@" >"$folder/command" && : >>"$folder/log" && : >>"$folder/alive" || refuse "disk: $folder cannot be written"
-    setsid -f sh "$0" supervise "$folder" "$mark" "$umask_of_caller" "$@" </dev/null >/dev/null 2>&1
+    setsid -f sh "$0" supervise "$folder" "$umask_of_caller" "$@" </dev/null >/dev/null 2>&1
     exec 9<&-
     lock 15
     read_pid || refuse "start: the supervisor did not come up"
@@ -170,12 +169,12 @@ launch() {
 
 # Runs detached, in a session of its own. TERM is for the command; we stay to write its code.
 supervise() {
-    folder=$1 mark=$2 mask=$3
-    shift 3
+    folder=$1 mask=$2
+    shift 2
     read_stat $$
     read -r boot </proc/sys/kernel/random/boot_id
     since=$(set -- $stat; echo "${20}")
-    exec 7<"$folder/alive" && flock -n 7 || exit 1
+    exec 7<"$folder/alive" && flock -w 10 7 || exit 1 # somebody may look at this very moment
     echo "$$ $$ $since $boot" >"$folder/pid" || exit 1
     exec 9<&-
     trap : TERM INT HUP
@@ -183,7 +182,7 @@ supervise() {
         exec 7<&- </dev/null >>"$folder/log" 2>&1
         trap - TERM INT HUP
         unset SSH_ORIGINAL_COMMAND SSH_CONNECTION SSH_CLIENT SSH_TTY
-        OPSCONSOLE_STEP=$mark LC_ALL=C.UTF-8
+        OPSCONSOLE_STEP=$folder:$$ LC_ALL=C.UTF-8
         export OPSCONSOLE_STEP LC_ALL
         umask "$mask"
         cd / || exit 126
@@ -255,7 +254,8 @@ find_members() {
         if [ "$1" = Z ] || [ "$1" = X ] || [ "$entry" = $$ ]; then continue; fi
         if [ -n "$sid" ] && [ "$4" = "$sid" ]; then members="$members $entry"; fi
     done
-    for entry in $(set +f; grep -lzsxF "OPSCONSOLE_STEP=$mark" /proc/[0-9]*/environ); do
+    [ -n "$pid" ] || return 0
+    for entry in $(set +f; grep -lzsxF "OPSCONSOLE_STEP=$folder:$pid" /proc/[0-9]*/environ); do
         entry=${entry#/proc/}
         entry=${entry%/environ}
         case "$members " in

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -38,7 +37,10 @@ def broker(tmp_path: Path, estate: Estate) -> Iterator[Path]:
 
 def wait_for_broker(path: Path) -> None:
     until = time.monotonic() + 10
-    while not path.exists():
+    while True:
+        with socket.socket(socket.AF_UNIX) as sock:
+            if sock.connect_ex(str(path)) == 0:
+                return
         assert time.monotonic() < until
         time.sleep(0.01)
 
@@ -131,14 +133,17 @@ def test_a_dead_broker_s_socket_is_no_hindrance(tmp_path: Path, estate: Estate) 
     path = tmp_path / "broker"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
-    with played(estate, "host"):
+    with played(estate, "host") as server:
         door = Door(path)
         assert door.run("host", ["echo", "direct"]).text == "direct\n"
         stop = threading.Event()
         serving = threading.Thread(target=serve, args=(path, stop))
         serving.start()
+        wait_for_broker(path)
         door.close()
-        assert Door(path).run("host", ["echo", "served"]).text == "served\n"
+        assert door.run("host", ["echo", "served"]).text == "served\n"
+        assert server.accepted == 2
+        door.close()
         stop.set()
         serving.join(10)
 
@@ -190,7 +195,7 @@ def test_a_frame_too_large_hangs_up(broker: Path) -> None:
 
 
 def test_the_broker_costs_little(broker: Path, estate: Estate) -> None:
-    """Warm: at most 2 ms more than a connection of one's own, by the median (with room for a busy machine)."""
+    """Warm: at most 2 ms more than a connection of one's own, by the best of many (others may use the machine)."""
 
     def took(door: Door) -> float:
         times = []
@@ -198,11 +203,11 @@ def test_the_broker_costs_little(broker: Path, estate: Estate) -> None:
             started = time.perf_counter()
             door.run("host", ["true"])
             times.append(time.perf_counter() - started)
-        return median(times)
+        return min(times)
 
     with played(estate, "host"):
         through, directly = Door(broker), Door()
         took(through), took(directly)
-        assert took(through) - took(directly) < 0.006
+        assert took(through) - took(directly) < 0.002
         through.close()
         directly.close()
