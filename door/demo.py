@@ -48,8 +48,6 @@ FOREIGN = (
 
 def demo(data: Path, *, port: int | None, speed: float, seed: int, fresh: bool) -> int:
     """Until SIGINT or SIGTERM. Raises Failed."""
-    if shutil.which("ssh") is None:
-        raise Failed("ssh is missing; git needs it. Install the package “openssh-client”, then start again.")
     data = data.resolve()
     _prepare_folder(data, fresh=fresh)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from isal import isal_zlib
+import deflate as libdeflate
 
 LOCAL = struct.Struct("<4s3HL3L2H")
 CENTRAL = struct.Struct("<4s4HL3L5H2L")
@@ -23,7 +23,7 @@ LOCATOR64 = struct.Struct("<4sLQL")
 VERSION, VERSION_64, MADE_ON_UNIX = 20, 45, 3 << 8
 UTF8_NAMES = 0x800
 STORED, DEFLATED = 0, 8
-LEVEL = 3
+LEVEL = 1
 MOST_ENTRIES = 0xFFFF
 LAYOUT = "1"
 COMPRESSED = (b".png", b".jpg", b".jpeg", b".gif", b".webp", b".woff", b".woff2", b".gz", b".zip", b".mp4")
@@ -36,13 +36,13 @@ def deflate(path: bytes, content: bytes) -> tuple[int, bytes]:
     """How it is kept, and the bytes that are: as it is where deflating gains nothing."""
     if not content or path.endswith(COMPRESSED):
         return STORED, content
-    packed: bytes = isal_zlib.compress(content, LEVEL, -15)
+    packed = bytes(libdeflate.deflate_compress(content, LEVEL))
     return (DEFLATED, packed) if len(packed) < len(content) else (STORED, content)
 
 
 def codec() -> str:
-    """Names the bytes that this machine's deflate makes. ISA-L chooses its code by the processor, so two machines' are not mixed."""
-    return f"{LAYOUT}-{isal_zlib.crc32(deflate(b'', _SAMPLE)[1]):08x}"
+    """Names the bytes that this machine's deflate makes. Archives of another codec are not renewed with this one."""
+    return f"{LAYOUT}-{libdeflate.crc32(deflate(b'', _SAMPLE)[1]):08x}"
 
 
 def stamp(sha: str) -> int:
@@ -64,7 +64,7 @@ def attributes(mode: str) -> int:
 def record(path: bytes, mode: str, sha: str, content: bytes) -> tuple[bytes, bytes, bytes]:
     """One file: its local header, its kept bytes, and its central record with the offset still zero."""
     method, kept = deflate(path, content)
-    facts = (UTF8_NAMES, method, stamp(sha), isal_zlib.crc32(content), len(kept), len(content), len(path))
+    facts = (UTF8_NAMES, method, stamp(sha), libdeflate.crc32(content), len(kept), len(content), len(path))
     local = LOCAL.pack(b"PK\3\4", VERSION, *facts, 0) + path
     central = CENTRAL.pack(b"PK\1\2", MADE_ON_UNIX | VERSION, VERSION, *facts, 0, 0, 0, 0, attributes(mode), 0) + path
     return local, kept, central

@@ -1,6 +1,6 @@
 """Packing every file anew: git reads, several threads deflate, one writes and hashes in the order of the paths.
 
-Each thread takes every n-th part of the list through a git of its own. Git decodes in its process, and ISA-L deflates without holding
+Each thread takes every n-th part of the list through a git of its own. Git decodes in its process, and libdeflate works without holding
 Python's lock, so the cores are busy. A bounded queue for each thread keeps memory flat.
 """
 

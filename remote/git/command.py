@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,7 @@ SETTINGS = (
     "core.deltaBaseCacheLimit=32m",
 )
 LINES_KEPT = 4
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -95,26 +97,29 @@ class Git:
 
     def environment(self) -> dict[str, str]:
         """What git sees; the only shell string in it is ssh's command, of one fixed shape around a quoted path."""
-        ssh = ["ssh", *(("-F", str(self.ssh_config)) if self.ssh_config else ()), "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
-        return {name: os.environ[name] for name in INHERITED if name in os.environ} | {
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "/bin/false",
-            "GIT_LITERAL_PATHSPECS": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_SSH_COMMAND": shlex.join(ssh),
-            "GIT_SSH_VARIANT": "ssh",
-        }
+        return (
+            self._ssh()
+            | {name: os.environ[name] for name in INHERITED if name in os.environ}
+            | {
+                "LC_ALL": "C",
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_CONFIG_GLOBAL": "/dev/null",
+                "GIT_TERMINAL_PROMPT": "0",
+                "GIT_ASKPASS": "/bin/false",
+                "GIT_LITERAL_PATHSPECS": "1",
+                "GIT_NO_REPLACE_OBJECTS": "1",
+                "GIT_OPTIONAL_LOCKS": "0",
+            }
+        )
 
-    def require_ssh(self) -> None:
-        """Say at once what git would hide in "cannot run ssh"."""
+    def _ssh(self) -> dict[str, str]:
+        """The stock client where there is one; else our own connections, with the same configuration and the same pinned keys."""
         if shutil.which("ssh") is None:
-            raise RemoteError(
-                "ssh is not installed on this machine, and git needs it to reach the repository", "Install the package openssh-client."
-            )
+            config = {"SSH_CONFIG": str(self.ssh_config)} if self.ssh_config else {}
+            own = {"GIT_SSH_COMMAND": shlex.join([sys.executable, "-m", "remote.ssh.for_git"]), "GIT_SSH_VARIANT": "simple"}
+            return config | own | {"PYTHONPATH": str(ROOT)}
+        ssh = ["ssh", *(("-F", str(self.ssh_config)) if self.ssh_config else ()), "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
+        return {"GIT_SSH_COMMAND": shlex.join(ssh), "GIT_SSH_VARIANT": "ssh"}
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

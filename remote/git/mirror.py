@@ -123,8 +123,6 @@ class Mirror:
         return check_address(self.url, allow_file=self.allow_file)
 
     def _remote(self, *words: str) -> bytes:
-        if not self._address.startswith(("https:", "file:", "/")):
-            self.git.require_ssh()
         if not (self.path / "HEAD").exists():
             self.path.mkdir(parents=True, exist_ok=True)
             self.git.run("init", "--quiet", "--bare", deadline=LOOK)

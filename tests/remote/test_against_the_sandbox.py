@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from remote.aws import balancer, beanstalk, compute, identity, storage
-from remote.errors import AlreadyExists, Busy, NotFound, Refused
+from remote.errors import AlreadyExists, Busy, HostKeyRefused, NotFound, Refused
+from remote.git.mirror import Mirror
 from remote.http import fetch
 from remote.ssh.client import Door
 from remote.ssh.runner import Key, Runner
@@ -168,3 +170,29 @@ def test_the_shop_by_the_proxy_with_its_certificate() -> None:
     answer = fetch("https://www.client.url/", deadline=10)
     assert answer.status == 200
     assert "html" in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize("has_ssh", [True, False])
+def test_git_reaches_the_repositories_with_the_stock_client_and_without_one(
+    sandbox: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_ssh: bool
+) -> None:
+    found = shutil.which("ssh")
+    if has_ssh and found is None:
+        pytest.skip("no ssh on this machine")
+    monkeypatch.setattr(shutil, "which", lambda name: found if has_ssh else None)
+    mirror = Mirror(tmp_path / "magento.git", "git@bitbucket.org:client/magento.git", Path(sandbox["ssh_config"]), deadline=30)
+    head = mirror.heads("master")["master"]
+    mirror.fetch(["master"])
+    assert mirror.has(head)
+    assert mirror.git.environment()["GIT_SSH_VARIANT"] == ("ssh" if has_ssh else "simple")
+
+
+def test_git_without_a_stock_client_refuses_a_host_whose_key_is_not_pinned(
+    sandbox: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    (tmp_path / "nobody").write_text("")
+    config = tmp_path / "ssh_config"
+    config.write_text(Path(sandbox["ssh_config"]).read_text().replace(sandbox["known_hosts"], str(tmp_path / "nobody")))
+    with pytest.raises(HostKeyRefused):
+        Mirror(tmp_path / "magento.git", "git@bitbucket.org:client/magento.git", config, deadline=30).heads("master")
