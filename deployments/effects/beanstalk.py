@@ -20,7 +20,7 @@ from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
 from estate.reading import current
 from remote.aws import beanstalk
 from remote.errors import Busy, Refused
-from runs.effects import Context, Done, Failed, Finding, NotDone, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 
 LATE_ANSWER = timedelta(seconds=20)  # longer than twice the deadline of a call: a request that was going to arrive has arrived
@@ -48,14 +48,15 @@ class UpdateEnvironment:
         said = _tell_events(act.params["beanstalk"], context)
         if found is None:
             return Running("waiting for Beanstalk's answer", said, ask_again=1)
-        ours = self._began(act, context)
+        ours = self._began(act, context, found)
         label = act.params["label"]
-        if found.status in ("Updating", "Aborting") and (ours or found.version == label):
-            return Running(self._progress(act, context), said, ask_again=1)
+        if found.status in ("Updating", "Aborting") and ours:
+            # Kept: after a failed update Beanstalk shows the old label again, and nothing would tell that it was ours.
+            return Running(self._progress(act, context), said | {"ours": True}, ask_again=1)
         if found.status != "Ready":
             return Running(f"{found.name} is {found.status}", said, ask_again=2)
         if not ours:
-            return self._nothing_began(context, said)
+            return self._nothing_began(context, said, found)
         return self._judge_hosts(act, context, said, as_asked=found.version == label)
 
     def cancel(self, act: Act, context: Context) -> str:
@@ -72,17 +73,24 @@ class UpdateEnvironment:
         found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
         return found if found.seen > context.intent_at else None
 
-    def _began(self, act: Act, context: Context) -> bool:
-        """Our update was accepted: the call came back, or events of our label appeared after the intent."""
-        if context.answer.get("accepted"):
-            return True
-        since = context.intent_at - AWS_CLOCK
-        return BeanstalkEvent.objects.filter(environment=act.params["beanstalk"], time__gte=since, version=act.params["label"]).exists()
+    def _began(self, act: Act, context: Context, found: BeanstalkEnvironment) -> bool:
+        """Our update was accepted: the call came back, or the environment or one of its hosts has taken our label since the intent.
 
-    def _nothing_began(self, context: Context, said: Mapping[str, Any]) -> Finding:
+        Not told by events: those of an update do not name the version.
+        """
+        if context.answer.get("accepted") or context.answer.get("ours"):
+            return True
+        label, since = act.params["label"], context.intent_at - AWS_CLOCK
+        if found.version == label and found.updated is not None and found.updated >= since:
+            return True
+        return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()
+
+    def _nothing_began(self, context: Context, said: Mapping[str, Any], found: BeanstalkEnvironment) -> Finding:
         if timezone.now() - context.intent_at < LATE_ANSWER:
             return Running("no answer to the request yet; asking again", said, ask_again=2)
-        return NotDone("Beanstalk is Ready, has no event of this label since, and the request can no longer arrive")
+        if found.updated is not None and found.updated >= context.intent_at:
+            return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
+        return NotDone("Beanstalk is Ready, was not changed since the request, and the request can no longer arrive")
 
     def _progress(self, act: Act, context: Context) -> str:
         hosts = Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None)
