@@ -1,0 +1,33 @@
+"""`python -m faults [P1 …] [--sample F] [--seed N] [--replay TOKEN] [--json]`: see `./console faults --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from faults import suite
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./console faults", description="Kill whatever can die, everywhere, and compare the world with the screen."
+    )
+    parser.add_argument("names", nargs="*", metavar="PROMISE", help="P1 … P18; all where none is named")
+    parser.add_argument(
+        "--sample", type=float, default=1.0, metavar="F", help="a fraction of the points, chosen by the seed (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
+    parser.add_argument("--replay", metavar="TOKEN", help="one point, by the word that a report prints")
+    parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
+    parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
+    parser.add_argument("--sabotage", metavar="GUARD", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, asked.replay or "", asked.sabotage or "")
+    if asked.list:
+        suite.show_points(wanted)
+        return 0
+    return suite.main(wanted, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

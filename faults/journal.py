@@ -1,0 +1,25 @@
+"""What the console's processes did to the world, as they wrote it down themselves (`faults.victim`), and the words for cut points."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+POINTS = ("before-intent", "after-intent", "after-effect", "after-answer", "after-record")
+
+
+def now() -> float:
+    """The clock that all processes of this machine share."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def read(journal: Path, run: int) -> Iterator[dict[str, Any]]:
+    """What the journal has of a run, in its order."""
+    if journal.exists():
+        for line in journal.read_text().splitlines():
+            entry = json.loads(line)
+            if entry.get("run") == run:
+                yield entry

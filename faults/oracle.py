@@ -1,0 +1,235 @@
+"""The truth: what the box says was done and how it stands now, held against what the console says.
+
+A world is written down without labels and times, so that releases of different commits can be compared: after any fault it must be the one
+that a release without faults leaves, or the console must say that it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from faults import journal
+from faults.processes import until
+
+if TYPE_CHECKING:
+    from faults.rig import Rig
+
+HONEST = ("unknown", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Where the box's list of deeds and its statics stood when a run began."""
+
+    deeds: int
+    statics: dict[str, str]
+
+
+@dataclass(slots=True)
+class World:
+    """What a release has left. `deeds` counts what was done, by what and where."""
+
+    hosts: dict[str, dict[str, Any]]
+    environments: dict[str, dict[str, Any]]
+    stored: bool
+    deeds: Counter[str] = field(default_factory=Counter)
+
+    def differences(self, other: World) -> list[str]:
+        found = []
+        for name, theirs in other.hosts.items():
+            mine = self.hosts.get(name, {})
+            found += [
+                f"{name}: {key} is {mine.get(key)!r}, without the fault {value!r}"
+                for key, value in theirs.items()
+                if mine.get(key) != value
+            ]
+        for name, theirs in other.environments.items():
+            if self.environments.get(name) != theirs:
+                found.append(f"{name}: {self.environments.get(name)}, without the fault {theirs}")
+        if self.stored != other.stored:
+            found.append("the bundle is not in the bucket with the plan's bytes")
+        for what in sorted({*self.deeds, *other.deeds}):
+            if self.deeds[what] != other.deeds[what]:
+                found.append(f"{what}: done {self.deeds[what]} times, without the fault {other.deeds[what]} times")
+        return found
+
+
+def before(rig: Rig) -> Before:
+    return Before(len(rig.deeds()), {host["name"]: host["statics"] for host in rig.state()["hosts"]})
+
+
+def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
+    """As the box and AWS's own API say it. Waits for the last visitors' health to settle."""
+    label, names = plan["facts"]["label"], {host["instance_id"]: host for host in plan["facts"]["hosts"]}
+    until("the box to come to rest", lambda: _at_rest(rig, names), seconds=20, pause=0.2)
+    hosts = {
+        host["name"]: {
+            "version": "the plan's" if host["label"] == label else host["label"],
+            "unpacked": host["unpacked"],
+            "maintenance": host["maintenance"],
+            "database fits": host["database_fits"],
+            "statics": "none" if not host["statics"] else "new" if host["statics"] != began.statics[host["name"]] else "old",
+            "mounts": host["mounts"],
+            "page": host["home"],
+            "health check": host["health_check"],
+        }
+        for host in rig.state()["hosts"]
+        if host["instance_id"] in names
+    }
+    wanted = sorted({host["beanstalk"] for host in names.values()})
+    found = rig.aws("elasticbeanstalk").describe_environments(EnvironmentNames=wanted)["Environments"]
+    environments = {
+        each["EnvironmentName"]: {
+            "version": "the plan's" if each["VersionLabel"] == label else each["VersionLabel"],
+            "status": each["Status"],
+        }
+        for each in found
+    }
+    deeds = Counter(f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds))
+    return World(hosts, environments, _stored(rig, plan), deeds)
+
+
+def _at_rest(rig: Rig, names: Mapping[str, Any]) -> bool:
+    return all(host["home"] == 200 for host in rig.state()["hosts"] if host["instance_id"] in names)
+
+
+def _stored(rig: Rig, plan: Mapping[str, Any]) -> bool:
+    put = next((act["params"] for step in plan["steps"] for act in step["acts"] if act["kind"] == "s3.put"), None)
+    if put is None:
+        return True
+    found = rig.aws("s3").list_objects_v2(Bucket=put["bucket"], Prefix=put["key"])
+    return any(each["Key"] == put["key"] for each in found.get("Contents", ()))
+
+
+def judge(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any], began: Before, reference: World, *, honest: bool = True) -> list[str]:
+    """What is wrong. `honest`: an `unknown` is no violation by itself, but nothing may have been done twice then either."""
+    now = world_or_words(rig, plan, began)
+    if isinstance(now, str):
+        return [now] if run["state"] == "succeeded" else []
+    found = [f"twice: {what} ({count} times)" for what, count in now.deeds.items() if count > max(1, reference.deeds[what])]
+    if run["state"] == "succeeded":
+        found += [
+            each
+            for each in now.differences(reference)
+            if not any(each.startswith(twice.partition(": ")[2].partition(" (")[0]) for twice in found)
+        ]
+        found += shown(rig, plan, run)
+        found += log_is_whole(rig, plan, run)
+    elif run["state"] in HONEST and honest:
+        pass
+    else:
+        found.append(f"the run says {run['state']}: {run['said']}")
+    return found + overlaps(rig, run["id"])
+
+
+def world_or_words(rig: Rig, plan: Mapping[str, Any], began: Before) -> World | str:
+    from faults.processes import NotThere
+
+    try:
+        return world(rig, plan, began)
+    except NotThere as error:
+        return f"the hosts do not answer visitors: {error}"
+
+
+def shown(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
+    """The page and the API say what is so (P11)."""
+    found = []
+    truth = {host["name"]: host for host in rig.state()["hosts"]}
+    for host in run["hosts"]:
+        if host["version"] != truth[host["name"]]["label"]:
+            found.append(f"the screen says {host['version']} on {host['name']}, there is {truth[host['name']]['label']}")
+    open_steps = [step["key"] for step in run["steps"] if step["state"] not in ("done", "skipped", "by_hand")]
+    if open_steps:
+        found.append(f"succeeded, with open steps: {', '.join(open_steps)}")
+    started = [step["started"] for step in run["steps"] if step["started"]]
+    for step in run["steps"]:
+        if step["started"] and step["ended"] and _time(step["ended"]) < _time(step["started"]):
+            found.append(f"{step['key']} ended before it began")
+    if run["holds_lock"]:
+        found.append("succeeded, and holds its lock")
+    return found if started else [*found, "no step has begun"]
+
+
+def log_is_whole(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
+    """Numbers without gaps, and each line that a command wrote on its host once and in its order."""
+    lines = rig.log(run["id"])
+    found = []
+    numbers = [line["seq"] for line in lines]
+    if numbers != list(range(1, len(numbers) + 1)):
+        found.append(f"the log's numbers are not 1 … {len(numbers)}")
+    for host in {host["name"] for host in plan["facts"]["hosts"]}:
+        wrote = [line for piece in _outputs(rig, host, run["id"]) for line in piece]
+        kept = [_plain(line["text"]) for line in lines if line["host"] == host]
+        kept = [line for line in kept if line.strip() and not line.startswith("$ ")]
+        if Counter(kept) != Counter(wrote):
+            lost, doubled = Counter(wrote) - Counter(kept), Counter(kept) - Counter(wrote)
+            found.append(
+                f"log of {host}: lost {sum(lost.values())} lines {list(lost)[:2]}, has {sum(doubled.values())} too many {list(doubled)[:2]}"
+            )
+    return found
+
+
+def _outputs(rig: Rig, host: str, run: int) -> Sequence[list[str]]:
+    folder = rig.host_root(host) / "var/lib/opsconsole" / str(run)
+    logs = sorted(folder.glob("*/log"), key=lambda path: path.stat().st_ctime) if folder.is_dir() else []
+    return [[_plain(line) for line in log.read_text(errors="replace").split("\n") if _plain(line).strip()] for log in logs]
+
+
+def _plain(line: str) -> str:
+    """Without what only moves a cursor: a line that was drawn over stands as it was seen last."""
+    from runs.lines import shown as as_shown
+
+    return as_shown(line.encode())
+
+
+def overlaps(rig: Rig, run: int) -> list[str]:
+    """Nobody does an effect while somebody else does it, and nobody with an older number after a newer one has begun."""
+    found = []
+    doing: dict[str, dict[str, Any]] = {}
+    newest: dict[str, int] = {}
+    killed: set[int] = set()
+    for marker in rig.folder.glob("cut-*"):
+        if marker.read_text():
+            killed.add(json.loads(marker.read_text())["pid"])
+    for entry in journal.read(rig.journal, run):
+        key = entry.get("key", "")
+        if entry["what"] == "do":
+            other = doing.get(key)
+            if other is not None and other["pid"] != entry["pid"] and other["pid"] not in killed and not _ended(rig, other["pid"]):
+                found.append(f"{key} was done by two processes at once")
+            if entry["epoch"] < newest.get(key, 0):
+                found.append(f"{key} was done under number {entry['epoch']} after {newest[key]}")
+            newest[key] = max(newest.get(key, 0), entry["epoch"])
+            doing[key] = entry
+        elif entry["what"] in ("did", "raised"):
+            doing.pop(key, None)
+    return found
+
+
+def _ended(rig: Rig, pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def resumed_after(rig: Rig, run: int, moment: float, dead: int) -> float | None:
+    """Seconds until somebody else had claimed the run; None where nobody has."""
+    return next(
+        (
+            entry["t"] - moment
+            for entry in journal.read(rig.journal, run)
+            if entry["what"] == "claim" and entry["t"] > moment and entry["pid"] != dead
+        ),
+        None,
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,90 @@
+"""A release on a rig: the plan, the press of the button, and the release without any fault that all others are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faults import oracle
+from faults.points import Verdict
+from faults.rig import Rig
+
+
+class Broken(Exception):
+    """The rig itself does not work: the release without faults fails."""
+
+
+@dataclass(slots=True)
+class Release:
+    """One that was pressed."""
+
+    rig: Rig
+    environment: str
+    plan: dict[str, Any]
+    began: oracle.Before
+    number: int
+
+    def end(self) -> dict[str, Any]:
+        return self.rig.finished(self.number)
+
+    def judged(self, run: Mapping[str, Any] | None = None) -> list[str]:
+        run = run or self.end()
+        found = oracle.judge(self.rig, self.plan, run, self.began, reference(self.rig, self.environment))
+        self.tidy(run)
+        return found
+
+    def tidy(self, run: Mapping[str, Any]) -> None:
+        """The next one may begin."""
+        if run["state"] in oracle.HONEST:
+            self.rig.act(self.number, "give_up", "fault suite")
+        if run["state"] != "succeeded":
+            self.rig.act(self.number, "release_lock", "fault suite")
+
+
+def acts(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [act for step in plan["steps"] for act in step["acts"]]
+
+
+def press(rig: Rig, environment: str) -> Release:
+    """Planned and started; a worker must be there, or come."""
+    plan = rig.plan(environment)
+    return start(rig, environment, plan)
+
+
+def start(rig: Rig, environment: str, plan: dict[str, Any]) -> Release:
+    began = oracle.before(rig)
+    answer = rig.start_run(plan)
+    if answer.status_code != 201:
+        raise Broken(f"the run was refused: {answer.text[:500]}")
+    return Release(rig, environment, plan, began, answer.json()["id"])
+
+
+def reference(rig: Rig, environment: str) -> oracle.World:
+    """The world after a release without faults; made once for each rig and environment, before any fault."""
+    found = rig.reference.get(environment)
+    if found is None:
+        found = rig.reference[environment] = _without_fault(rig, environment)
+    world: oracle.World = found
+    return world
+
+
+def _without_fault(rig: Rig, environment: str) -> oracle.World:
+    worker = rig.fork("worker")
+    try:
+        release = press(rig, environment)
+        run = release.end()
+        if run["state"] != "succeeded":
+            raise Broken(f"without any fault, the release of {environment} is {run['state']}: {run['said']}")
+        world = oracle.world(rig, release.plan, release.began)
+        wrong = oracle.shown(rig, release.plan, run) + oracle.log_is_whole(rig, release.plan, run)
+        if wrong:
+            raise Broken(f"without any fault: {'; '.join(wrong)}")
+        return world
+    finally:
+        rig.nursery.kill(worker)
+
+
+def verdict(release: Release, *, recovery: float | None = None, said: str = "") -> Verdict:
+    run = release.end()
+    return Verdict(release.judged(run), recovery, said or (run["said"] if run["state"] != "succeeded" else ""))

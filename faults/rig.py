@@ -1,0 +1,279 @@
+"""One estate in a box and one console against it, each in its own processes. The truth is asked of the box, the screen of the console."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from door.demo import _bare, _sandbox_environment
+from door.places import valkey_server
+from faults import timing
+from faults.processes import NotThere, Nursery, ended, started, until
+
+TERMINAL = ("succeeded", "failed", "cancelled", "unknown", "waiting")
+
+
+class Valkey:
+    """Can be killed, emptied and started again: what it held is gone then."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self._folder, self._env = folder, env
+        self.socket = folder / "valkey.sock"
+        self.url = f"unix://{self.socket}?db=0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        argv = [valkey_server(), "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self._folder)]
+        self._process = started(argv, self._env, self._folder / "valkey.log")
+        until("Valkey", self.socket.exists, seconds=20)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self.socket.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5)
+            sock.connect(str(self.socket))
+            sock.sendall(b"FLUSHALL\r\n")
+            sock.recv(64)
+
+    def stop(self) -> None:
+        ended(self._process)
+
+
+class Rig:
+    """`with Rig() as rig:`; everything it started ends with it, and its folder goes (unless it is to be looked at)."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        speed: float = timing.SPEED,
+        database_url: str = "",
+        sabotage: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="faults-"))
+        self.seed, self.speed, self.sabotage = seed, speed, sabotage
+        self._database_url, self._more = database_url, dict(more or {})
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.scheduler = self.web = 0
+        self.reference: dict[str, Any] = {}
+
+    def __enter__(self) -> Rig:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if hasattr(self, "nursery"):
+            self.nursery.close()
+        if hasattr(self, "valkey"):
+            self.valkey.stop()
+        for process in reversed(self._processes):
+            ended(process, grace=10)
+        if not os.environ.get("FAULTS_KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        bare = _bare() | {"PYTHONUNBUFFERED": "1"}
+        box = [sys.executable, "-m", "sandbox", "--data", str(self.folder / "box"), "--speed", str(self.speed), "--seed", str(self.seed)]
+        self.sandbox = started([*box, "--throttle", "off", "--die-with-parent"], bare, self.folder / "sandbox.log")
+        self._processes.append(self.sandbox)
+        self.valkey = Valkey(self.folder, bare)
+        self.valkey.start()
+        self.port = _free_port()
+        own = bare | timing.SETTINGS | {
+            "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
+            "DATA_DIR": str(self.folder / "console"),
+            "DATABASE_URL": self._database_url or f"sqlite:///{self.folder / 'console.sqlite3'}",
+            "REDIS_URL": self.valkey.url,
+            "SSH_BROKER": str(self.folder / "ssh"),
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "SITE_URL": f"http://127.0.0.1:{self.port}",
+        }  # fmt: skip
+        (self.folder / "console" / "staticfiles").mkdir(parents=True)
+        manage = [sys.executable, "manage.py"]
+        _done([*manage, "migrate", "--noinput", "--verbosity", "0"], own)
+        ready_file = self.folder / "box" / "ready.json"
+        until("the sandbox", lambda: ready_file.is_file() or self.sandbox.poll() is not None, seconds=90)
+        if self.sandbox.poll() is not None:
+            raise NotThere((self.folder / "sandbox.log").read_text()[-2000:])
+        self.ready = json.loads(ready_file.read_text())
+        self.env = own | _sandbox_environment(self.ready) | self._more
+        self.token = _done([*manage, "demo_cast"], self.env).rpartition("API token: ")[2].strip()
+        self._processes.append(
+            started([sys.executable, "-m", "remote.ssh.broker", self.env["SSH_BROKER"]], self.env, self.folder / "broker.log")
+        )
+        self.nursery = Nursery(self.env, self.folder)
+        self.journal = self.folder / "journal"
+        self.http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {self.token}"}, timeout=60, trust_env=False
+        )
+        self.control = httpx.Client(base_url=self.ready["control"], timeout=30, trust_env=False)
+        self.start_scheduler()
+        self.start_web()
+        _done([*manage, "install_runner"], self.env)
+        until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
+
+    def _all_seen(self) -> bool:
+        answer = self.http.get("/api/v1/hosts")
+        items = answer.json().get("items", []) if answer.status_code == 200 else []
+        return len(items) >= 7 and all(item.get("health_status") for item in items)
+
+    # -- the console's processes
+
+    def start_scheduler(self, *, inline: bool = False) -> int:
+        self.scheduler = self.fork("scheduler", inline=inline)
+        return self.scheduler
+
+    def start_web(self) -> int:
+        self.web = self.fork("web", port=self.port)
+        until("the web", self._web_answers, seconds=60)
+        return self.web
+
+    def fork(self, role: str, **more: Any) -> int:
+        sabotaged = {"sabotage": self.sabotage} if self.sabotage and role in ("worker", "scheduler") else {}
+        return self.nursery.fork(role, journal=str(self.journal), **sabotaged, **more)
+
+    def ask(self, role: str, *, seconds: float = 60, **more: Any) -> dict[str, Any]:
+        """Forks a process for one question, and reads its answer."""
+        path = self.folder / f"answer-{uuid.uuid4().hex}"
+        pid = self.nursery.fork(role, answer=str(path), **more)
+        self.nursery.wait(pid, seconds=seconds)
+        if not path.exists():
+            raise NotThere(f"{role}: {(self.folder / f'{role}.log').read_text()[-1500:]}")
+        answer: dict[str, Any] = json.loads(path.read_text())
+        path.unlink()
+        return answer
+
+    def act(self, run: int, action: str, *words: str) -> str:
+        """What a person does; "" or why it was refused."""
+        return str(self.ask("act", run=run, action=action, words=words)["refused"])
+
+    def _web_answers(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    # -- what a person does
+
+    def plan(self, environment: str, *, fresh: bool = True, relaunch_of: int | None = None) -> dict[str, Any]:
+        """`fresh`: a commit that nobody has released yet, so that there is a bundle, an object and a version to make."""
+        if fresh:
+            self.sim("actions/push-commit", message="Search: rank by stock")
+        wanted: dict[str, Any] = {"service": "magento", "environment": environment}
+        if relaunch_of:
+            wanted["relaunch_of"] = relaunch_of
+        try:
+            answer = until("a plan", lambda: self._planned(wanted), seconds=60, pause=0.5)
+        except NotThere as error:
+            raise NotThere(f"{error}: {self.shut}") from error
+        return dict(answer)
+
+    def _planned(self, wanted: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self.http.post("/api/v1/plans", json=wanted)
+        if answer.status_code != 201:
+            raise NotThere(f"no plan: {answer.text[:500]}")
+        plan: dict[str, Any] = answer.json()
+        shut = [gate for gate in plan["gates"] if gate["state"] in ("bad", "unknown")]
+        self.shut = shut
+        return None if shut else plan
+
+    def start_run(self, plan: Mapping[str, Any], *, key: str = "") -> httpx.Response:
+        body = {"plan": plan["id"], "hash": plan["hash"], "reason": "fault suite"}
+        return self.http.post("/api/v1/runs", json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+
+    def run(self, number: int) -> dict[str, Any]:
+        answer = self.http.get(f"/api/v1/runs/{number}")
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def finished(self, number: int, *, seconds: float = timing.LONGEST_RUN) -> dict[str, Any]:
+        """The run, when it has ended or waits for a person. Raises NotThere."""
+        found: dict[str, Any] = {}
+
+        def is_over() -> bool:
+            found.update(self.run(number))
+            return found["state"] in TERMINAL
+
+        until(f"the end of run {number}", is_over, seconds=seconds, pause=0.2)
+        return found
+
+    def log(self, number: int) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = []
+        after: str | None = "0"
+        while after is not None:
+            page = self.http.get(f"/api/v1/runs/{number}/log", params={"after": after, "limit": 5000}).json()
+            lines += page["items"]
+            after = page["next"]
+        return lines
+
+    # -- the truth
+
+    def sim(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.control.post(f"/sim/{path}", json=body)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.control.get("/sim/state").json()
+        return found
+
+    def deeds(self, after: int = 0) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.control.get("/sim/deeds", params={"after": after}).json()["deeds"]
+        return found
+
+    def clear_faults(self) -> None:
+        self.control.delete("/sim/faults")
+
+    def aws(self, service: str) -> Any:
+        make: Any = boto3.client
+        return make(
+            service,
+            endpoint_url=self.ready["aws_endpoint"],
+            region_name="eu-west-3",
+            aws_access_key_id="oracle",
+            aws_secret_access_key="oracle",  # noqa: S106
+            config=Config(connect_timeout=5, read_timeout=20, proxies={}),
+        )
+
+    def host_root(self, name: str) -> Path:
+        return self.folder / "box" / "hosts" / name
+
+
+def _done(argv: list[str], env: Mapping[str, str]) -> str:
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(argv, env=dict(env), cwd=root, capture_output=True, text=True, timeout=180, check=False)
+    if done.returncode != 0:
+        raise NotThere(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

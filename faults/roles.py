@@ -1,0 +1,104 @@
+"""What a forked process is: worker, scheduler, web, or one action of a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from faults import sabotage, victim
+
+
+def import_pages() -> None:
+    """What the web needs, before the fork."""
+    import uvicorn  # noqa: F401
+
+    import opsconsole.asgi
+    import opsconsole.urls  # noqa: F401
+
+
+def play(asked: dict[str, Any]) -> None:
+    """`asked` comes from `faults.rig`: role, log, journal, and what the role needs."""
+    if asked.get("sabotage"):
+        sabotage.remove(asked["sabotage"])
+    if asked.get("journal"):
+        victim.watch(Path(asked["journal"]))
+    if asked.get("cut"):
+        victim.arm(victim.Cut(**asked["cut"]))
+    _ROLES[asked["role"]](asked)
+
+
+def _worker(_: dict[str, Any]) -> None:
+    from runs import worker
+
+    worker.work()
+
+
+def _scheduler(asked: dict[str, Any]) -> None:
+    from django.core.management import call_command
+
+    call_command("scheduler", inline=asked.get("inline", False))
+
+
+def _web(asked: dict[str, Any]) -> None:
+    """The socket is bound with SO_REUSEPORT, so that a restarted one has the same address and two can share it."""
+    import uvicorn
+
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("127.0.0.1", asked["port"]))
+    config = uvicorn.Config("opsconsole.asgi:application", access_log=False, log_level="warning", timeout_graceful_shutdown=2)
+    uvicorn.Server(config).run(sockets=[sock])
+
+
+def _act(asked: dict[str, Any]) -> None:
+    """An action of `runs.actions` by the admin; the answer goes into a file."""
+    from people.models import Operator
+    from runs import actions
+    from runs.models import Run
+
+    by = Operator.objects.get(username="admin")
+    run = Run.objects.get(number=asked["run"])
+    try:
+        getattr(actions, asked["action"])(run, *asked["words"], by=by)
+        answer = ""
+    except actions.Refusal as refusal:
+        answer = str(refusal)
+    _answer(asked, {"refused": answer})
+
+
+def _effects(asked: dict[str, Any]) -> None:
+    """The rows of a run's effects, as the database has them."""
+    from runs.models import Effect
+
+    rows = Effect.objects.filter(run_id=asked["run"]).order_by("pk")
+    _answer(asked, {"effects": list(rows.values("act", "key", "kind", "target", "state", "attempt", "said", "answer"))})
+
+
+def _lines(asked: dict[str, Any]) -> None:
+    """Writes so many lines into a run's log, as a host would print them: so many a second."""
+    import time
+
+    from runs.log import Log
+
+    with Log(asked["run"]) as log:
+        out = log.out("fe-1")
+        began = time.monotonic()
+        for number in range(asked["count"]):
+            wait = began + number / asked["rate"] - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            out.line(f"line {number:06d}")
+
+
+def _answer(asked: dict[str, Any], what: dict[str, Any]) -> None:
+    path = Path(asked["answer"])
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(what, default=str))
+    os.replace(draft, path)
+
+
+_ROLES = {"worker": _worker, "scheduler": _scheduler, "web": _web, "act": _act, "effects": _effects, "lines": _lines}

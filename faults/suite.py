@@ -1,0 +1,183 @@
+"""Runs promises point by point, on one rig as long as nothing goes wrong on it, and reports."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from faults import p01_cut_points
+from faults.points import NotRun, Promise, Verdict
+from faults.processes import ROOT, NotThere
+from faults.releases import Broken
+from faults.rig import Rig
+
+PROMISES: dict[str, Promise] = {promise.name: promise for promise in (p01_cut_points.PROMISE,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    names: tuple[str, ...] = ()
+    sample: float = 1.0
+    seed: int = 1
+    replay: str = ""
+    sabotage: str = ""
+
+    def promises(self) -> list[Promise]:
+        if self.replay:
+            return [_named(self.replay.partition(":")[0])]
+        return [_named(name) for name in self.names] or list(PROMISES.values())
+
+
+def _named(name: str) -> Promise:
+    if name.upper() not in PROMISES:
+        sys.exit(f"There is no promise {name} here; there are {', '.join(PROMISES)}.")
+    return PROMISES[name.upper()]
+
+
+@dataclass(slots=True)
+class Result:
+    """What `--json` prints of a promise. `not_run` counts the points that this machine cannot do; `why_not` says what is missing."""
+
+    promise: str
+    title: str
+    seed: int
+    runs: int = 0
+    violations: int = 0
+    not_run: int = 0
+    worst_recovery_seconds: float | None = None
+    replay: str = ""
+    why_not: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def add(self, token: str, verdict: Verdict) -> None:
+        self.runs += 1
+        if verdict.recovery is not None:
+            self.worst_recovery_seconds = round(max(self.worst_recovery_seconds or 0.0, verdict.recovery), 1)
+        if verdict.violations:
+            self.violations += 1
+            self.found += [f"{token}: {words}" for words in verdict.violations]
+            self.replay = self.replay or f"./console faults --replay {token} --seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("promise", "title", "runs", "violations", "not_run", "worst_recovery_seconds", "seed", "replay", "why_not", "found", "at")
+        return {name: getattr(self, name) for name in names}
+
+
+class Rigs:
+    """The rig that is used until something goes wrong on it, or somebody wants one of its own."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._stack = contextlib.ExitStack()
+        self._rig: Rig | None = None
+
+    def get(self) -> Rig:
+        if self._rig is None:
+            self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, sabotage=self._wanted.sabotage))
+        return self._rig
+
+    def drop(self) -> None:
+        self._rig = None
+        self._stack.close()
+
+
+def main(wanted: Wanted, *, as_json: bool) -> int:
+    results = []
+    for result in run(wanted):
+        results.append(result)
+        keep(result)
+        if not as_json:
+            print(_row(result), flush=True)
+    if as_json:
+        print(json.dumps([result.to_json() for result in results], indent=1), flush=True)
+    return 1 if any(result.violations for result in results) else 0
+
+
+def show_points(wanted: Wanted) -> None:
+    rigs = Rigs(wanted)
+    try:
+        for promise in wanted.promises():
+            for point in chosen(promise, wanted, rigs):
+                print(f"{promise.name}:{point}", flush=True)
+    finally:
+        rigs.drop()
+
+
+def run(wanted: Wanted) -> Iterator[Result]:
+    rigs = Rigs(wanted)
+    try:
+        for promise in wanted.promises():
+            yield _promise(promise, wanted, rigs)
+    finally:
+        rigs.drop()
+
+
+def chosen(promise: Promise, wanted: Wanted, rigs: Rigs) -> Sequence[str]:
+    """All points, or a sample: the seed's, and at least one."""
+    if wanted.replay:
+        return [wanted.replay.partition(":")[2]]
+    points = list(promise.points(rigs.get()))
+    if wanted.sample >= 1:
+        return points
+    count = max(1, round(len(points) * wanted.sample))
+    among = sorted(random.Random(f"{wanted.seed}:{promise.name}").sample(range(len(points)), count))
+    return [points[index] for index in among]
+
+
+def _promise(promise: Promise, wanted: Wanted, rigs: Rigs) -> Result:
+    result = Result(promise.name, promise.title, wanted.seed)
+    points = chosen(promise, wanted, rigs)
+    for number, point in enumerate(points, 1):
+        token, began = f"{promise.name}:{point}", time.monotonic()
+        try:
+            if promise.fresh_rig:
+                rigs.drop()
+            verdict = promise.run(rigs.get(), point)
+        except NotRun as reason:
+            result.not_run += 1
+            if str(reason) not in result.why_not:
+                result.why_not.append(str(reason))
+            continue
+        except (NotThere, Broken) as error:
+            verdict = Verdict([str(error)])
+        result.add(token, verdict)
+        _tell(token, number, len(points), verdict, time.monotonic() - began)
+        if verdict.violations:
+            rigs.drop()  # what follows must not stand on a world that has gone wrong
+    return result
+
+
+def _tell(token: str, number: int, count: int, verdict: Verdict, seconds: float) -> None:
+    mark = "VIOLATION" if verdict.violations else "ok"
+    recovery = f", resumed after {verdict.recovery:.1f} s" if verdict.recovery is not None else ""
+    words = "; ".join(verdict.violations) or verdict.said
+    print(f"{number:>4}/{count} {mark:<9} {token} ({seconds:.1f} s{recovery}) {words}".rstrip(), file=sys.stderr, flush=True)
+
+
+def _row(result: Result) -> str:
+    worst = f"{result.worst_recovery_seconds:.1f} s" if result.worst_recovery_seconds is not None else "–"
+    counted = f"{result.runs:>5} runs  {result.violations:>3} violations  {result.not_run:>3} not run"
+    rows = [f"{result.promise:<4} {counted}  resumed ≤ {worst:<7} {result.title}"]
+    rows += [f"     not run: {why}" for why in result.why_not] + [f"     {words}" for words in result.found[:20]]
+    return "\n".join(rows + ([f"     {result.replay}"] if result.replay else []))
+
+
+def keep(result: Result) -> None:
+    """The last result of each promise, for the page that shows what is promised."""
+    path = Path(os.environ.get("DATA_DIR", ROOT / ".demo")) / "promises.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known[result.promise] = result.to_json()
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(known, indent=1))
+    os.replace(draft, path)

@@ -1,0 +1,34 @@
+"""How fast the console of the suite lives: settings, and the waits that are constants because production has one right value for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+SPEED = 300  # simulated seconds in a real one; faster, and a busy machine fails the health checks of hosts
+LEASE = 2.0
+SETTINGS = {
+    "LEASE_SECONDS": str(LEASE),
+    "TICK_SECONDS": "20",
+    "RING_SECONDS": "0.2",
+    "POLL_ACTIVE_SECONDS": "0.1",
+    "POLL_IDLE_SECONDS": "2",
+    "PROBE_SECONDS": "0.3",
+    "STEP_SECONDS": "120",
+    "LOG_LEVEL": "INFO",
+}
+RESUMED = 3 * LEASE + 6.0  # seconds, on a busy machine; three leases in production are the promised minute
+LONGEST_RUN = 150.0
+LATE_ANSWER = 3.0  # a request to the sandbox, on this machine, has arrived by then
+
+
+def hasten() -> None:
+    """Called once in the process from which all of the console's are forked."""
+    from deployments.effects import beanstalk, looks
+    from runs import reconcile, work
+
+    beanstalk.LATE_ANSWER = timedelta(seconds=LATE_ANSWER)
+    beanstalk.SETTLING = timedelta(seconds=5)
+    looks.SETTLING = timedelta(seconds=40)
+    reconcile.AGAIN = 1.0
+    work.FIRST_PAUSE = 0.1
+    work.LONGEST_PAUSE = 2.0

@@ -1,0 +1,131 @@
+"""Around the engine, from outside: a journal of what each process does to the world, and the point at which one is killed.
+
+The product has no hooks for this. Here its registered kinds are wrapped, and three of its functions, in a process that was forked for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faults.journal import now
+from runs import effects, engine
+from runs.effects import Context, Finding, Kind
+from runs.models import Effect
+from runs.plan import Act
+from runs.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Who dies where. `marker` is a file that is made once: nobody dies a second time. `others` are killed with the tick.
+
+    `signal` STOP stops the tick for `seconds` instead of killing it: somebody has to wake it up.
+    """
+
+    act: str
+    at: str
+    marker: str
+    worker: bool = False
+    others: tuple[int, ...] = ()
+    stop: bool = False
+
+    def strike(self, key: str, at: str) -> None:
+        if key != self.act or at != self.at:
+            return
+        try:
+            with open(self.marker, "x") as file:
+                file.write(json.dumps({"pid": os.getpid(), "at": now()}))
+        except FileExistsError:
+            return
+        if self.stop:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        for other in self.others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(other, signal.SIGKILL)
+        if self.worker:
+            os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watched:
+    """A kind of effect that tells a function what is asked of it."""
+
+    def __init__(self, kind: Kind, tell: Callable[..., None]) -> None:
+        self.kind = kind
+        self._tell = tell
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        self._tell("do", act, context)
+        try:
+            answer = self.kind.do(act, context)
+        except Exception as error:
+            self._tell("raised", act, context, said=f"{type(error).__name__}: {error}")
+            raise
+        self._tell("did", act, context)
+        return answer
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        finding = self.kind.probe(act, context)
+        self._tell("probe", act, context, said=type(finding).__name__)
+        return finding
+
+    def cancel(self, act: Act, context: Context) -> str:
+        self._tell("cancel", act, context)
+        return self.kind.cancel(act, context)
+
+
+def watch(journal: Path) -> None:
+    """Every claim, and all that is done to the world, one line of JSON each: appended at once, by all processes together."""
+    out = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(**what: Any) -> None:
+        os.write(out, json.dumps({"t": now(), "pid": os.getpid(), **what}).encode() + b"\n")
+
+    def tell(what: str, act: Act, context: Context, said: str = "") -> None:
+        write(what=what, run=context.run, epoch=context.epoch, key=context.key, kind=act.kind, target=act.target, said=said)
+
+    for name, kind in effects.kinds().items():
+        effects._kinds[name] = Watched(kind, tell)
+    claim = engine.claim
+
+    def claiming(number: int) -> Any:
+        lease = claim(number)
+        if lease is not None:
+            write(what="claim", run=number, epoch=lease.epoch)
+        return lease
+
+    engine.claim = claiming
+
+
+def arm(cut: Cut) -> None:
+    """Wraps the engine's own steps, innermost where the world is touched."""
+    intend, record = Work._intend, Work._record
+
+    def intending(self: Work) -> None:
+        cut.strike(self.act.key, "before-intent")
+        intend(self)
+        cut.strike(self.act.key, "after-intent")
+
+    def recording(self: Work, state: str, **more: Any) -> None:
+        record(self, state, **more)
+        if state == Effect.State.OBSERVED:
+            cut.strike(self.act.key, "after-answer")
+        if state == Effect.State.DONE:
+            cut.strike(self.act.key, "after-record")
+
+    Work._intend, Work._record = intending, recording  # type: ignore[method-assign]
+
+    def tell(what: str, act: Act, context: Context, said: str = "") -> None:
+        if what == "did":
+            cut.strike(act.key, "after-effect")
+
+    for name, kind in effects.kinds().items():
+        effects._kinds[name] = Watched(kind, tell)
