@@ -8,13 +8,13 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import panels, stopping
+        from deployments import guard, panels, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
         from deployments.effects.looks import Gates, Verify
         from deployments.effects.repositories import Heads
-        from runs import again, effects
+        from runs import again, effects, periodic
         from runs import stopping as stops
         from runs.panels import register
 
@@ -35,6 +35,7 @@ class DeploymentsConfig(AppConfig):
             effects.register(name, kind)
         register("release", panels.of_release)
         stops.register("release", stopping.of_release)
+        periodic.register("guard", guard.EVERY, guard.check)
         again.register(
             "beanstalk.update",
             "Beanstalk deploys to the whole environment {target} again, never to one host; hosts that have the version pass quickly.",

@@ -1,4 +1,4 @@
-"""Releases, and what was taken from a failing host before anybody could terminate it."""
+"""Releases, what was taken from a failing host before anybody could terminate it, and what the guard of maintenance mode found."""
 
 from __future__ import annotations
 
@@ -54,3 +54,29 @@ class Evidence(models.Model):
     class Meta:
         db_table = "evidence"
         constraints = [models.UniqueConstraint(fields=["run", "instance_id", "path"], name="one_copy_per_file")]
+
+
+class Alert(models.Model):
+    """Visitors are turned away somewhere and no run of ours is at work there. Open until the guard sees that it is over."""
+
+    class Kind(models.TextChoices):
+        FLAG = "flag"  # hosts in maintenance mode
+        SHOP = "shop"  # closed or broken, seen from outside
+
+    service = models.CharField(max_length=40)
+    environment = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10, choices=Kind)
+    title = models.CharField(max_length=300)
+    said = models.TextField(blank=True)
+    hosts = models.JSONField(default=list)  # the names of those in maintenance mode
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, related_name="alerts")  # the last one there, where it did not succeed
+    since = models.DateTimeField()
+    seen = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "alert"
+        ordering = ["since"]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "environment", "kind"], condition=models.Q(ended=None), name="one_open_alert")
+        ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import script_views, views
+from deployments import alert_views, script_views, views
 
 app_name = "deployments"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("services/<service>/<environment>/", views.service, name="service"),
     path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
     path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
+    path("services/<service>/<environment>/reopen/", alert_views.reopen, name="reopen"),
+    path("alerts/", alert_views.alerts, name="alerts"),
     path("plans/<uuid:pk>/", views.plan, name="plan"),
     path("plans/<uuid:pk>/gates", views.gates, name="gates"),
     path("plans/<uuid:pk>/start/", views.start, name="start"),

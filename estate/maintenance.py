@@ -23,7 +23,7 @@ from remote.ssh.connections import Result
 
 FLAG = "/var/app/current/var/.maintenance.flag"
 _DEADLINE = 5.0  # seconds; the flag lies on the host's own disk
-_ACTIVE, _IDLE = 10.0, 60.0  # seconds between two looks
+_ACTIVE, _IDLE = 10.0, 30.0  # seconds between two looks; a flag that nobody knows of has to be on every page within a minute
 
 
 def watch() -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from deployments.models import Alert
 from estate import reading
 from estate.models import Watched
 from people.models import Role
@@ -49,6 +50,7 @@ class Shell:
     indicator: Indicator | None
     news: datetime | None
     role: str
+    alerts: tuple[Alert, ...]
 
     @property
     def stale(self) -> bool:
@@ -83,6 +85,7 @@ def shell_of(request: HttpRequest, *, news: datetime | None, indicator: Indicato
         indicator=indicator,
         news=news,
         role=Role(getattr(request.user, "role", Role.NONE)).label,
+        alerts=tuple(Alert.objects.filter(ended=None)),
     )
 
 
