@@ -1,7 +1,8 @@
 """The one module that judges what people and files hand in: forms, API, workers and the reading of estate.yaml all ask here.
 
 Each function returns the value that is safe to use, or raises ValidationError with a sentence that names the thing and the next step.
-What is allowed is listed; nothing is refused by a list of bad things alone. Only ASCII passes, so no look-alike and no bidi character does.
+The rules for what git may be told stand with git (`remote.git.names`) and are asked from here. What is allowed is listed; nothing is refused
+by a list of bad things alone. Only ASCII passes, so no look-alike and no bidi character does.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 
 from django.core.exceptions import ValidationError
 
-_BRANCH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/+#@-]{0,98}[A-Za-z0-9_+#-])?", re.ASCII)
+from remote.errors import Refused
+from remote.git.names import check_branch, check_commit
+
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _VPN_NAME = re.compile(r"[a-z][a-z0-9._-]{1,30}[a-z0-9]", re.ASCII)
 _RUN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -29,21 +31,16 @@ NARROWEST_REASONABLE = {4: 24, 6: 48}  # the widest network that may be allowed 
 
 
 def branch_name(value: str) -> str:
-    """A branch that may be named to git. Narrower than git's own rules on purpose."""
-    refused = (
-        not _BRANCH.fullmatch(value)
-        or ".." in value
-        or "//" in value
-        or "/." in value
-        or "./" in value
-        or value.endswith(".lock")
-        or ".lock/" in value
-        or "@-" in value
-        or value.startswith("refs/")
-    )
+    """A branch that may be named to git: the rule is the one that `remote.git` holds every call to, said here to a person."""
+    try:
+        check_branch(value)
+    except Refused:
+        refused = True
+    else:
+        refused = value.startswith("refs/")
     if refused:
         raise ValidationError(
-            f"{_shown(value)} is no branch name that the console takes. Use the branch's short name: letters, digits and . _ / + # @ -, "
+            f"{_shown(value)} is no branch name that the console takes. Use the branch's short name: letters, digits and . _ / + -, "
             "at most 100 characters, not beginning with “-” or “refs/”, without “..”.",
             code="branch",
         )
@@ -64,11 +61,11 @@ def version_label(value: str) -> str:
 
 def commit_id(value: str) -> str:
     """A whole commit id, small letters."""
-    if not _COMMIT.fullmatch(value):
-        raise ValidationError(
-            f"{_shown(value)} is no commit id. Give all 40 digits (0-9, a-f), as git rev-parse prints them.", code="commit"
-        )
-    return value
+    try:
+        return check_commit(value)
+    except Refused:
+        said = f"{_shown(value)} is no commit id. Give all 40 digits (0-9, a-f), as git rev-parse prints them."
+        raise ValidationError(said, code="commit") from None
 
 
 def vpn_name(value: str) -> str:
