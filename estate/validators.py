@@ -1,7 +1,7 @@
 """The one module that judges what people and files hand in: forms, API, workers and the reading of estate.yaml all ask here.
 
 Each function returns the value that is safe to use, or raises ValidationError with a sentence that names the thing and the next step.
-The rules for what git may be told stand with git (`remote.git.names`) and are asked from here. What is allowed is listed; nothing is refused
+What git may be told is ruled beside git (`remote.git.names`) and asked from here. What is allowed is listed; nothing is refused
 by a list of bad things alone. Only ASCII passes, so no look-alike and no bidi character does.
 """
 
