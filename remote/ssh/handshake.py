@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import threading
 import time
+from collections.abc import Iterator
 
 import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
@@ -17,6 +20,7 @@ KEEPALIVE = 15.0  # seconds without a word from us, after which the host is aske
 SILENCE = 40.0  # seconds without a word from the host, after which the line is given up: noticed within 45
 UNACKNOWLEDGED = 30  # seconds; the same for a line that is dead below SSH while we write
 _WAKE = 5.0  # seconds; paramiko's thread looks up this often. Its own tenth of a second costs 2 % of a core at 100 hosts
+_turns = threading.Semaphore(16)
 CHECK_HOST = "Check that the host runs, its address and security group, and the console's network."
 
 
@@ -65,8 +69,9 @@ def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> 
     sock = Socket(way or _tcp(route, until - time.monotonic()))
     transport = paramiko.Transport(sock)  # type: ignore[arg-type]
     try:
-        _shake_hands(route, transport, until)
-        _authenticate(route, transport, until)
+        with _in_turn():
+            _shake_hands(route, transport, until)
+            _authenticate(route, transport, until)
     except BaseException:
         sock.shut_down()
         transport.close()
@@ -75,6 +80,17 @@ def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> 
     sock.settimeout(_WAKE)
     transport.packetizer.set_keepalive(KEEPALIVE, lambda: _ask_for_a_word(transport, sock))
     return transport, sock
+
+
+@contextlib.contextmanager
+def _in_turn() -> Iterator[None]:
+    """A hundred handshakes at once fight for the interpreter and take longer than sixteen at a time. One that hangs delays others by a second."""
+    has_turn = _turns.acquire(timeout=1.0)
+    try:
+        yield
+    finally:
+        if has_turn:
+            _turns.release()
 
 
 def _ask_for_a_word(transport: paramiko.Transport, sock: Socket) -> None:
@@ -137,3 +153,12 @@ def _authenticate(route: Route, transport: paramiko.Transport, until: float) -> 
 
 def said_by(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def _forget_turns() -> None:
+    """In a forked child nobody has one."""
+    global _turns
+    _turns = threading.Semaphore(16)
+
+
+os.register_at_fork(after_in_child=_forget_turns)
