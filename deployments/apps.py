@@ -8,9 +8,10 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import guard, panels, stopping
+        from deployments import adoption, guard, panels, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
+        from deployments.effects.following import Follow
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
         from deployments.effects.looks import Gates, Verify
         from deployments.effects.repositories import Heads
@@ -26,6 +27,7 @@ class DeploymentsConfig(AppConfig):
             "s3.put": PutObject(),
             "beanstalk.version": CreateVersion(),
             "beanstalk.update": UpdateEnvironment(),
+            "beanstalk.follow": Follow(),
             "host.command": HostCommand(),
             "host.look": HostLook(),
             "magento.maintenance": Maintenance(),
@@ -34,6 +36,7 @@ class DeploymentsConfig(AppConfig):
         for name, kind in kinds.items():
             effects.register(name, kind)
         register("release", panels.of_release)
+        register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
         again.register(

@@ -42,12 +42,12 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     return found
 
 
-def lanes_now(run: Run, facts: Mapping[str, Any]) -> list[Lane]:
-    """Two queries."""
+def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = None) -> list[Lane]:
+    """Two queries. `since`: where it began before the run did."""
     planned = facts["hosts"]
     names = {entry["beanstalk"] for entry in planned}
     hosts = {host.pk: host for host in Host.objects.filter(pk__in=[entry["instance_id"] for entry in planned])}
-    since = (run.started or run.created) - SLACK
+    since = (since or run.started or run.created) - SLACK
     wanted = BeanstalkEvent.objects.filter(environment__in=names, time__gte=since)
     if run.ended:
         wanted = wanted.filter(time__lte=run.ended + SLACK)

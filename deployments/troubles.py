@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from deployments.adoption import CHANGING, elsewhere
 from deployments.overview import TargetRow, TierRow
-from estate.models import Watched
+from estate.models import BeanstalkEvent, Watched
 from runs.models import Run
 
 SILENT_AFTER = timedelta(seconds=60)
@@ -29,8 +30,11 @@ class Trouble:
     closes_shop: bool = False
 
 
-def troubles(rows: Sequence[TargetRow], watched: Sequence[Watched], held: Sequence[Run], now: datetime) -> tuple[Trouble, ...]:
-    found = [*_runs(held), *_silence(watched, now), *(trouble for row in rows for trouble in _of_target(row))]
+def troubles(
+    rows: Sequence[TargetRow], watched: Sequence[Watched], held: Sequence[Run], now: datetime, events: Sequence[BeanstalkEvent] = ()
+) -> tuple[Trouble, ...]:
+    """`events`: Beanstalk's latest, newest first."""
+    found = [*_runs(held), *_silence(watched, now), *_elsewhere(rows, events), *(trouble for row in rows for trouble in _of_target(row))]
     return tuple(sorted(found, key=lambda trouble: _ORDER.index(trouble.state)))
 
 
@@ -62,6 +66,15 @@ def _silence(watched: Sequence[Watched], now: datetime) -> Iterator[Trouble]:
             yield Trouble("unknown", f"{thing.name} has never answered", thing.error)
         elif thing.error and thing.answered is not None and now - thing.answered > SILENT_AFTER:
             yield Trouble("unknown", f"{thing.name} does not answer", thing.error, thing.answered)
+
+
+def _elsewhere(rows: Sequence[TargetRow], events: Sequence[BeanstalkEvent]) -> Iterator[Trouble]:
+    for row in rows:
+        url = reverse("deployments:service", args=(row.target.service, row.target.environment.key))
+        for each in elsewhere(row, events):
+            last = f" Beanstalk says: “{each.events[0].message.strip()}”" if each.events else ""
+            title = f"Someone else is deploying to {each.name}: {each.label}"
+            yield Trouble("warn", title, f"No run of the console is on it.{last}", each.since, url, "See its events, or follow it here")
 
 
 def _of_target(row: TargetRow) -> Iterator[Trouble]:
@@ -96,7 +109,7 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
         state = "warn" if environment.health_status == "Warning" else "bad"
         causes = " ".join(str(cause) for cause in environment.causes)
         yield Trouble(state, f"{environment.name} is {environment.health_status}", causes, environment.updated, url, "Open service")
-    if environment is not None and environment.status not in ("Ready", ""):
+    if environment is not None and environment.status not in ("Ready", "", *CHANGING):
         yield Trouble(
             "warn",
             f"{environment.name} is {environment.status}",

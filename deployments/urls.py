@@ -10,6 +10,7 @@ urlpatterns = [
     path("services/<service>/<environment>/", views.service, name="service"),
     path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
     path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
+    path("services/<service>/<environment>/follow/", views.follow, name="follow"),
     path("services/<service>/<environment>/reopen/", alert_views.reopen, name="reopen"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("plans/<uuid:pk>/", views.plan, name="plan"),

@@ -6,13 +6,14 @@ import uuid
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from deployments import actions, pages
+from deployments import actions, adoption, pages
 from deployments.models import Evidence
 from deployments.overview import overview
 from estate.definition import Environment, Target, UnknownTarget
@@ -99,14 +100,14 @@ def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
 @may_view
 def gates(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The button and its gates, asked of the world now: the same fragment that the page holds."""
-    made = get_object_or_404(Plan, pk=pk)
+    made = get_object_or_404(Plan, pk=pk, kind="release")
     return render(request, "deployments/_gates.html", _start(request, made, ask=True))
 
 
 @require_POST
 @may_view
 def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
-    made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk)
+    made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk, kind="release")
     posted = request.POST
     try:
         by = require(request.user, "release", made.environment)
@@ -126,6 +127,21 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _plan(request, pk, refused=[str(refused)], status=409)
     except RemoteError as error:
         return _plan(request, pk, refused=[f"{error} {error.next_step}"], status=502)
+    return redirect("runs:detail", run.number)
+
+
+@require_POST
+@may_view
+def follow(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
+    """Somebody else's deployment becomes a run here; nothing is started by it."""
+    target = _target(service, environment)
+    try:
+        by = require(request.user, adoption.KIND, target.environment.key)
+        key = request.POST.get("idempotency_key", "")[:100] or str(uuid.uuid4())
+        run = adoption.follow(target, request.POST.get("beanstalk", ""), idempotency_key=key, by=by)
+    except (Forbidden, Refusal) as refused:
+        messages.error(request, str(refused))
+        return redirect("deployments:service", service, environment)
     return redirect("runs:detail", run.number)
 
 
@@ -169,6 +185,8 @@ def _service(
         "row": page.row,
         "runs": page.runs,
         "events": page.events,
+        "elsewhere": adoption.elsewhere(page.row, page.events),
+        "may_follow": may(request.user, adoption.KIND, target.environment.key),
         "may_plan": may(request.user, "plan", target.environment.key),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
         "refused": refused,
@@ -180,6 +198,10 @@ def _service(
 
 def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[str] | None = None, status: int = 200) -> HttpResponse:
     made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk)
+    if made.kind != "release":
+        environment = current().environments.get(made.environment)
+        context = {"plan": made, "steps": pages.steps(made.document), "runs": list(made.runs.all()), "environment": environment}
+        return render(request, "deployments/plan_small.html", context)
     facts = made.document["facts"]
     context = {
         "facts": facts,

@@ -99,15 +99,16 @@ def now_page(operator: object, environment: str) -> NowPage:
     moving = tuple(
         Moving(run, pages.said(run, list(run.steps.all())), pages.progress(run, list(run.steps.all()), at)) for run in held if run.is_active
     )
+    events = tuple(BeanstalkEvent.objects.order_by("-time", "-id")[:SHOWN_EVENTS])
     environments = sorted(estate.environments.values(), key=lambda each: each is not chosen)
     return NowPage(
         at=at,
         environment=chosen,
-        troubles=troubles.troubles(rows, watched, held, at),
+        troubles=troubles.troubles(rows, watched, held, at, events),
         moving=moving,
         groups=tuple(Group(each, mine) for each in environments if (mine := tuple(row for row in rows if row.target.environment == each))),
         runs=tuple(recent[:SHOWN_RUNS]),
-        events=tuple(BeanstalkEvent.objects.order_by("-time", "-id")[:SHOWN_EVENTS]),
+        events=events,
         news=max((each.answered for each in watched if each.answered), default=None),
         indicator=pages.indicator_of(held, at),
     )

@@ -16,6 +16,7 @@ _LEAST: dict[str, dict[str, Role]] = {
     "view": {"*": Role.VIEWER},
     "plan": {"*": Role.OPERATOR, "production": Role.RELEASER},
     "release": {"*": Role.OPERATOR, "production": Role.RELEASER},
+    "adopted": {"*": Role.OPERATOR, "production": Role.RELEASER},  # a deployment that somebody started elsewhere, followed here
     "operation": {"*": Role.OPERATOR, "production": Role.RELEASER},  # a small plan, such as the safe exit out of maintenance mode
     "abort": {"*": Role.OPERATOR, "production": Role.RELEASER},
     "settle": {"*": Role.OPERATOR, "production": Role.RELEASER},  # decide about a run that waits, failed or is unknown

@@ -37,7 +37,7 @@ class UpdateEnvironment:
             beanstalk.update(name, label, f"Ops Console, run {context.run}")
         except Busy as busy:
             raise Refused(
-                f"Somebody else is deploying to {name}. {busy} {_last_words(name)}", "Wait until it is Ready, then make a new plan."
+                f"Somebody else is deploying to {name}. {busy} {last_words(name)}", "Wait until it is Ready, then make a new plan."
             ) from busy
         context.out("Beanstalk").line(f"{name}: update to {label} accepted")
         return {"accepted": timezone.now().isoformat()}
@@ -45,7 +45,7 @@ class UpdateEnvironment:
     def probe(self, act: Act, context: Context) -> Finding:
         target = current().target(act.params["service"], act.params["environment"])
         found = self._look(act, target, context)
-        said = _tell_events(act.params["beanstalk"], context)
+        said = tell_events(act.params["beanstalk"], context)
         if found is None:
             return Running("waiting for Beanstalk's answer", said, ask_again=1)
         ours = self._began(act, context, found)
@@ -129,10 +129,10 @@ class UpdateEnvironment:
             where = ", ".join(f"{host.name} ({host.instance_id}, {host.private_ip})" for host in failed)
             said_of_it = _complaint(act.params["beanstalk"], context, failed[0].pk)
             return Failed(f"The deployment failed on {where}. {said_of_it}", {**said, "failed": [host.pk for host in failed]})
-        return Failed(f"Beanstalk ended the deployment without success. {_last_words(act.params['beanstalk'])}", said)
+        return Failed(f"Beanstalk ended the deployment without success. {last_words(act.params['beanstalk'])}", said)
 
 
-def _tell_events(name: str, context: Context) -> dict[str, Any]:
+def tell_events(name: str, context: Context) -> dict[str, Any]:
     """Writes the events that are new since the last look into the run's log; the last one's row is the place to go on from."""
     last = int(context.answer.get("event", 0))
     events = BeanstalkEvent.objects.filter(environment=name, pk__gt=last, time__gte=context.intent_at - AWS_CLOCK).order_by("pk")
@@ -144,7 +144,7 @@ def _tell_events(name: str, context: Context) -> dict[str, Any]:
     return {"event": last} if last else {}
 
 
-def _last_words(name: str) -> str:
+def last_words(name: str) -> str:
     """The last thing that Beanstalk complained about, for a person; no decision hangs on it."""
     last = BeanstalkEvent.objects.filter(environment=name).order_by("-time", "-pk")
     bad = last.filter(severity__in=("ERROR", "FATAL")).exclude(message__startswith="During an aborted deployment").first() or last.first()
@@ -157,7 +157,7 @@ def _complaint(name: str, context: Context, instance_id: str) -> str:
     named = BeanstalkEvent.objects.filter(environment=name, time__gte=since, severity__in=("ERROR", "WARN"), message__contains=instance_id)
     event = named.order_by("pk").first()
     if event is None:
-        return _last_words(name)
+        return last_words(name)
     last = event.message.strip().splitlines()[-1]
     return f"Beanstalk says: “{last[:300]}”"
 

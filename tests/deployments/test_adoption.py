@@ -1,0 +1,234 @@
+"""Somebody else deploys: it is said with its events, a releaser follows it here, and the run compares every host at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import DjangoAssertNumQueries, Settings
+
+from deployments import adoption, doors
+from deployments.effects.following import Follow
+from deployments.overview import overview
+from estate import observe
+from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
+from estate.reading import current
+from people.models import Operator
+from people.permissions import Forbidden
+from runs.actions import LockHeld
+from runs.effects import Context, Done, Failed, Finding, Running
+from runs.engine import tick
+from runs.models import LogChunk, Run
+from runs.plan import Act
+from tests import box, scenery
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FRONT = "client-magento-prod"
+PATH = "/services/magento/production/follow/"
+
+
+@pytest.fixture
+def someone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since a minute ago somebody deploys hotfix-1 to the front end. AWS is not asked: the rows are what it said."""
+    monkeypatch.setattr(observe, "refresh", lambda target, *, max_age: None)
+    scenery.observed()
+    began = timezone.now() - timedelta(minutes=1)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Updating", updated=began)
+    scenery.event(FRONT, began - timedelta(hours=1), "Something of before.")
+    scenery.event(FRONT, began + timedelta(seconds=1), "Environment update is starting.")
+    scenery.event(FRONT, began + timedelta(seconds=5), "Deploying new version to instance(s).")
+    BeanstalkEvent.objects.filter(message__startswith="Deploying").update(version="hotfix-1")
+
+
+def seen(releaser: Operator) -> tuple[adoption.Elsewhere, ...]:
+    held = list(Run.objects.filter(holds_lock=True))
+    (row,) = overview(releaser, held, timezone.now(), only=scenery.target())
+    return adoption.elsewhere(row, BeanstalkEvent.objects.order_by("-time"))
+
+
+def test_it_is_seen_with_its_events(releaser: Operator, someone: None) -> None:
+    (found,) = seen(releaser)
+    assert (found.name, found.status, found.label) == (FRONT, "Updating", "hotfix-1")
+    assert [event.message for event in found.events] == ["Deploying new version to instance(s).", "Environment update is starting."]
+
+
+def test_what_is_ours_is_not_somebody_elses(releaser: Operator, someone: None) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.RUNNING)
+    assert seen(releaser) == ()
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED)
+    assert len(seen(releaser)) == 1
+    BeanstalkEnvironment.objects.update(status="Ready")
+    assert seen(releaser) == ()
+
+
+def test_both_pages_say_so(
+    client: Client, releaser: Operator, viewer: Operator, someone: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.force_login(releaser)
+    with django_assert_max_num_queries(11):
+        said = client.get("/").content.decode()
+    assert f"Someone else is deploying to {FRONT}: hotfix-1" in said
+    assert "Deploying new version to instance(s)." in said
+    with django_assert_max_num_queries(11):
+        said = client.get("/services/magento/production/").content.decode()
+    assert f"Someone else is deploying to {FRONT}" in said
+    assert "label hotfix-1 since" in said
+    assert "Follow it here" in said
+    client.force_login(viewer)
+    said = client.get("/services/magento/production/?part=live").content.decode()
+    assert f"Someone else is deploying to {FRONT}" in said
+    assert "Follow it here" not in said
+    assert "one has to be a releaser" in said
+
+
+def test_a_releaser_follows_it(client: Client, releaser: Operator, someone: None) -> None:
+    client.force_login(releaser)
+    answer = client.post(PATH, {"beanstalk": FRONT})
+    run = Run.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/runs/{run.number}/")
+    assert (run.kind, run.lock_group, run.holds_lock) == ("adopted", "magento-production", True)
+    ((act,),) = [step["acts"] for step in run.plan.document["steps"]]
+    assert (act["kind"], act["target"], act["argv"]) == ("beanstalk.follow", FRONT, [])
+    page = client.get(f"/runs/{run.number}/").content.decode()
+    assert "somebody else&#x27;s deployment of" in page or "somebody else's deployment of" in page
+    assert client.get(f"/plans/{run.plan_id}/").status_code == 200
+    assert client.get(f"/plans/{run.plan_id}/plan.sh").status_code == 200
+    assert client.get(f"/plans/{run.plan_id}/gates").status_code == 404
+    assert client.post(f"/plans/{run.plan_id}/start/", {"hash": run.plan.hash}).status_code == 404
+    assert "Someone else" not in client.get("/services/magento/production/").content.decode()
+    with pytest.raises(LockHeld):
+        adoption.follow(scenery.target(), FRONT, idempotency_key="another", by=releaser)
+    Run.objects.update(idempotency_key="the same")
+    assert adoption.follow(scenery.target(), FRONT, idempotency_key="the same", by=releaser) == run
+
+
+def test_it_takes_the_lock_over_from_a_run_that_failed(releaser: Operator, someone: None) -> None:
+    failed = scenery.run(scenery.plan(releaser), releaser, state=Run.State.FAILED)
+    run = adoption.follow(scenery.target(), FRONT, idempotency_key="one", by=releaser)
+    assert run.takes_over == failed
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("client-magento-prod-bo", "is Ready: nobody is deploying"),
+        ("another", "no Beanstalk environment named"),
+        ("", "no Beanstalk environment named"),
+    ],
+)
+def test_where_nobody_deploys_there_is_nothing_to_follow(client: Client, releaser: Operator, someone: None, name: str, why: str) -> None:
+    client.force_login(releaser)
+    assert why in client.post(PATH, {"beanstalk": name}, follow=True).content.decode()
+    assert not Run.objects.exists()
+
+
+def test_others_follow_nothing(client: Client, viewer: Operator, operator: Operator, stranger: Operator, someone: None) -> None:
+    assert client.post(PATH, {"beanstalk": FRONT}).status_code == 302
+    for person in (viewer, operator):
+        client.force_login(person)
+        assert "one has to be a releaser" in client.post(PATH, {"beanstalk": FRONT}, follow=True).content.decode()
+        with pytest.raises(Forbidden):
+            adoption.follow(scenery.target(), FRONT, idempotency_key="one", by=person)
+    client.force_login(stranger)
+    assert client.post(PATH, {"beanstalk": FRONT}).status_code == 403
+    client.force_login(operator)
+    assert client.get(PATH).status_code == 405
+    assert client.post("/services/none/production/follow/").status_code == 404
+    assert not Run.objects.exists()
+
+
+# -- the probe
+
+
+class Silent:
+    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
+def probed(releaser: Operator, **answer: str) -> Finding:
+    run = Run.objects.first() or adoption.follow(scenery.target(), FRONT, idempotency_key="one", by=releaser)
+    planned = run.plan.document["steps"][0]["acts"][0]
+    act = Act(**{**planned, "argv": ()})
+    context = Context(
+        run=run.number,
+        epoch=1,
+        facts={},
+        intent_at=timezone.now() - timedelta(seconds=40),
+        answer=answer,
+        out=lambda host: Silent(),
+        cancelled=lambda: False,
+        patience=0,
+    )
+    return Follow().probe(act, context)
+
+
+def test_the_probe_waits_until_ready_and_then_for_every_hosts_word(releaser: Operator, someone: None) -> None:
+    found = probed(releaser)
+    assert isinstance(found, Running)
+    assert "Updating" in found.said
+    assert found.answer["event"] == BeanstalkEvent.objects.order_by("-pk")[0].pk
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version="hotfix-1")
+    found = probed(releaser)
+    assert isinstance(found, Running)
+    ready = found.answer["ready"]
+    Host.objects.filter(beanstalk=FRONT).update(version="hotfix-1", seen=timezone.now())
+    found = probed(releaser, ready=ready)
+    assert isinstance(found, Done)
+    assert found.said == "4 of 4 hosts on hotfix-1"
+
+
+def test_a_success_that_one_host_never_saw_is_a_failure(releaser: Operator, someone: None) -> None:
+    probed(releaser)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version="hotfix-1")
+    Host.objects.filter(beanstalk=FRONT).exclude(name="fe-2").update(version="hotfix-1")
+    Host.objects.update(seen=timezone.now())
+    ready = (timezone.now() - timedelta(seconds=5)).isoformat()
+    assert isinstance(probed(releaser, ready=ready), Running)
+    ready = (timezone.now() - timedelta(seconds=30)).isoformat()
+    found = probed(releaser, ready=ready)
+    assert isinstance(found, Failed)
+    assert f"fe-2 ({scenery.OLD}, Deployed)" in found.said
+
+
+# -- the whole, over the wires
+
+
+@pytest.fixture
+def control(sandbox: dict[str, str], settings: Settings) -> Iterator[box.Control]:
+    settings.SSH_CONFIG, settings.SSH_BROKER = sandbox["ssh_config"], ""
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    settings.POLL_ACTIVE_SECONDS, settings.TICK_SECONDS = 0.4, 2.0
+    doors.door.cache_clear()
+    found = box.Control(sandbox)
+    yield found
+    found.close()
+    doors.door().close()
+    doors.door.cache_clear()
+
+
+@pytest.mark.timeout(120)
+def test_a_deployment_at_awss_own_console_is_followed_to_its_end(control: box.Control, operator: Operator, client: Client) -> None:
+    target = current().target("magento", "pre-production")
+    observe.watch()
+    control.act("someone-else", environment="client-magento-preprod")
+    observe.refresh(target, max_age=0)
+    end = time.monotonic() + 20
+    while BeanstalkEnvironment.objects.get(pk="client-magento-preprod").status == "Ready":
+        assert time.monotonic() < end
+        observe.refresh(target, max_age=0)
+    client.force_login(operator)
+    assert "Someone else is deploying to client-magento-preprod" in client.get("/services/magento/pre-production/").content.decode()
+    run = adoption.follow(target, "client-magento-preprod", idempotency_key="one", by=operator)
+    end = time.monotonic() + 90
+    while run.is_active:
+        assert time.monotonic() < end, run.said
+        tick(run.number)
+        run.refresh_from_db()
+    assert (run.state, run.holds_lock) == (Run.State.SUCCEEDED, False), run.said
+    assert run.steps.get().said.startswith("1 of 1 hosts on ")
+    assert "Environment update completed successfully" in "\n".join(LogChunk.objects.filter(run=run).values_list("text", flat=True))
