@@ -84,7 +84,7 @@ def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> 
 
 @contextlib.contextmanager
 def _in_turn() -> Iterator[None]:
-    """A hundred handshakes at once fight for the interpreter and take longer than sixteen at a time. One that hangs costs others a second."""
+    """A hundred handshakes at once fight for the interpreter: sixteen at a time are faster. One that hangs costs others a second."""
     has_turn = _turns.acquire(timeout=1.0)
     try:
         yield
