@@ -17,12 +17,14 @@ def main() -> int:
         "--sample", type=float, default=1.0, metavar="F", help="a fraction of the points, chosen by the seed (default: all)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
-    parser.add_argument("--replay", metavar="TOKEN", help="one point, by the word that a report prints")
+    parser.add_argument(
+        "--replay", metavar="TOKEN", action="append", help="one point, by the word that a report prints; may be given again"
+    )
     parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
     parser.add_argument("--sabotage", metavar="GUARD", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, asked.replay or "", asked.sabotage or "")
+    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()), asked.sabotage or "")
     if asked.list:
         suite.show_points(wanted)
         return 0

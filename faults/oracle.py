@@ -90,7 +90,7 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
         }
         for each in found
     }
-    deeds = Counter(f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds))
+    deeds = Counter(f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds) if not deed["what"].startswith("throttled "))
     return World(hosts, environments, _stored(rig, plan), deeds)
 
 

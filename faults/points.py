@@ -25,13 +25,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`points` are words without the promise's name in front; `run` plays one of them on a rig.
-
-    `needs` are what the rig is started with. A promise whose points end by themselves (P1) is enumerated by `after`.
-    """
+    """`points` are words without the promise's name in front; `run` plays one of them on a rig with the database that `database` names."""
 
     name: str
     title: str
     points: Callable[[Rig], Iterator[str]]
     run: Callable[[Rig, str], Verdict]
-    fresh_rig: bool = False  # each point on a rig of its own
+    database: Callable[[str], str] = lambda point: "sqlite"

@@ -45,7 +45,11 @@ def started(argv: Sequence[str], env: Mapping[str, str], log: Path, **more: Any)
 
     with log.open("ab") as out:
         more = {"stdin": subprocess.DEVNULL, "stdout": out} | more
-        return subprocess.Popen(argv, env=dict(env), cwd=ROOT, stderr=out, start_new_session=True, preexec_fn=prepare, **more)  # noqa: PLW1509
+        start: Any = subprocess.Popen
+        process: subprocess.Popen[bytes] = start(
+            argv, env=dict(env), cwd=ROOT, stderr=out, start_new_session=True, preexec_fn=prepare, **more
+        )
+    return process
 
 
 def ended(process: subprocess.Popen[bytes] | None, *, grace: float = 5.0) -> None:

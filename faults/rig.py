@@ -23,6 +23,7 @@ from door.demo import _bare, _sandbox_environment
 from door.places import valkey_server
 from faults import timing
 from faults.processes import NotThere, Nursery, ended, started, until
+from faults.proxy import Proxy, in_front
 
 TERMINAL = ("succeeded", "failed", "cancelled", "unknown", "waiting")
 
@@ -75,7 +76,9 @@ class Rig:
         self._database_url, self._more = database_url, dict(more or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
+        self.cluster: Any = None
         self.reference: dict[str, Any] = {}
+        self.proxies: dict[str, Proxy] = {}
 
     def __enter__(self) -> Rig:
         try:
@@ -88,6 +91,8 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         if hasattr(self, "nursery"):
             self.nursery.close()
+        for proxy in self.proxies.values():
+            proxy.close()
         if hasattr(self, "valkey"):
             self.valkey.stop()
         for process in reversed(self._processes):
@@ -120,7 +125,8 @@ class Rig:
         if self.sandbox.poll() is not None:
             raise NotThere((self.folder / "sandbox.log").read_text()[-2000:])
         self.ready = json.loads(ready_file.read_text())
-        self.env = own | _sandbox_environment(self.ready) | self._more
+        self.proxies = in_front(Path(self.ready["ssh_config"]), self.folder / "ssh_config")
+        self.env = own | _sandbox_environment(self.ready) | {"SSH_CONFIG": str(self.folder / "ssh_config")} | self._more
         self.token = _done([*manage, "demo_cast"], self.env).rpartition("API token: ")[2].strip()
         self._processes.append(
             started([sys.executable, "-m", "remote.ssh.broker", self.env["SSH_BROKER"]], self.env, self.folder / "broker.log")

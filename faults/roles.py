@@ -25,8 +25,12 @@ def play(asked: dict[str, Any]) -> None:
         sabotage.remove(asked["sabotage"])
     if asked.get("journal"):
         victim.watch(Path(asked["journal"]))
-    if asked.get("cut"):
-        victim.arm(victim.Cut(**asked["cut"]))
+    for cut in asked.get("cuts", ()):
+        victim.arm(victim.Cut(**cut))
+    if asked.get("lose_commit"):
+        victim.lose_commit(asked["lose_commit"], Path(asked["marker"]))
+    if asked.get("clock"):
+        victim.lie_about_time(asked["clock"])
     _ROLES[asked["role"]](asked)
 
 
@@ -70,6 +74,15 @@ def _act(asked: dict[str, Any]) -> None:
     _answer(asked, {"refused": answer})
 
 
+def _plan(asked: dict[str, Any]) -> None:
+    """Saves a plan as it was given: for what no release has."""
+    from people.models import Operator
+    from runs import actions, plan
+
+    made = actions.save_plan(plan.Plan.from_json(asked["document"]), by=Operator.objects.get(username="admin"))
+    _answer(asked, {"id": str(made.pk), "hash": made.hash, "steps": made.document["steps"], "facts": made.document["facts"]})
+
+
 def _effects(asked: dict[str, Any]) -> None:
     """The rows of a run's effects, as the database has them."""
     from runs.models import Effect
@@ -101,4 +114,4 @@ def _answer(asked: dict[str, Any], what: dict[str, Any]) -> None:
     os.replace(draft, path)
 
 
-_ROLES = {"worker": _worker, "scheduler": _scheduler, "web": _web, "act": _act, "effects": _effects, "lines": _lines}
+_ROLES = {"worker": _worker, "scheduler": _scheduler, "web": _web, "act": _act, "plan": _plan, "effects": _effects, "lines": _lines}

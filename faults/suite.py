@@ -14,13 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from faults import p01_cut_points
+from faults import p01_cut_points, p02_lost_replies, p03_redis, p06_throttling
 from faults.points import NotRun, Promise, Verdict
 from faults.processes import ROOT, NotThere
 from faults.releases import Broken
 from faults.rig import Rig
 
-PROMISES: dict[str, Promise] = {promise.name: promise for promise in (p01_cut_points.PROMISE,)}
+_MODULES = (p01_cut_points, p02_lost_replies, p03_redis, p06_throttling)
+PROMISES: dict[str, Promise] = {
+    promise.name: promise for promise in [module.PROMISE for module in (p01_cut_points, p02_lost_replies, p03_redis, p06_throttling)]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,12 @@ class Wanted:
     names: tuple[str, ...] = ()
     sample: float = 1.0
     seed: int = 1
-    replay: str = ""
+    replay: tuple[str, ...] = ()
     sabotage: str = ""
 
     def promises(self) -> list[Promise]:
         if self.replay:
-            return [_named(self.replay.partition(":")[0])]
+            return [_named(name) for name in dict.fromkeys(token.partition(":")[0] for token in self.replay)]
         return [_named(name) for name in self.names] or list(PROMISES.values())
 
 
@@ -80,10 +83,15 @@ class Rigs:
         self._wanted = wanted
         self._stack = contextlib.ExitStack()
         self._rig: Rig | None = None
+        self._database = ""
 
-    def get(self) -> Rig:
+    def get(self, database: str = "sqlite") -> Rig:
+        """Raises NotRun where this machine has not that database."""
+        if self._rig is not None and database != self._database:
+            self.drop()
         if self._rig is None:
             self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, sabotage=self._wanted.sabotage))
+            self._database = database
         return self._rig
 
     def drop(self) -> None:
@@ -125,7 +133,7 @@ def run(wanted: Wanted) -> Iterator[Result]:
 def chosen(promise: Promise, wanted: Wanted, rigs: Rigs) -> Sequence[str]:
     """All points, or a sample: the seed's, and at least one."""
     if wanted.replay:
-        return [wanted.replay.partition(":")[2]]
+        return [token.partition(":")[2] for token in wanted.replay if token.partition(":")[0].upper() == promise.name]
     points = list(promise.points(rigs.get()))
     if wanted.sample >= 1:
         return points
@@ -140,9 +148,7 @@ def _promise(promise: Promise, wanted: Wanted, rigs: Rigs) -> Result:
     for number, point in enumerate(points, 1):
         token, began = f"{promise.name}:{point}", time.monotonic()
         try:
-            if promise.fresh_rig:
-                rigs.drop()
-            verdict = promise.run(rigs.get(), point)
+            verdict = promise.run(rigs.get(promise.database(point)), point)
         except NotRun as reason:
             result.not_run += 1
             if str(reason) not in result.why_not:

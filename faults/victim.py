@@ -6,53 +6,72 @@ The product has no hooks for this. Here its registered kinds are wrapped, and th
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 from faults.journal import now
-from runs import effects, engine
+from runs import effects, engine, leases
 from runs.effects import Context, Finding, Kind
 from runs.models import Effect
 from runs.plan import Act
 from runs.work import Work
 
+MEETING = 30.0  # seconds that a process waits at most at its point
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Who dies where. `marker` is a file that is made once: nobody dies a second time. `others` are killed with the tick.
+    """What happens at which point of which act, once. `marker` is the file that says so.
 
-    `signal` STOP stops the tick for `seconds` instead of killing it: somebody has to wake it up.
+    `deed`: "kill" (the tick dies, and with it `others`), "kill-worker" (its worker as well), "stop" (SIGSTOP: somebody has to wake it), or
+    "meet" (waits until the file MARKER.go is there: meanwhile somebody does something to the machine).
     """
 
     act: str
     at: str
     marker: str
-    worker: bool = False
+    deed: str = "kill"
     others: tuple[int, ...] = ()
-    stop: bool = False
 
     def strike(self, key: str, at: str) -> None:
         if key != self.act or at != self.at:
             return
         try:
-            with open(self.marker, "x") as file:
+            draft = f"{self.marker}.{os.getpid()}"
+            with open(draft, "x") as file:
                 file.write(json.dumps({"pid": os.getpid(), "at": now()}))
+            os.link(draft, self.marker)  # whole, or not there
         except FileExistsError:
             return
-        if self.stop:
+        if self.deed == "meet":
+            self._meet()
+        elif self.deed == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
-            return
+        else:
+            self._kill()
+
+    def _kill(self) -> None:
         for other in self.others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(other, signal.SIGKILL)
-        if self.worker:
+        if self.deed == "kill-worker":
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def _meet(self) -> None:
+        end = now() + MEETING
+        while not os.path.exists(f"{self.marker}.go") and now() < end:
+            time.sleep(0.005)
 
 
 class Watched:
@@ -94,7 +113,7 @@ def watch(journal: Path) -> None:
 
     for name, kind in effects.kinds().items():
         effects._kinds[name] = Watched(kind, tell)
-    claim = engine.claim
+    claim = leases.claim
 
     def claiming(number: int) -> Any:
         lease = claim(number)
@@ -102,7 +121,7 @@ def watch(journal: Path) -> None:
             write(what="claim", run=number, epoch=lease.epoch)
         return lease
 
-    engine.claim = claiming
+    engine.claim = claiming  # type: ignore[attr-defined]
 
 
 def arm(cut: Cut) -> None:
@@ -129,3 +148,29 @@ def arm(cut: Cut) -> None:
 
     for name, kind in effects.kinds().items():
         effects._kinds[name] = Watched(kind, tell)
+
+
+def lose_commit(number: int, marker: Path) -> None:
+    """The database does what commit N of this process asks, and its answer is lost: once."""
+    counted = itertools.count(1)
+    wrapper: Any = BaseDatabaseWrapper
+    commit = wrapper._commit
+
+    def committing(self: Any) -> Any:
+        answer = commit(self)
+        if next(counted) == number and not marker.exists():
+            marker.write_text(json.dumps({"pid": os.getpid(), "at": now()}))
+            raise OperationalError("the connection broke while the commit was being answered")
+        return answer
+
+    wrapper._commit = committing
+
+
+def lie_about_time(seconds: float) -> None:
+    """This process's wall clock is so far off; what counts leases must not be."""
+    import datetime as real
+
+    from django.utils import timezone
+
+    right = timezone.now
+    timezone.now = lambda: right() + real.timedelta(seconds=seconds)

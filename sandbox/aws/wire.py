@@ -43,7 +43,7 @@ class Bucket:
 
 class Wire:
     def __init__(self, world: World, application: Application) -> None:
-        self._faults = world.faults
+        self._faults, self._deeds = world.faults, world.deeds
         self._application = application
         self._buckets = {action: Bucket(*limit) for action, limit in LIMITED.items() if world.limited}
         self._throttled_until = 0.0
@@ -55,6 +55,7 @@ class Wire:
         service, action = _called(environ)
         s3 = service == "s3"
         if self._is_throttled(service, action):
+            self._deeds.end(self._deeds.begin(f"throttled {action}", service))
             code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
             return _refuse(respond, status, code, "Rate exceeded", s3=s3)
         if action == "PutObject" and self._faults.strikes("s3-refuses"):

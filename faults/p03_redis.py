@@ -1,0 +1,50 @@
+"""P3: all of Redis may be lost at any time.
+
+Points: N:flushed|restarted|away at the boundary of effect N; `press`: a run that is started while Redis is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from faults import releases, schedules
+from faults.points import Promise, Verdict
+from faults.rig import Rig
+
+WHERE = "pre-production"
+
+
+def points(rig: Rig) -> Iterator[str]:
+    yield "press"
+    for number in schedules.numbers(rig, WHERE):
+        for how in ("flushed", "restarted", "away"):
+            yield f"{number}:{how}"
+
+
+def run(rig: Rig, point: str) -> Verdict:
+    if point == "press":
+        return _press(rig)
+    number, how = point.split(":")
+    return schedules.play(rig, WHERE, schedules.Event(int(number), "after-intent", f"valkey-{how}"))
+
+
+def _press(rig: Rig) -> Verdict:
+    releases.reference(rig, WHERE)
+    plan = rig.plan(WHERE)
+    worker = rig.fork("worker")
+    rig.valkey.kill()
+    try:
+        release = releases.start(rig, WHERE, plan)
+        state = rig.run(release.number)["state"]
+    finally:
+        rig.valkey.start()
+    try:
+        result = releases.verdict(release)
+    finally:
+        rig.nursery.kill(worker)
+    if state != "queued":
+        result.violations.append(f"pressed without Redis and without a worker, the run was {state}")
+    return result
+
+
+PROMISE = Promise("P3", "All of Redis may be lost at any time: nothing is lost, nothing happens twice", points, run)

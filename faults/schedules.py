@@ -1,0 +1,171 @@
+"""One release and what happens to it when: the driver behind most promises.
+
+An event stands at a point of an act (`journal.POINTS`). It kills the tick or its worker, stops it, or lets it wait there while a damage
+is done to the machine (`faults.damage`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faults import journal, releases, timing
+from faults.damage import DAMAGES
+from faults.points import Verdict
+from faults.processes import NotThere
+from faults.rig import TERMINAL, Rig
+
+DEATHS = ("kill-tick", "kill-worker", "kill-both")
+STOPPED = "stop-tick"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """At that point of the N-th act of the plan, this."""
+
+    number: int
+    at: str
+    what: str
+
+
+@dataclass
+class _Armed:
+    event: Event
+    act: dict[str, Any]
+    marker: Path
+    handled: bool = False
+    since: float = 0.0  # when the repair was done, or the death
+    pid: int = 0
+
+    def cut(self, rig: Rig) -> dict[str, Any]:
+        deed = {"kill-tick": "kill", "kill-worker": "kill-worker", "kill-both": "kill-worker", STOPPED: "stop"}.get(self.event.what, "meet")
+        others = (rig.scheduler,) if self.event.what == "kill-both" else ()
+        return {"act": self.act.get("key", ""), "at": self.event.at, "marker": str(self.marker), "deed": deed, "others": others}
+
+
+@dataclass
+class Schedule:
+    rig: Rig
+    environment: str
+    events: Sequence[Event]
+    worker: dict[str, Any] = field(default_factory=dict)  # what else the workers are forked with
+    must_be_reached: bool = True
+    workers: list[int] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+    def play(self) -> Verdict:
+        rig = self.rig
+        releases.reference(rig, self.environment)
+        plan = rig.plan(self.environment)
+        acts = releases.acts(plan)
+        self.armed = [
+            _Armed(event, acts[event.number - 1] if event.number <= len(acts) else {"target": ""}, rig.folder / f"cut-{uuid.uuid4().hex}")
+            for event in self.events
+        ]
+        try:
+            self._hire()
+            release = releases.start(rig, self.environment, plan)
+            ended = self._follow(release)
+            recovery = self._recovery(release.number)
+            self.found += release.judged(ended)
+            self._look_at_recovery(recovery)
+            said = "" if ended["state"] == "succeeded" else f"{ended['state']}: {ended['said']}"
+            return Verdict(self.found, recovery, said)
+        finally:
+            self._leave()
+
+    def _hire(self) -> None:
+        cuts = [armed.cut(self.rig) for armed in self.armed]
+        self.workers.append(self.rig.fork("worker", cuts=cuts, **self.worker))
+
+    def _follow(self, release: releases.Release) -> dict[str, Any]:
+        end = time.monotonic() + timing.LONGEST_RUN
+        while time.monotonic() < end:
+            for armed in self.armed:
+                if not armed.handled and armed.marker.exists():
+                    armed.handled = True
+                    self._happens(armed)
+            run = self._run(release.number)
+            if run and run["state"] in TERMINAL:
+                for armed in self.armed:
+                    if self.must_be_reached and armed.act.get("key") and not armed.handled:
+                        self.found.append(f"{armed.event.at} of {armed.act['key']} was never reached")
+                return run
+            time.sleep(0.05)
+        raise NotThere(f"the end of run {release.number}: not within {timing.LONGEST_RUN:.0f} seconds; it is {self._run(release.number)}")
+
+    def _run(self, number: int) -> dict[str, Any] | None:
+        """None while the screen cannot be asked."""
+        answer = self.rig.http.get(f"/api/v1/runs/{number}")
+        if answer.status_code != 200:
+            return None
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _happens(self, armed: _Armed) -> None:
+        struck = json.loads(armed.marker.read_text())
+        armed.pid, armed.since = struck["pid"], struck["at"]
+        what = armed.event.what
+        if what in DEATHS:
+            if what != "kill-tick":
+                self._hire()
+            if what == "kill-both":
+                self.rig.start_scheduler()
+        elif what == STOPPED:
+            self._hire()  # the worker that waits for the stopped tick takes nothing up
+            threading.Timer(2.5 * timing.LEASE, os.kill, (armed.pid, signal.SIGCONT)).start()
+        else:
+            self._damage(armed)
+
+    def _damage(self, armed: _Armed) -> None:
+        damage: Iterator[list[str]] = DAMAGES[armed.event.what](self.rig, armed.act)
+        try:
+            self.found += next(damage)
+        finally:
+            Path(f"{armed.marker}.go").touch()
+        next(damage, None)
+        armed.since = journal.now()
+
+    def _recovery(self, run: int) -> float | None:
+        """The worst: until somebody worked on the run again, after each event."""
+        worst: float | None = None
+        entries = list(journal.read(self.rig.journal, run))
+        for armed in self.armed:
+            if armed.handled:
+                dead = armed.pid if armed.event.what in (*DEATHS, STOPPED) else 0
+                again = next((entry["t"] for entry in entries if entry["t"] > armed.since and entry["pid"] != dead), None)
+                if again is not None:
+                    worst = max(worst or 0.0, again - armed.since)
+        return worst
+
+    def _look_at_recovery(self, recovery: float | None) -> None:
+        if recovery is not None and recovery > timing.RESUMED:
+            self.found.append(f"resumed after {recovery:.1f} s; {timing.RESUMED:.0f} s are promised here")
+
+    def _leave(self) -> None:
+        for armed in self.armed:
+            Path(f"{armed.marker}.go").touch()
+        self.rig.nursery.kill(*self.workers)
+        self.rig.clear_faults()
+        if not self.rig.nursery.is_alive(self.rig.scheduler):
+            self.rig.start_scheduler()
+        if not self.rig.nursery.is_alive(self.rig.web):
+            self.rig.start_web()
+
+
+def play(rig: Rig, environment: str, *events: Event, **more: Any) -> Verdict:
+    return Schedule(rig, environment, events, **more).play()
+
+
+def numbers(rig: Rig, environment: str, *kinds: str) -> list[int]:
+    """Of the plan's acts: all, or those of these kinds."""
+    acts = releases.acts(rig.plan(environment, fresh=False))
+    return [number for number, act in enumerate(acts, 1) if not kinds or act["kind"] in kinds]
