@@ -80,7 +80,7 @@ def test_somebody_else_at_work(client: Client, viewer: Operator) -> None:
     scenery.observed()
     BeanstalkEnvironment.objects.filter(name="client-magento-prod").update(status="Updating")
     client.force_login(viewer)
-    assert "client-magento-prod is Updating" in page(client)
+    assert "Someone else is deploying to client-magento-prod" in page(client)
 
 
 def test_a_viewer_reads_why_there_is_nothing_to_press(client: Client, viewer: Operator) -> None:
