@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import logging
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 from redis import Redis
 from rq import Queue, Worker
 from rq.job import Job
@@ -128,10 +129,17 @@ def _die_with(parent: int) -> None:
 
 
 def _import_what_takes_long() -> None:
-    """Clients of AWS and the door to the hosts; what else there is came with the effects that the packages above have registered."""
+    """Clients of AWS, the door to the hosts, and what Django makes when a query is first asked; the effects are there already."""
     try:
         session.prepare()
     except RemoteError as error:
         logger.warning("no clients of AWS could be made beforehand: %s", error)
     importlib.import_module("remote.ssh.client")
     importlib.import_module("runs.tasks")
+    try:
+        engine.rehearse()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("the database is away: %s", error)
+    connections.close_all()
+    gc.collect()
+    gc.freeze()  # the collector of a fork does not touch, and so does not copy, what is shared with the parent
