@@ -37,8 +37,12 @@ class HostCommand:
     def probe(self, act: Act, context: Context) -> Finding:
         """Follows what is running for as long as the engine has patience, then says what it is."""
         host, key, offset = act.params["ip"], _key(context), int(context.answer.get("offset", 0))
-        _store(runner().follow(host, key, offset=offset, seconds=context.patience), context.out(act.target), offset)
-        return self.judge(act, context, runner().status(host, key))
+        out = context.out(act.target)
+        offset = _store(runner().follow(host, key, offset=offset, seconds=context.patience), out, offset)
+        state = runner().status(host, key)
+        if state.kind != "running" and state.size > offset:  # it ended between the two questions: its last lines
+            _store(runner().follow(host, key, offset=offset, seconds=0), out, offset)
+        return self.judge(act, context, state)
 
     def judge(self, act: Act, context: Context, state: State) -> Finding:
         if state.kind == "absent":
@@ -164,11 +168,12 @@ def in_words(error: RemoteError) -> str:
     return f"no connection: {error}" if isinstance(error, Unreachable) else str(error)
 
 
-def _store(output: Iterator[bytes], out: Out, offset: int) -> None:
-    """Each piece with the byte of the host's file behind it, so that whoever goes on reads none twice."""
+def _store(output: Iterator[bytes], out: Out, offset: int) -> int:
+    """Each piece with the byte of the host's file behind it, so that whoever goes on reads none twice; the byte behind the last."""
     for data in output:
         offset += len(data)
         out.write(data, offset=offset)
+    return offset
 
 
 def _key(context: Context) -> Key:
