@@ -61,7 +61,7 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
     """What stopping now would leave behind. From the steps that have begun, and the hosts that have the new version."""
     begun = [step.key for step in run.steps.all() if step.state != Step.State.PLANNED]
     moved = [lane for lane in lanes if lane.phase != "waiting"]
-    new = [lane for lane in lanes if lane.version == facts["label"]]
+    new = [lane for lane in lanes if lane.version == facts["label"] and lane.phase != "failed"]
     deploying = any(key.startswith("deploy-") for key in begun)
     if run.state == Run.State.SUCCEEDED:
         return {"big": "Done", "text": f"All {len(lanes)} hosts have {facts['label']}.", "run": run}
