@@ -26,7 +26,8 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         context = {"failure": failed, "run": run, "facts": facts}
         if run.state == Run.State.FAILED:
             found.append(Panel(Place.BANNER, "deployments/_failed_banner.html", context))
-        found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
+        if not run.is_active:  # what waits for a decision is decided about first
+            found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
     shop = outside.during(run, at)
     if run.state == Run.State.SUCCEEDED:
