@@ -166,6 +166,7 @@ def check_now(run: Run, *, by: Operator) -> Run:
             raise NotNow(f"Run {run.number} has ended. What it left is on its page.")
         if run.state in (Run.State.WAITING, Run.State.UNKNOWN):
             cancel = run.cancel if run.cancel == Run.Cancel.ABORT else Run.Cancel.NONE
+            _give_time(run)
             return _change(run, state=Run.State.RUNNING, said="", wake_at=0, cancel=cancel)
         return _change(run, wake_at=0)
 
@@ -271,7 +272,13 @@ def _must_wait_for_person(run: Run) -> None:
         raise NotNow(f"Run {run.number} is {run.state} and waits for no decision. Make a new plan.")
 
 
+def _give_time(run: Run) -> None:
+    """What is under way has its longest time once more, from a person's decision on: it would wait for the next one at once."""
+    Step.objects.filter(run=run, state__in=(Step.State.INTENT, Step.State.UNKNOWN)).update(started=timezone.now())
+
+
 def _go_on(run: Run) -> Run:
+    _give_time(run)
     return _change(run, state=Run.State.RUNNING, cancel=Run.Cancel.NONE, ended=None, said="", wake_at=0, troubles=0)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from people.models import Operator
 from people.permissions import Forbidden
@@ -221,3 +225,42 @@ def test_each_change_of_state_has_a_higher_revision(start: Start, world: World, 
     seen.append(Run.objects.get(pk=run.pk).revision)
     assert seen[0] < seen[1] < seen[2] < seen[3]
     assert seen[-1] == max(seen)
+
+
+@pytest.mark.parametrize("go_on", [actions.check_now, actions.resume])
+def test_what_outlasted_its_time_is_followed_to_its_end_after_a_decision(
+    start: Start, world: World, releaser: Operator, settings: Settings, go_on: Callable[..., Run]
+) -> None:
+    settings.TICK_SECONDS = 0.0
+    world.stays_running.add("update")
+    run = start()
+    long_ago = timezone.now() - timedelta(seconds=2 * settings.STEP_SECONDS)
+    for _ in range(3):
+        tick(run.number)
+    Step.objects.filter(run=run, key="update").update(started=long_ago)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.WAITING
+    go_on(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.RUNNING
+    world.stays_running.clear()
+    settings.TICK_SECONDS = 10.0
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED
+
+
+def test_to_look_at_once_gives_no_more_time(start: Start, world: World, releaser: Operator, settings: Settings) -> None:
+    """A run that nobody has to decide about waits for a person at its own time, however often somebody looks."""
+    settings.TICK_SECONDS = 0.0
+    world.stays_running.add("put")
+    run = start()
+    tick(run.number)
+    long_ago = timezone.now() - timedelta(seconds=2 * settings.STEP_SECONDS)
+    Step.objects.filter(run=run, key="upload").update(started=long_ago)
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.WAITING
