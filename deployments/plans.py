@@ -18,6 +18,7 @@ def magento_as_written(
     """“Deployment Process for the Production Environment”, to the letter: fact sheet magento.md 3A, A0 to A8.
 
     Maintenance, statics and caches are the front end's business, as the document has it; `close_back_office` is the tick that it lacks.
+    `code_branch` is "" for a release that is deployed again: it is pinned, whatever its branches have become.
     """
     front = [host for host in hosts if host.tier == target.tiers[-1].key]
     closed = list(hosts) if close_back_office else front
@@ -30,7 +31,7 @@ def magento_as_written(
         lock_group=target.lock_group,
         steps=(
             steps.preflight(),
-            steps.check_versions(target, shipment, code_branch),
+            *([steps.check_versions(target, shipment, code_branch)] if code_branch else []),
             steps.maintenance(closed, on=True),
             steps.build_bundle(target, shipment),
             steps.ship(target, shipment),
