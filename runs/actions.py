@@ -153,6 +153,10 @@ def cancel_run(run: Run, strength: Run.Cancel, *, by: Operator) -> Run:
             raise NotNow(f"Run {run.number} has ended: there is nothing to cancel.")
         if strength == Run.Cancel.NONE:
             raise NotNow("Say how it is to be cancelled.")
+        if run.cancel == Run.Cancel.ABORT and strength == Run.Cancel.AFTER_STEP:
+            raise NotNow(
+                f"{run.cancelled_by or 'Somebody'} has asked to abort run {run.number}: that is not taken back by a later, weaker wish."
+            )
         state = run.state if run.state == Run.State.QUEUED else Run.State.RUNNING
         return _change(run, cancel=strength, cancelled_by=by, wake_at=0, state=state)
 
@@ -165,7 +169,7 @@ def check_now(run: Run, *, by: Operator) -> Run:
         if not run.is_active:
             raise NotNow(f"Run {run.number} has ended. What it left is on its page.")
         if run.state in (Run.State.WAITING, Run.State.UNKNOWN):
-            cancel = run.cancel if run.cancel == Run.Cancel.ABORT else Run.Cancel.NONE
+            cancel = Run.Cancel.NONE if run.cancel == Run.Cancel.STOP_WATCHING else run.cancel
             _give_time(run)
             return _change(run, state=Run.State.RUNNING, said="", wake_at=0, cancel=cancel)
         return _change(run, wake_at=0)

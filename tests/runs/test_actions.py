@@ -264,3 +264,42 @@ def test_to_look_at_once_gives_no_more_time(start: Start, world: World, releaser
     tick(run.number)
     run.refresh_from_db()
     assert run.state == Run.State.WAITING
+
+
+def test_an_abort_is_not_taken_back_by_a_stale_page(start: Start, world: World, releaser: Operator, admin: Operator) -> None:
+    run = start()
+    actions.cancel_run(run, Run.Cancel.AFTER_STEP, by=releaser)
+    assert actions.cancel_run(run, Run.Cancel.ABORT, by=admin).cancel == Run.Cancel.ABORT
+    with pytest.raises(actions.NotNow, match="admin has asked to abort"):
+        actions.cancel_run(run, Run.Cancel.AFTER_STEP, by=releaser)
+    run.refresh_from_db()
+    assert (run.cancel, run.cancelled_by) == (Run.Cancel.ABORT, admin)
+    assert actions.cancel_run(run, Run.Cancel.ABORT, by=releaser).cancel == Run.Cancel.ABORT
+    # An abort that cannot be proven has a way out that claims nothing.
+    assert actions.cancel_run(run, Run.Cancel.STOP_WATCHING, by=releaser).cancel == Run.Cancel.STOP_WATCHING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Run.Cancel.AFTER_STEP, Run.Cancel.AFTER_STEP),
+        (Run.Cancel.ABORT, Run.Cancel.ABORT),
+        (Run.Cancel.STOP_WATCHING, Run.Cancel.NONE),
+    ],
+)
+def test_what_is_adopted_drops_only_the_wish_not_to_look(
+    start: Start, world: World, releaser: Operator, before: Run.Cancel, after: Run.Cancel
+) -> None:
+    run = unknown(start, world)
+    Run.objects.filter(pk=run.pk).update(cancel=before, cancelled_by=releaser)
+    assert actions.adopt(run, by=releaser).cancel == after
+
+
+def test_after_it_is_adopted_it_still_stops_after_the_step(start: Start, world: World, releaser: Operator) -> None:
+    run = unknown(start, world)
+    Run.objects.filter(pk=run.pk).update(cancel=Run.Cancel.AFTER_STEP, cancelled_by=releaser)
+    actions.adopt(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.CANCELLED
+    assert world.order == ["put", "version", "update"]
