@@ -105,13 +105,8 @@ def _take_lock(number: int, made: Plan, by: Operator) -> Run:
     if old.is_active:
         raise LockHeld(old)
     require(by, "settle", old.environment)
-    _let_go(old, f"taken over by another run of {made.title}", by)
-    return old
-
-
-def _let_go(run: Run, reason: str, by: Operator) -> None:
-    run.holds_lock, run.lock_released_by, run.lock_release_reason = False, by, reason
-    run.save(update_fields=["holds_lock", "lock_released_by", "lock_release_reason"])
+    reason = f"taken over by another run of {made.title}"
+    return _change(old, ring=False, holds_lock=False, lock_released_by=by, lock_release_reason=reason)
 
 
 def _create(made: Plan, idempotency_key: str, reason: str, takes_over: Run | None, by: Operator) -> Run:

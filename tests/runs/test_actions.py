@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from people.models import Operator
 from people.permissions import Forbidden
 from remote.errors import Unanswered
-from runs import actions
+from runs import actions, doorbell
 from runs.engine import tick
 from runs.models import Plan, Run, Step
 from tests.runs.conftest import Start
@@ -151,10 +151,17 @@ def test_a_failed_run_keeps_its_lock_until_it_is_released(start: Start, world: W
         actions.release_lock(run, "again", by=releaser)
 
 
-def test_a_new_run_takes_the_lock_of_a_failed_one_over(start: Start, world: World, releaser: Operator) -> None:
+def test_a_new_run_takes_the_lock_of_a_failed_one_over_and_its_page_hears_of_it(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = failed(start, world)
+    rung: list[tuple[int, int]] = []
+    monkeypatch.setattr(doorbell, "state_changed", lambda number, revision: rung.append((number, revision)))
+    before = run.revision
     new = start(takes_over=run.number)
     run.refresh_from_db()
+    assert run.revision > before
+    assert (run.number, run.revision) in rung
     assert (new.takes_over, run.holds_lock, run.lock_released_by) == (run, False, releaser)
 
 
