@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from runs import log, reading, redact, spool
@@ -208,3 +211,55 @@ def test_what_exists_nowhere_else_outlives_a_lost_database(
     assert texts(run) == ["the deployment has begun"]
     assert spool.store_all() == 0
     assert_no_gaps(run)
+
+
+def kept(run: int, *said: str) -> Path:
+    before = set(spool.folder().glob("*"))
+    spool.keep(run, [LogChunk(run_id=run, host="console", time=timezone.now(), text=text) for text in said])
+    (path,) = set(spool.folder().glob("*")) - before
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"host": "console", "time": "2026-03', "[]\n", '{"host": "console"}\n', '{"host": "c", "time": "noon", "text": "x"}\n', "\x00"],
+)
+def test_a_bad_file_is_set_aside_and_the_others_are_stored(run: Run, spooled: None, caplog: pytest.LogCaptureFixture, content: str) -> None:
+    bad = kept(run.number, "half of it")
+    bad.write_text(content)
+    kept(run.number, "whole")
+    assert spool.store_all() == 1
+    assert texts(run) == ["whole"]
+    assert "cannot be stored" in caplog.text
+    assert [path.suffix for path in spool.folder().iterdir()] == [".bad"]
+    assert bad.with_suffix(".bad").read_text() == content
+    assert spool.store_all() == 0
+    assert_no_gaps(run)
+
+
+def test_lines_of_a_run_that_is_gone_are_set_aside(run: Run, spooled: None) -> None:
+    kept(run.number + 1, "of no run")
+    kept(run.number, "of this run")
+    assert spool.store_all() == 1
+    assert texts(run) == ["of this run"]
+    assert [path.suffix for path in spool.folder().iterdir()] == [".bad"]
+
+
+def test_what_is_still_being_written_is_not_read(run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that comes in the middle of it, or a process that dies there."""
+    seen: list[int] = []
+
+    def full(descriptor: int) -> None:
+        seen.append(spool.store_all())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            kept(run.number, "never whole")
+    assert seen == [0]
+    assert spool.store_all() == 0
+    assert texts(run) == []
+    kept(run.number, "whole")
+    assert spool.store_all() == 1
+    assert texts(run) == ["whole"]
