@@ -158,8 +158,16 @@ class Log:
                 with self._change:
                     self._storing = False
                     self._change.notify_all()
+        except Exception as error:  # noqa: BLE001  (whoever waits for this thread gets it; else they would wait for ever)
+            self._fail(error)
         finally:
             connection.close()
+
+    def _fail(self, error: Exception) -> None:
+        with self._change:
+            self._error = self._error or error
+            self._storing = False
+            self._change.notify_all()
 
     def _next(self, last: float) -> list[Entry]:
         """The first line goes at once; what comes right behind it is collected."""
@@ -190,15 +198,20 @@ class Log:
         except (Fenced, DatabaseError, InterfaceError) as error:
             connection.close()
             if not isinstance(error, Fenced):
-                spool.keep(self.run, [chunk for chunk, entry_writer in chunks if entry_writer not in behind])
-            with self._change:
-                self._error = error
-                self._change.notify_all()
+                self._keep([chunk for chunk, entry_writer in chunks if entry_writer not in behind])
+            self._fail(error)
             return
         for writer, offset in behind.items():
             writer.stored = offset
         if first is not None:
             publish(doorbell.channel(self.run), frame([chunk for chunk, _ in chunks]))
+
+    def _keep(self, chunks: Sequence[LogChunk]) -> None:
+        try:
+            spool.keep(self.run, chunks)
+        except OSError as error:
+            lost = sum(chunk.seq_last for chunk in chunks)
+            logger.error("neither the database nor the disk took %s lines of run %s: %s", lost, self.run, error)
 
     def _number(self, chunks: Sequence[tuple[LogChunk, Writer]], behind: dict[Writer, int]) -> int | None:
         """One short transaction: whoever sees a number sees all numbers below it."""

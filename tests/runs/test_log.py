@@ -6,11 +6,12 @@ import errno
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -263,3 +264,52 @@ def test_what_is_still_being_written_is_not_read(run: Run, spooled: None, monkey
     kept(run.number, "whole")
     assert spool.store_all() == 1
     assert texts(run) == ["whole"]
+
+
+@pytest.mark.parametrize("disk", ["full", "well"])
+def test_a_full_disk_ends_the_tick_and_does_not_hang_it(
+    run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, disk: str
+) -> None:
+    def no_space(*_: Any) -> int:
+        raise OperationalError("database or disk is full")
+
+    def keep(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        patch.setattr(Log, "_take_numbers", no_space)
+        if disk == "full":
+            patch.setattr(spool, "keep", keep)
+        writing.out("console").line("one")
+        assert_ends(writing.flush, OperationalError)
+        assert_ends(lambda: writing.out("console").line("two"), OperationalError)
+    assert ("neither the database nor the disk took 1 lines" in caplog.text) is (disk == "full")
+    assert spool.store_all() == (0 if disk == "full" else 1)
+    assert texts(run) == ([] if disk == "full" else ["one"])
+
+
+def test_a_fault_in_storing_comes_to_those_who_wait_for_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Log, entries: Any) -> None:
+        raise LookupError("a fault in the code")
+
+    with Log(run.number) as writing:
+        monkeypatch.setattr(Log, "_store", broken)
+        writing.out("console").line("one")
+        assert_ends(writing.flush, LookupError)
+
+
+def assert_ends(wait: Callable[[], None], error: type[Exception]) -> None:
+    """With this error, and not after a wait without end."""
+    raised: list[Exception] = []
+
+    def call() -> None:
+        try:
+            wait()
+        except (DatabaseError, LookupError) as fault:
+            raised.append(fault)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [type(fault) for fault in raised] == [error]
