@@ -23,7 +23,7 @@ from live.publish import publish
 from runs import doorbell, spool
 from runs.leases import Fenced
 from runs.lines import LineSplitter, shown
-from runs.models import Effect, LogChunk
+from runs.models import Effect, LogChunk, LogHead
 from runs.redact import Redactor
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Log:
         self._size = 0
         self._storing = False
         self._closing = False
-        self._full = False
+        self._full: bool | None = None  # not known before the first line: an earlier tick may have filled it
         self._error: Exception | None = None
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._store_in_turns, name=f"log-{run}", daemon=True)
@@ -221,6 +221,8 @@ class Log:
                 mine = Effect.objects.filter(pk=writer.effect or 0, offset=writer.stored or 0)
                 if not mine.update(offset=offset):
                     raise Fenced
+            if self._full is None:
+                self._full = LogHead.objects.filter(run_id=self.run, bytes__gt=LARGEST).exists()
             if self._full:
                 return None
             taken = self._take_numbers(lines, sum(len(chunk.text) for chunk, _ in chunks))

@@ -188,6 +188,20 @@ def test_a_full_log_says_so_and_takes_no_more(run: Run, monkeypatch: pytest.Monk
     assert_no_gaps(run)
 
 
+def test_a_full_log_stays_full_in_the_next_tick(run: Run, effect: Effect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    line = b"x" * 60 + b"\n"
+    for tick in range(4):
+        with Log(run.number) as writing:
+            writing.offset("fe-1", effect.pk, tick * len(line))
+            writing.out("fe-1", effect=effect.pk).write(line, offset=(tick + 1) * len(line))
+            writing.flush()
+    assert texts(run) == ["x" * 60, "x" * 60, log.FULL]
+    effect.refresh_from_db()
+    assert effect.offset == 4 * len(line)  # what is not kept is not read again
+    assert_no_gaps(run)
+
+
 @pytest.fixture
 def spooled(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
