@@ -23,6 +23,7 @@ from live.hub import Frame, Viewer, hub
 from people.permissions import may
 from runs import doorbell, log, reading
 from runs.models import LogChunk, Run
+from runs.numbers import whole
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class RunConsumer(Watching):
     async def find(self) -> bool:
         self.number = int(self.scope["url_route"]["kwargs"]["number"])
         asked = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace")).get("after", ["0"])[0]
-        self.seen = int(asked) if asked.isdecimal() and len(asked) < 16 else 0
+        self.seen = whole(asked) or 0
         environment = await _environment(self.number)
         self.environment = environment or ""
         return environment is not None

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from people.views import may_view
 from runs import ansi, reading
 from runs.models import Run
+from runs.numbers import whole
 
 MOST = 5000  # lines in one answer, or chunks where all of them are asked for
 AT_ONCE = 200  # chunks
@@ -25,12 +26,12 @@ def log(request: HttpRequest, number: int) -> JsonResponse:
     `head` is the newest number there is, `last` up to where this answer reaches: ask again with it as `after`.
     """
     run = get_object_or_404(Run.objects.only("number"), pk=number)
-    after, host, contains = request.GET.get("after", "0"), request.GET.get("host", ""), request.GET.get("contains", "")
-    if not after.isdecimal():
+    after, host, contains = whole(request.GET.get("after", "0")), request.GET.get("host", ""), request.GET.get("contains", "")
+    if after is None:
         return JsonResponse({"detail": "after is the number of a line: a whole number from 0."}, status=400)
     head = reading.last_number(run.pk)
-    chunks = _filtered(run.pk, int(after), host, contains) if host or contains else _stored(run.pk, int(after))
-    last = chunks[-1]["first"] + chunks[-1]["text"].count("\n") if chunks else max(int(after), head)
+    chunks = _filtered(run.pk, after, host, contains) if host or contains else _stored(run.pk, after)
+    last = chunks[-1]["first"] + chunks[-1]["text"].count("\n") if chunks else max(after, head)
     return JsonResponse({"head": max(head, last), "last": last, "chunks": chunks})
 
 

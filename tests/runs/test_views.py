@@ -54,6 +54,15 @@ def test_the_list_can_be_narrowed(client: Client, viewer: Operator, failed: Run)
     assert client.get("/runs/?before=abc&state=nonsense&environment=nowhere").status_code == 200
 
 
+@pytest.mark.parametrize("before", ["²", "-1", "1.5", "9" * 19, "9" * 5000])
+def test_a_place_in_the_list_that_is_no_number_is_the_top(client: Client, viewer: Operator, failed: Run, before: str) -> None:
+    client.force_login(viewer)
+    answer = client.get("/runs/", {"before": before})
+    assert answer.status_code == 200
+    assert f"Run {failed.number}</a>" in answer.content.decode()
+    assert client.get("/runs/", {"before": "9" * 18}).status_code == 200
+
+
 def test_older_runs_are_a_link_away(client: Client, viewer: Operator, releaser: Operator) -> None:
     made = scenery.plan(releaser)
     for _ in range(51):
@@ -160,13 +169,20 @@ def test_the_log_by_number(client: Client, viewer: Operator, rolling: Run) -> No
     assert log_of(client, rolling, "?after=7") == {"head": 7, "last": 7, "chunks": []}
 
 
+def test_the_log_after_the_highest_number_is_empty(client: Client, viewer: Operator, rolling: Run) -> None:
+    client.force_login(viewer)
+    assert log_of(client, rolling, "?after=" + "9" * 18)["chunks"] == []
+
+
 def test_the_log_of_one_host_or_with_a_word(client: Client, viewer: Operator, rolling: Run) -> None:
     client.force_login(viewer)
     assert [chunk["first"] for chunk in log_of(client, rolling, "?host=fe-1")["chunks"]] == [2, 4, 5, 6]
     assert [chunk["text"] for chunk in log_of(client, rolling, "?contains=CONNECTIONS")["chunks"]] == ["212 connections open"]
 
 
-@pytest.mark.parametrize("query", ["?after=-1", "?after=x", "?after=1.5"])
+@pytest.mark.parametrize(
+    "query", ["?after=-1", "?after=x", "?after=1.5", "?after=", "?after=²", "?after=" + "9" * 19, "?after=" + "9" * 5000]
+)
 def test_a_log_after_nothing_sensible(client: Client, viewer: Operator, rolling: Run, query: str) -> None:
     client.force_login(viewer)
     assert client.get(f"/runs/{rolling.number}/log.json{query}").status_code == 400
