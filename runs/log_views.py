@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
@@ -59,8 +60,9 @@ def download(request: HttpRequest, number: int) -> StreamingHttpResponse:
     return response
 
 
-def _text(number: int) -> Iterator[str]:
+async def _text(number: int) -> AsyncIterator[str]:
+    """A page at a time, as the browser takes them: the web process never holds the whole."""
     after = 0
-    while lines := reading.read(number, after, MOST):
+    while lines := await sync_to_async(reading.read)(number, after, MOST):
         yield "".join(f"{line.seq}\t{line.time:%Y-%m-%dT%H:%M:%S.%fZ}\t{line.host}\t{ansi.plain(line.text)}\n" for line in lines)
         after = lines[-1].seq

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from django.test import Client
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.test import AsyncClient, Client
 
+from opsconsole.asgi import application
 from people.models import Operator
+from runs import log_views, reading
 from runs.models import Run, Step
 from tests import scenery
 
@@ -188,13 +193,64 @@ def test_a_log_after_nothing_sensible(client: Client, viewer: Operator, rolling:
     assert client.get(f"/runs/{rolling.number}/log.json{query}").status_code == 400
 
 
-def test_the_log_to_take_away_is_plain(client: Client, viewer: Operator, rolling: Run) -> None:
+@sync_to_async
+def signed_in(viewer: Operator) -> AsyncClient:
+    client = AsyncClient()
     client.force_login(viewer)
-    response = client.get(f"/runs/{rolling.number}/log.txt")
-    text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    return client
+
+
+def read_slowly(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Three lines at a time; after which number each was asked for."""
+    asked: list[int] = []
+    read = reading.read
+
+    def few(number: int, after: int, limit: int) -> list[reading.Line]:
+        asked.append(after)
+        return read(number, after, limit)
+
+    monkeypatch.setattr(log_views, "MOST", 3)
+    monkeypatch.setattr(reading, "read", few)
+    return asked
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_log_to_take_away_is_plain_and_never_held_whole(
+    viewer: Operator, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolling = await sync_to_async(scenery.rolling)(releaser)
+    client = await signed_in(viewer)
+    asked = read_slowly(monkeypatch)
+    response = await client.get(f"/runs/{rolling.number}/log.txt")
+    pages = aiter(response.streaming_content)  # type: ignore[attr-defined]
+    text = (await anext(pages)).decode()
+    assert text.count("\n") == 3
+    assert asked == [0]  # nothing is read ahead of who takes it
+    async for page in pages:
+        text += page.decode()
+    assert asked == [0, 3, 6, 7]
     assert response["Content-Disposition"] == f'attachment; filename="run-{rolling.number}.log"'
     assert [line.split("\t")[0] for line in text.splitlines()] == ["1", "2", "3", "4", "5", "6", "7"]
     assert "\x1b" not in text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_log_leaves_the_web_process_page_by_page(viewer: Operator, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolling = await sync_to_async(scenery.rolling)(releaser)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in (await signed_in(viewer)).cookies.items())
+    read_slowly(monkeypatch)
+    headers = [(b"host", b"testserver"), (b"cookie", cookies.encode())]
+    path = f"/runs/{rolling.number}/log.txt"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers, "http_version": "1.1"}
+    browser: Any = ApplicationCommunicator(application, scope)  # type: ignore[no-untyped-call]
+    await browser.send_input({"type": "http.request", "body": b""})
+    assert (await browser.receive_output(10))["status"] == 200
+    bodies = []
+    async with asyncio.timeout(20):
+        while (message := await browser.receive_output(10)).get("more_body"):
+            bodies.append(message["body"].count(b"\n"))
+    assert [lines for lines in bodies if lines] == [3, 3, 1]
+    await browser.wait(10)
 
 
 def test_without_script_the_page_searches(client: Client, viewer: Operator, rolling: Run) -> None:
