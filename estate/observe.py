@@ -1,8 +1,9 @@
 """One poller for all viewers: whoever comes first asks AWS, the rest read the rows.
 
 A poll is claimed by an atomic UPDATE of its `Watched` row, so any number of processes and pages together ask no more often than one would.
-Beanstalk answers two describe calls a second for the whole account: while something is under way, events are asked each cycle and all else
-every second cycle, which makes 1.5 calls a second. Errors never erase what is known: it stays, with its age, and the row says why.
+Beanstalk answers two describe calls a second for the whole account. While something is under way, events are asked each second, the
+environments and the health of their hosts every fourth, causes and what rests every 24th: two calls a second in all (`_close`).
+Errors never erase what is known: it stays, with its age, and the row says why.
 What is asked and how it is kept stands in `estate.sightings`; maintenance mode, which only hosts know, in `estate.maintenance`.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from django.utils import timezone
 from estate.definition import Target
 from estate.models import Watched
 from estate.reading import current
-from estate.sightings import Subject, application_subjects, tier_subjects
+from estate.sightings import Pace, Subject, application_subjects, tier_subjects
 from live.publish import publish
 from remote.errors import RemoteError, Throttled
 
@@ -49,20 +51,22 @@ def refresh(target: Target, *, max_age: float) -> None:
 
     Returns when the answers are in the rows; whoever needs certainty compares a row's `seen`. Raises nothing of the outside world.
     """
-    cycle = max(max_age / 2, _shortest_cycle())
-    look(subjects(target, every=cycle, rest_every=2 * cycle))
+    close = _close(target)
+    look(subjects(target, replace(close.not_below(max_age), events=max(close.events, max_age / 2))))
 
 
 def watch() -> None:
     """Looks at the whole estate; called once a second, asks only what is due."""
     due: dict[str, Subject] = {}
+    active = {target.application: _close(target) for target in current().targets if is_active(target)}
     for target in current().targets:
-        if is_active(target):
-            cycle = _shortest_cycle()
-            found = subjects(target, every=cycle, rest_every=2 * cycle)
+        idle = Pace(*[float(settings.POLL_IDLE_SECONDS)] * 5)
+        close = active.get(target.application)
+        if close is None:
+            pace = idle
         else:
-            found = subjects(target, every=settings.POLL_IDLE_SECONDS, rest_every=settings.POLL_IDLE_SECONDS)
-        for subject in found:  # targets share an application: the shorter interval counts
+            pace = close if is_active(target) else replace(idle, health=close.causes, causes=close.causes)
+        for subject in subjects(target, pace):  # targets share an application: the shorter interval counts
             if subject.name not in due or subject.every < due[subject.name].every:
                 due[subject.name] = subject
     look(list(due.values()))
@@ -70,16 +74,19 @@ def watch() -> None:
 
 def watched(target: Target) -> list[Watched]:
     """When each thing about the target last answered, and what is wrong since."""
-    names = [subject.name for subject in subjects(target, every=0, rest_every=0)]
+    names = [subject.name for subject in subjects(target, _close(target))]
     return list(Watched.objects.filter(name__in=names).order_by("name"))
 
 
-def subjects(target: Target, *, every: float, rest_every: float) -> list[Subject]:
-    siblings = [each for each in current().targets if each.application == target.application] or [target]
-    found = application_subjects(target.application, siblings, every=every, rest_every=rest_every)
+def subjects(target: Target, pace: Pace) -> list[Subject]:
+    found = application_subjects(target.application, _siblings(target), pace)
     for tier in target.tiers:
-        found += tier_subjects(tier.beanstalk, every=rest_every)
+        found += tier_subjects(tier.beanstalk, pace)
     return found
+
+
+def _siblings(target: Target) -> list[Target]:
+    return [each for each in current().targets if each.application == target.application] or [target]
 
 
 def look(asked: Sequence[Subject]) -> bool:
@@ -96,10 +103,19 @@ def look(asked: Sequence[Subject]) -> bool:
     return bool(changed)
 
 
-def _shortest_cycle() -> float:
-    """Applications share the account's two calls a second."""
-    applications = {target.application for target in current().targets}
-    return float(settings.POLL_ACTIVE_SECONDS * max(1, len(applications)))
+def _close(target: Target) -> Pace:
+    """How often while something is under way. Applications share the account's two calls a second: each has two calls in a cycle.
+
+    One is for events. Three quarters of the other go round environments and the health of each tier that is watched closely, one quarter
+    goes round what is slow: the causes of every tier and the health of those at rest.
+    """
+    applications = {each.application for each in current().targets}
+    cycle = float(settings.POLL_ACTIVE_SECONDS * max(1, len(applications)))
+    siblings = _siblings(target)
+    tiers = sum(len(each.tiers) for each in siblings)
+    closely = sum(len(each.tiers) for each in siblings if each == target or is_active(each))
+    turn, slow = cycle * (1 + closely) * 4 / 3, cycle * (2 * tiers - closely) * 4
+    return Pace(events=cycle, environments=turn, health=turn, causes=slow, others=2 * cycle)
 
 
 def _claim(asked: Sequence[Subject]) -> list[Subject]:

@@ -45,50 +45,66 @@ class Subject:
     keep: Callable[[Any], News]
 
 
-def application_subjects(application: str, targets: Sequence[Target], *, every: float, rest_every: float) -> list[Subject]:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two calls of a kind. The first four are Beanstalk's, the last is for everything else, which answers more often."""
+
+    events: float
+    environments: float
+    health: float
+    causes: float
+    others: float
+
+    def not_below(self, seconds: float) -> Pace:
+        return Pace(*(max(each, seconds) for each in (self.events, self.environments, self.health, self.causes, self.others)))
+
+
+def application_subjects(application: str, targets: Sequence[Target], pace: Pace) -> list[Subject]:
     """One call each for all environments of the application."""
     places = {tier.beanstalk: (target, tier.key) for target in targets for tier in target.tiers}
     names = list(places)
     since = _last_event(names)
-    groups_every = _GROUPS_EVERY if TargetGroup.objects.filter(beanstalk__in=names).exists() else max(rest_every, 2.0)
+    groups_every = _GROUPS_EVERY if TargetGroup.objects.filter(beanstalk__in=names).exists() else max(pace.others, 2.0)
     return [
         Subject(
             f"events:{application}",
-            every,
+            pace.events,
             lambda: beanstalk.events(application, since, patience=_PATIENCE),
             lambda found: _keep_events(names, found),
         ),
         Subject(
             f"environments:{application}",
-            rest_every,
+            pace.environments,
             lambda: beanstalk.environments(application, patience=_PATIENCE),
             lambda found: _keep_environments(names, found),
         ),
-        Subject(f"hosts:{application}", max(rest_every, _HOSTS_EVERY), lambda: _ask_hosts(names), lambda found: _keep_hosts(places, found)),
+        Subject(
+            f"hosts:{application}", max(pace.others, _HOSTS_EVERY), lambda: _ask_hosts(names), lambda found: _keep_hosts(places, found)
+        ),
         Subject(f"groups:{application}", groups_every, _ask_groups, lambda found: _keep_groups(names, found)),
     ]
 
 
-def tier_subjects(name: str, *, every: float) -> list[Subject]:
+def tier_subjects(name: str, pace: Pace) -> list[Subject]:
     """What has to be asked for each Beanstalk environment by itself."""
     groups = list(TargetGroup.objects.filter(beanstalk=name).values_list("arn", flat=True))
     found = [
         Subject(
             f"health:{name}",
-            every,
+            pace.health,
             lambda: beanstalk.instance_health(name, patience=_PATIENCE),
             lambda answer: _keep_health(name, answer),
         ),
         Subject(
             f"causes:{name}",
-            max(every, _CAUSES_EVERY),
+            max(pace.causes, _CAUSES_EVERY),
             lambda: beanstalk.environment_health(name, patience=_PATIENCE),
             lambda answer: _keep_causes(name, answer),
         ),
     ]
     if groups:
         ask = lambda: [target for arn in groups for target in balancer.target_health(arn, patience=_PATIENCE)]  # noqa: E731
-        found.append(Subject(f"targets:{name}", every, ask, lambda answer: _keep_targets(name, answer)))
+        found.append(Subject(f"targets:{name}", pace.others, ask, lambda answer: _keep_targets(name, answer)))
     return found
 
 

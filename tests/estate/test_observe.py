@@ -24,6 +24,7 @@ from remote.errors import Throttled, Unreachable
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 FRONT, BACK = "client-magento-prod", "client-magento-prod-bo"
 NAMES = [BACK, FRONT]
+BEANSTALK = ("events", "environments", "health", "causes")
 
 
 @pytest.fixture(autouse=True)
@@ -170,8 +171,21 @@ def test_beanstalk_is_asked_less_than_twice_a_second_however_many_ask(monkeypatc
     activity.add("production")
     calls = paced(monkeypatch, 60)
     assert 55 <= calls["events"] <= 61
-    assert 25 <= calls["environments"] <= 31
-    assert calls["events"] + calls["environments"] <= 2 * 60
+    assert 13 <= calls["environments"] <= 16
+    assert 2 * 13 <= calls["health"] <= 2 * 16 + 2 * 3  # two tiers every four seconds, two at rest
+    assert calls["causes"] >= 4 * 2
+    assert calls["targets"] + calls["hosts"] >= 10  # other services, with limits of their own
+    assert sum(calls[name] for name in BEANSTALK) <= 2 * 60 + 4 * 3  # each subject's first call comes at once
+
+
+@pytest.mark.django_db
+def test_two_releases_at_once_share_the_two_calls_a_second(monkeypatch: pytest.MonkeyPatch, activity: set[str]) -> None:
+    activity.update({"production", "pre-production"})
+    calls = paced(monkeypatch, 60)
+    assert calls["events"] >= 55
+    assert calls["environments"] >= 8
+    assert calls["health"] >= 4 * 8
+    assert sum(calls[name] for name in BEANSTALK) <= 2 * 60 + 4 * 3
 
 
 @pytest.mark.django_db
