@@ -64,8 +64,10 @@ def watch() -> None:
         close = active.get(target.application)
         if close is None:
             pace = idle
+        elif is_active(target):
+            pace = close
         else:
-            pace = close if is_active(target) else replace(idle, health=close.causes, causes=close.causes)
+            pace = replace(idle, health=close.causes, causes=close.causes)
         for subject in subjects(target, pace):  # targets share an application: the shorter interval counts
             if subject.name not in due or subject.every < due[subject.name].every:
                 due[subject.name] = subject
