@@ -13,12 +13,9 @@ import re
 from django.core.exceptions import ValidationError
 
 from remote.errors import Refused
-from remote.git.names import check_branch, check_commit
+from remote.git.names import check_branch
 
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", re.ASCII)
 _VPN_NAME = re.compile(r"[a-z][a-z0-9._-]{1,30}[a-z0-9]", re.ASCII)
-_RUN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
-_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 _NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?", re.ASCII)
 _IDEMPOTENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,99}", re.ASCII)
@@ -49,25 +46,6 @@ def branch_name(value: str) -> str:
     return value
 
 
-def version_label(value: str) -> str:
-    """The label of a Beanstalk application version."""
-    if not _LABEL.fullmatch(value):
-        raise ValidationError(
-            f"{_shown(value)} is no version label. It is 1 to 100 letters, digits, . _ - such as r418-a91c3e7; copy it from the releases.",
-            code="version_label",
-        )
-    return value
-
-
-def commit_id(value: str) -> str:
-    """A whole commit id, small letters."""
-    try:
-        return check_commit(value)
-    except Refused:
-        said = f"{_shown(value)} is no commit id. Give all 40 digits (0-9, a-f), as git rev-parse prints them."
-        raise ValidationError(said, code="commit") from None
-
-
 def vpn_name(value: str) -> str:
     """The name of a VPN user, which is also the name of files and of a certificate."""
     if not _VPN_NAME.fullmatch(value) or ".." in value:
@@ -78,26 +56,6 @@ def vpn_name(value: str) -> str:
         )
     if value in RESERVED_VPN_NAMES:
         raise ValidationError(f"{_shown(value)} is kept for the VPN itself. Choose another name, such as the person's.", code="vpn_name")
-    return value
-
-
-def run_key(value: str) -> str:
-    """One part of the key under which a command runs on a host: it becomes the name of a folder there."""
-    if not _RUN_KEY.fullmatch(value) or ".." in value:
-        raise ValidationError(
-            f"{_shown(value)} is no key of a command. Use 1 to 120 letters, digits and . _ -, beginning with a letter or a digit.",
-            code="run_key",
-        )
-    return value
-
-
-def host_name(value: str) -> str:
-    """A host as ssh may be told: never something that ssh could take for an option or a user."""
-    if not _HOST_NAME.fullmatch(value) or ".." in value:
-        raise ValidationError(
-            f"{_shown(value)} is no host name. Use 1 to 63 letters, digits, dots and hyphens such as fe-1; see the host's Name tag in EC2.",
-            code="host_name",
-        )
     return value
 
 

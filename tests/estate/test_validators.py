@@ -22,17 +22,12 @@ TWINS: list[tuple[Callable[[str], str], str, list[str]]] = [
          ".a", "a/.b", "a.", "a~1", "a^", "a?", "a*", "a[b", "HEAD", "a" * 101, "", "a\n", "a\x00", "é", "мaster", "0" * 40, "a;b",
          "$(a)", "`a`"],
     ),
-    (validators.version_label, "r418-a91c3e7", ["", "-r1", "r1/2", "r 1", "r1\n", "r" * 101, "r418–a91c3e7", "r1;", "r$1", ".", "r1-"]),
-    (validators.commit_id, "a91c3e7" + "0" * 33, ["a91c3e7", "A" * 40, "g" * 40, "0" * 41, "0" * 39 + "\n", "", "０" * 40]),
     (
         validators.vpn_name,
         "jane.doe-2",
         ["ab", "Jane", "jane doe", "../jane", "jane..doe", "-jane", "jane-", ".jane", "1jane", "j" * 33, "jane;id", "jane\n",
              "jane$(id)", "server", "jané"],
     ),
-    (validators.run_key, "back.setup-upgrade", ["", "-a", "a/b", "../a", "a..b", "a b", "a" * 121, "a\n", "a;b", ".a"]),
-    (validators.host_name, "fe-1.client.internal", ["", "-oProxyCommand=x", "a@b", "a b", "a..b", "fe-1;id", "fe-1\n", "a" * 64, "a_b",
-         "a:22", "fe-"]),
     (validators.instance_id, "i-012e92fb498ad40d7", ["", "i-012e92fb498ad40d", "012e92fb498ad40d7", "i-012E92FB498AD40D7",
          "i-12345678 ", "i-1234567g"]),
     (
@@ -112,11 +107,7 @@ anything = st.one_of(hostile, st.text(max_size=120), _allowed)
 
 SAFE: dict[Callable[[str], str], str] = {
     validators.branch_name: r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,99}",
-    validators.version_label: r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
-    validators.commit_id: r"[0-9a-f]{40}",
     validators.vpn_name: r"[a-z][a-z0-9._-]{1,30}[a-z0-9]",
-    validators.run_key: r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}",
-    validators.host_name: r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}",
     validators.instance_id: r"i-[0-9a-f]{8,17}",
     validators.network: r"[0-9a-f.:]{2,45}/[0-9]{1,3}",
     validators.idempotency_key: r"[A-Za-z0-9][A-Za-z0-9._:-]{7,99}",
@@ -137,7 +128,7 @@ def test_whatever_comes_in_only_safe_text_goes_on(check: Callable[[str], str]) -
         except ValidationError:
             return
         assert safe.fullmatch(kept)
-        assert ".." not in kept or check in (validators.version_label, validators.idempotency_key)
+        assert ".." not in kept or check is validators.idempotency_key
         assert not kept.startswith("-")
 
     judge()
