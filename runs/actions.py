@@ -12,7 +12,7 @@ from django.utils import timezone
 from people.models import Operator
 from people.permissions import require
 from runs import doorbell, plan
-from runs.models import Effect, LogHead, Plan, Run, Step
+from runs.models import TITLE, Effect, LogHead, Plan, Run, Step
 from runs.redact import redact
 
 EVIDENCE = 20_000  # characters that are kept of what a person pastes
@@ -54,7 +54,7 @@ def save_plan(value: plan.Plan, *, by: Operator) -> Plan:
     require(by, "plan", value.environment)
     return Plan.objects.create(
         kind=value.kind,
-        title=value.title,
+        title=value.title[:TITLE],
         service=value.service,
         environment=value.environment,
         lock_group=value.lock_group,
@@ -134,7 +134,7 @@ def _create(made: Plan, idempotency_key: str, reason: str, takes_over: Run | Non
     )
     steps = plan.Plan.from_json(made.document).steps
     Step.objects.bulk_create(
-        Step(run=run, position=position, key=step.key, title=step.title, said=step.note) for position, step in enumerate(steps, 1)
+        Step(run=run, position=position, key=step.key, title=step.title[:TITLE], said=step.note) for position, step in enumerate(steps, 1)
     )
     LogHead.objects.create(run=run)
     return run

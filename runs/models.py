@@ -8,13 +8,15 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+TITLE = 120  # characters; the whole one is in the plan's document
+
 
 class Plan(models.Model):
     """What exactly would happen: made before anything is pressed, kept for ever, never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     kind = models.CharField(max_length=40)  # "release"
-    title = models.CharField(max_length=120)  # "Release Magento production, r418"
+    title = models.CharField(max_length=TITLE)  # "Release Magento production, r418"
     service = models.CharField(max_length=40)
     environment = models.CharField(max_length=40)
     lock_group = models.CharField(max_length=60)
@@ -53,7 +55,7 @@ class Run(models.Model):
     number = models.BigAutoField(primary_key=True)
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=40)
-    title = models.CharField(max_length=120)
+    title = models.CharField(max_length=TITLE)
     service = models.CharField(max_length=40)
     environment = models.CharField(max_length=40)
     lock_group = models.CharField(max_length=60)
@@ -110,7 +112,7 @@ class Step(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     position = models.IntegerField()
     key = models.CharField(max_length=60)
-    title = models.CharField(max_length=120)
+    title = models.CharField(max_length=TITLE)
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
     attempt = models.IntegerField(default=1)
     started = models.DateTimeField(null=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,8 @@ from people.permissions import Forbidden
 from remote.errors import Unanswered
 from runs import actions, doorbell
 from runs.engine import tick
-from runs.models import Plan, Run, Step
+from runs.models import TITLE, Plan, Run, Step
+from runs.plan import Step as PlannedStep
 from tests.runs.conftest import Start
 from tests.runs.world import World, planned
 
@@ -310,3 +312,19 @@ def test_after_it_is_adopted_it_still_stops_after_the_step(start: Start, world: 
     run.refresh_from_db()
     assert run.state == Run.State.CANCELLED
     assert world.order == ["put", "version", "update"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_long_title_is_cut_in_its_column_and_whole_in_the_plan(releaser: Operator, world: World, more: int) -> None:
+    """SQLite would take it as it is; PostgreSQL refuses it."""
+    title = "x" * (TITLE + more)
+    value = replace(planned(PlannedStep("one", title)), title=title)
+    made = actions.save_plan(value, by=releaser)
+    run = begin(made, releaser)
+    made.refresh_from_db()
+    run.refresh_from_db()
+    assert made.title == run.title == run.steps.get().title == "x" * TITLE
+    assert made.document["title"] == made.document["steps"][0]["title"] == title
+    assert tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED
