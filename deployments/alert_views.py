@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -13,6 +14,7 @@ from deployments.models import Alert
 from deployments.targets import target_or_404
 from estate.definition import Target
 from estate.reading import current
+from estate.validators import idempotency_key
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 from runs.actions import LockHeld, Refusal
@@ -38,13 +40,15 @@ def reopen(request: HttpRequest, service: str, environment: str) -> HttpResponse
     try:
         run = reopening.take_out(
             target,
-            idempotency_key=posted.get("idempotency_key", "")[:100] or str(uuid.uuid4()),
+            idempotency_key=idempotency_key(posted.get("idempotency_key") or str(uuid.uuid4())),
             reason=posted.get("reason", "")[:2000],
             accepted=bool(posted.get("accept")),
             by=require(request.user, reopening.KIND, target.environment.key),
         )
     except Forbidden as refused:
         return _page(request, target, str(refused), status=403)
+    except ValidationError as refused:
+        return _page(request, target, " ".join(refused.messages), status=422)
     except reopening.Risky:
         return _page(request, target, "Read what could happen, then say why it is right all the same.", status=409)
     except LockHeld as held:

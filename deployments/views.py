@@ -18,6 +18,7 @@ from deployments.models import Evidence, Release
 from deployments.overview import overview
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
+from estate.validators import idempotency_key
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 from remote.errors import RemoteError
@@ -103,6 +104,14 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 
+def _kept_key(posted: str) -> str:
+    """The same intention stays the same; one that is refused is replaced, so that the form can be sent again."""
+    try:
+        return idempotency_key(posted)
+    except ValidationError:
+        return str(uuid.uuid4())
+
+
 def _words(refused: Exception) -> str:
     return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
 
@@ -132,7 +141,7 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
             made,
             hash=posted.get("hash", ""),
             confirmation=posted.get("confirmation", ""),
-            idempotency_key=posted.get("idempotency_key", "")[:100] or str(uuid.uuid4()),
+            idempotency_key=idempotency_key(posted.get("idempotency_key") or str(uuid.uuid4())),
             reason=posted.get("reason", "").strip(),
             by=by,
         )
@@ -140,6 +149,8 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _plan(request, pk, refused=[str(refused)], status=403)
     except actions.NotStartable as refused:
         return _plan(request, pk, refused=refused.reasons, status=409)
+    except ValidationError as refused:
+        return _plan(request, pk, refused=refused.messages, status=422)
     except (Refusal, UnknownTarget) as refused:
         return _plan(request, pk, refused=[str(refused)], status=409)
     except RemoteError as error:
@@ -154,10 +165,10 @@ def follow(request: HttpRequest, service: str, environment: str) -> HttpResponse
     target = _target(service, environment)
     try:
         by = require(request.user, adoption.KIND, target.environment.key)
-        key = request.POST.get("idempotency_key", "")[:100] or str(uuid.uuid4())
+        key = idempotency_key(request.POST.get("idempotency_key") or str(uuid.uuid4()))
         run = adoption.follow(target, request.POST.get("beanstalk", ""), idempotency_key=key, by=by)
-    except (Forbidden, Refusal) as refused:
-        messages.error(request, str(refused))
+    except (Forbidden, Refusal, ValidationError) as refused:
+        messages.error(request, _words(refused))
         return redirect("deployments:service", service, environment)
     return redirect("runs:detail", run.number)
 
@@ -246,7 +257,7 @@ def _start(request: HttpRequest, made: Plan, *, ask: bool) -> dict[str, Any]:
         "passed": found.passed,
         "blocked": found.blocked,
         "asked": timezone.now(),
-        "idempotency_key": posted.get("idempotency_key") or str(uuid.uuid4()),
+        "idempotency_key": _kept_key(posted.get("idempotency_key", "")),
         "typed": posted.get("confirmation", ""),
         "reason": posted.get("reason", ""),
     }

@@ -85,6 +85,15 @@ def test_both_pages_say_so(
     assert "one has to be a releaser" in said
 
 
+def test_a_key_that_is_none_follows_nothing(client: Client, releaser: Operator, someone: None) -> None:
+    client.force_login(releaser)
+    page = client.post(PATH, {"beanstalk": FRONT, "idempotency_key": "press 1"}, follow=True).content.decode()
+    assert "is no Idempotency-Key" in page
+    assert not Run.objects.exists()
+    client.post(PATH, {"beanstalk": FRONT, "idempotency_key": "the-first-press"})
+    assert Run.objects.get().idempotency_key == "the-first-press"
+
+
 def test_a_releaser_follows_it(client: Client, releaser: Operator, someone: None) -> None:
     client.force_login(releaser)
     answer = client.post(PATH, {"beanstalk": FRONT})

@@ -224,8 +224,18 @@ def test_the_same_press_is_one_run(client: Client, releaser: Operator, asked: li
     flag("fe-2")
     client.force_login(releaser)
     for _ in range(2):
-        assert client.post(PATH, {"idempotency_key": "press-1"}).status_code == 302
+        assert client.post(PATH, {"idempotency_key": "the-same-press"}).status_code == 302
     assert Run.objects.count() == 1
+
+
+def test_a_key_that_is_none_takes_nothing_out(client: Client, releaser: Operator, asked: list[str]) -> None:
+    scenery.observed()
+    flag("fe-2")
+    client.force_login(releaser)
+    answer = client.post(PATH, {"idempotency_key": "press-1"})
+    assert answer.status_code == 422
+    assert "is no Idempotency-Key" in answer.content.decode()
+    assert not Run.objects.exists()
 
 
 def test_mixed_versions_ask_for_a_reason(client: Client, releaser: Operator, asked: list[str]) -> None:

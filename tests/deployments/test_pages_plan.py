@@ -41,7 +41,7 @@ def made(releaser: Operator) -> Plan:
 
 
 def posted(made: Plan, **more: str) -> dict[str, str]:
-    return {"hash": made.hash, "idempotency_key": "once", "confirmation": "production", **more}
+    return {"hash": made.hash, "idempotency_key": "one-press", "confirmation": "production", **more}
 
 
 # -- reading a plan
@@ -299,3 +299,17 @@ def test_a_key_of_another_plan_starts_nothing(releaser: Operator, made: Plan, ga
     with pytest.raises(KeyReused, match=f"started run {first.number}"):
         actions.start_release(other, hash=other.hash, confirmation="production", idempotency_key="press-1", by=releaser)
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["press-1", "a" * 101, "one press", "<script>", "press\x1bone"])
+def test_a_key_that_is_none_starts_nothing_and_the_form_gets_a_new_one(
+    client: Client, releaser: Operator, made: Plan, gates: list[Gate], key: str
+) -> None:
+    client.force_login(releaser)
+    response = client.post(f"/plans/{made.pk}/start/", posted(made, idempotency_key=key))
+    assert response.status_code == 422
+    assert "is no Idempotency-Key" in response.content.decode()
+    assert not Run.objects.exists()
+    [fresh] = re.findall(r'name="idempotency_key"[^>]*value="([^"]*)"', response.content.decode())
+    assert client.post(f"/plans/{made.pk}/start/", posted(made, idempotency_key=fresh)).status_code == 302
+    assert Run.objects.get().idempotency_key == fresh
