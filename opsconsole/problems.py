@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -27,6 +28,7 @@ from remote import errors as remote
 from runs.actions import LockHeld, Refusal
 
 TYPE = "application/problem+json"
+DATABASE_AWAY = "The console cannot reach its database. Nothing is lost; ask again in a moment."
 _REMOTE: list[tuple[type[remote.RemoteError], int]] = [
     (remote.NotFound, 422),
     (remote.Busy, 409),
@@ -66,6 +68,8 @@ def install(api: NinjaAPI) -> None:
     on(Refusal, lambda request, error: problem(request, 409, str(error)))
     on(RequestDataTooBig, lambda request, error: problem(request, 413, "The request is too large."))
     on(SuspiciousOperation, lambda request, error: problem(request, 400, "The request cannot be read."))
+    for away in (OperationalError, InterfaceError):
+        on(away, lambda request, error: problem(request, 503, DATABASE_AWAY, headers={"Retry-After": "5"}))
     for kind, status in _REMOTE:
         on(kind, _remote(status))
 
