@@ -284,7 +284,10 @@ HOSTILE = [
 )  # fmt: skip
 def test_no_parameter_makes_a_500(viewing: Caller, path: str, parameter: str, value: str) -> None:
     response = viewing.get(path, **{parameter: value})
-    assert response.status_code == 200 or problem(response, 422)
+    if "\0" in value:
+        problem(response, 400)
+    else:
+        assert response.status_code == 200 or problem(response, 422)
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value)[:24])
@@ -293,7 +296,7 @@ def test_no_path_makes_a_500(viewing: Caller, path: str, value: str) -> None:
     from urllib.parse import quote
 
     response = viewing.get(f"{path}/{quote(value, safe='')}")
-    assert response.status_code in (404, 405, 422)
+    assert response.status_code in ((400,) if "\0" in value else (404, 405, 422))
     problem(response, response.status_code)
 
 
