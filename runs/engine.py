@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -167,7 +168,7 @@ class Tick:
     def _begin(self, step: Step, planned: plan.Step) -> dict[str, Effect]:
         """With the intents of what begins with it: of the first effect, or of all that run side by side."""
         now = timezone.now()
-        changes = (
+        changes: dict[str, Any] = (
             {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": self.run.started or now, "said": ""}
         )
         rows = [_first_attempt(step, act) for act in (planned.acts if planned.parallel else planned.acts[:1])]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.auth import get_user
 from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -277,7 +278,6 @@ async def test_who_cannot_be_checked_is_shown_out(
 ) -> None:
     monkeypatch.setattr(consumers, "CHECK_AGAIN", 0.05)
     checked = asyncio.Event()
-    get_user = consumers.get_user
 
     async def perhaps_fails(scope: Any) -> Any:
         if hiccup:
