@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from faults import timing
+from faults.browser import session
 from faults.points import NotRun
 
 if TYPE_CHECKING:
@@ -57,9 +60,9 @@ def database_locked(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
 def database_stopped(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
     """PostgreSQL: stopped as a machine is that loses its power, and started again."""
     cluster = _cluster(rig)
-    rig.with_pages()
+    cookie = session(rig)
     cluster.stop()
-    found = _says_so_in_words(rig)
+    found = _says_so_in_words(rig, cookie)
     yield found
     time.sleep(AWAY)
     cluster.start()
@@ -164,13 +167,13 @@ def _becomes_unready(rig: Rig) -> bool:
     return False
 
 
-def _says_so_in_words(rig: Rig) -> list[str]:
+def _says_so_in_words(rig: Rig, cookie: str) -> list[str]:
     answer = rig.http.get("/api/v1/runs")
-    page = rig.http.get("/")
+    page = httpx.get(f"http://127.0.0.1:{rig.port}/", headers={"Cookie": cookie}, timeout=60, trust_env=False)
     found = []
     if answer.status_code != 503:
         found.append(f"the API answers {answer.status_code} while the database is away")
-    if page.status_code >= 500 and page.status_code != 503:
+    if page.status_code != 503:
         found.append(f"a page answers {page.status_code} while the database is away")
     return found
 

@@ -12,21 +12,25 @@ from faults.releases import Broken
 from faults.rig import Rig
 
 ENOUGH = 60.0  # seconds after which a run that nobody goes on with is taken for lost
+QUICK = 1500  # simulated seconds in a real one: what was begun is over before anybody comes back to it, so that doing it again is accepted
 
 
-def caught(rig: Rig, guard: str) -> list[str]:
-    """What the suite says of a console without that guard; nothing: it has seen nothing."""
-    token = sabotage.CAUGHT_BY[guard]
+def caught(rig: Rig, guard: str) -> str:
+    """What the suite says of a console without that guard; "" where it does not say what it should."""
+    token, words = sabotage.CAUGHT_BY[guard]
     name, _, point = token.partition(":")
     promise = suite.PROMISES[name]
-    longest, timing.LONGEST_RUN = timing.LONGEST_RUN, ENOUGH * timing.slack()
+    longest, timing.LONGEST_RUN = timing.LONGEST_RUN, ENOUGH
+    rig.sim("speed", speed=QUICK if name in ("P1", "P2") else timing.SPEED)
     try:
         with rig.without(guard):
-            return promise.run(rig, point).violations
+            found = promise.run(rig, point).violations
     except (NotThere, Broken) as error:
-        return [str(error)]
+        found = [str(error)]
     finally:
         timing.LONGEST_RUN = longest
+        rig.sim("speed", speed=timing.SPEED)
+    return next((each for each in found if words in each), "")
 
 
 def main(names: Sequence[str], seed: int) -> int:
@@ -38,8 +42,8 @@ def main(names: Sequence[str], seed: int) -> int:
             found = caught(rig, guard)
         if not found:
             missed.append(guard)
-        words = f"caught: {found[0][:200]}" if found else "NOT SEEN"
-        print(f"{guard:<16} {sabotage.CAUGHT_BY[guard]:<60} ({time.monotonic() - began:.0f} s) {words}", file=sys.stderr, flush=True)
+        words = f"caught: {found[:200]}" if found else "NOT SEEN"
+        print(f"{guard:<16} {sabotage.CAUGHT_BY[guard][0]:<60} ({time.monotonic() - began:.0f} s) {words}", file=sys.stderr, flush=True)
     print(
         f"{len(names or sabotage.GUARDS) - len(missed)} of {len(names or sabotage.GUARDS)} guards are missed when they are gone.",
         flush=True,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import httpx
 import websockets
 
 from faults import small_plans, timing
+from faults.browser import session
 from faults.points import Promise, Verdict
 from faults.rig import Rig
 
@@ -121,18 +120,6 @@ def _judge(viewers: list[Viewer]) -> list[str]:
     if disordered:
         found.append(f"{disordered} viewers saw lines out of their order")
     return found
-
-
-def session(rig: Rig) -> str:
-    """Signs in as a browser does; the cookie."""
-    rig.with_pages()
-    with httpx.Client(base_url=f"http://127.0.0.1:{rig.port}", timeout=30, trust_env=False) as client:
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get("/sign-in/").text)
-        assert token is not None, "there is no sign-in form"
-        form = {"username": "admin", "password": rig.password, "csrfmiddlewaretoken": token[1]}
-        answer = client.post("/sign-in/", data=form, headers={"Referer": f"http://127.0.0.1:{rig.port}/sign-in/"})
-        assert answer.status_code == 302, answer.text[:300]
-        return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
 
 
 PROMISE = Promise("P5", "The live log survives whatever happens to the web: nothing lost, doubled or out of order", points, run)

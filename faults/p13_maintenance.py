@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 
 from faults import releases
-from faults.p05_live_log import session
+from faults.browser import session
 from faults.points import Promise, Verdict
 from faults.processes import NotThere, until
 from faults.rig import Rig
