@@ -10,10 +10,11 @@ import shlex
 from dataclasses import dataclass
 
 from estate.definition import Statics
+from estate.maintenance import FLAG
 
 APP = "/var/app/current"
-MAINTENANCE_FLAG = f"{APP}/var/.maintenance.flag"  # Magento: lib/internal/Magento/Framework/App/MaintenanceMode.php
 STATIC = f"{APP}/pub/static"
+MAINTENANCE_FLAG = FLAG
 LOG_FILES = {"al1": "/var/log/eb-activity.log", "al2": "/var/log/eb-engine.log"}  # Amazon Linux 1; 2 and 2023
 
 

@@ -170,7 +170,11 @@ _TG = {"healthy": "ok", "initial": "info", "draining": "warn", "unhealthy": "bad
 
 def beanstalk_light(host: Host | None) -> tuple[str, str]:
     """(state, AWS's word); unknown where nothing is known."""
-    word = host.health_status if host else ""
+    return health_light(host.health_status if host else "")
+
+
+def health_light(word: str) -> tuple[str, str]:
+    """Beanstalk has the same words for a host and for an environment."""
     return (_EB.get(word, "unknown"), word or "unknown")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deployments.lanes import beanstalk_light, target_light
+from deployments.lanes import beanstalk_light, health_light, target_light
 from estate import reading
 from estate.definition import Target, Tier
 from estate.models import BeanstalkEnvironment, Host, ShopAnswer
@@ -89,7 +89,7 @@ class TargetRow:
     def eb(self) -> Light:
         """The worst of its Beanstalk environments."""
         words = [tier.beanstalk.health_status if tier.beanstalk else "" for tier in self.tiers]
-        lights = [Light(_EB.get(word, "unknown"), word or "unknown") for word in words]
+        lights = [Light(*health_light(word)) for word in words]
         return min(lights, key=lambda light: _WORST.index(light.state))
 
     @property
@@ -109,7 +109,6 @@ class TargetRow:
         return next((f"is-{state}" for state in ("bad", "unknown", "warn") if state in states), "")
 
 
-_EB = {"Ok": "ok", "Info": "info", "Pending": "info", "Warning": "warn", "Degraded": "bad", "Severe": "bad"}
 _SHOP = {"open": "ok", "closed": "bad", "broken": "bad", "silent": "unknown", "unknown": "unknown"}
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from deployments import actions, adoption, pages
 from deployments.models import Evidence, Release
 from deployments.overview import overview
+from deployments.targets import target_or_404
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
 from estate.validators import idempotency_key
@@ -44,13 +45,13 @@ def services(request: HttpRequest) -> HttpResponse:
 @require_safe
 @may_view
 def service(request: HttpRequest, service: str, environment: str) -> HttpResponse:
-    return _service(request, _target(service, environment))
+    return _service(request, target_or_404(service, environment))
 
 
 @require_safe
 @may_view
 def waiting(request: HttpRequest, service: str, environment: str) -> HttpResponse:
-    found = pages.waiting(_target(service, environment))
+    found = pages.waiting(target_or_404(service, environment))
     return render(request, "deployments/_waiting.html", {"groups": found.groups, "any": found.any, "problem": found.problem})
 
 
@@ -58,7 +59,7 @@ def waiting(request: HttpRequest, service: str, environment: str) -> HttpRespons
 @may_view
 def plan_new(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
     """Changes nothing but the console's own tables; a refusal returns to the form as it was filled in."""
-    target = _target(service, environment)
+    target = target_or_404(service, environment)
     form = {key: request.POST.get(key, "") for key in ("code_branch", "config_branch", "close_back_office", "release")}
     relaunched = request.POST.get("relaunch_of", "")
     try:
@@ -162,7 +163,7 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 @may_view
 def follow(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
     """Somebody else's deployment becomes a run here; nothing is started by it."""
-    target = _target(service, environment)
+    target = target_or_404(service, environment)
     try:
         by = require(request.user, adoption.KIND, target.environment.key)
         key = idempotency_key(request.POST.get("idempotency_key") or str(uuid.uuid4()))
@@ -187,13 +188,6 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
     response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{number}-evidence.txt"'
     return response
-
-
-def _target(service: str, environment: str) -> Target:
-    try:
-        return current().target(service, environment)
-    except UnknownTarget as unknown:
-        raise Http404(str(unknown)) from None
 
 
 def _service(
@@ -234,7 +228,7 @@ def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[st
     facts = made.document["facts"]
     context = {
         "facts": facts,
-        "target": _target(made.service, made.environment),
+        "target": target_or_404(made.service, made.environment),
         "sides": pages.sides(facts),
         "steps": pages.steps(made.document),
         "ends": pages.ends(facts, timezone.now()),

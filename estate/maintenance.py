@@ -22,7 +22,7 @@ from remote.ssh.client import Door
 from remote.ssh.connections import Result
 from remote.ssh.runner import Runner
 
-FLAG = "/var/app/current/var/.maintenance.flag"
+FLAG = "/var/app/current/var/.maintenance.flag"  # Magento: lib/internal/Magento/Framework/App/MaintenanceMode.php
 _DEADLINE = 5.0  # seconds; the flag lies on the host's own disk
 _ACTIVE, _IDLE = 10.0, 30.0  # seconds between two looks; a flag that nobody knows of has to be on every page within a minute
 

@@ -9,8 +9,8 @@ import hashlib
 import shlex
 import textwrap
 
-PLACE = "/opt/opsconsole/runner"
-STATE = "/var/lib/opsconsole"
+from remote.ssh.runner import PLACE, STATE
+
 KEY, ADDRESS = "ssh-ed25519 AAAA-THE-CONSOLES-PUBLIC-KEY ops-console", "CONSOLE-ADDRESS"  # to be replaced in the file that ships
 
 
