@@ -1,4 +1,4 @@
-"""bitbucket.org, played: fetching from the two repositories by the real `git upload-pack`, and nothing else."""
+"""bitbucket.org, played: fetching from its repositories by the real `git upload-pack`, and nothing else."""
 
 from __future__ import annotations
 

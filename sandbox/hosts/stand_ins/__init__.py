@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from sandbox.hosts.paths import FOLLOWING
-from sandbox.hosts.played import PLAYED, real_program
+from sandbox.hosts.played import ONLY_WITH, PLAYED, real_program
 from sandbox.world import Host, World
 
 _MAPPED = (
@@ -87,7 +87,7 @@ def write(world: World, host: Host, socket: Path) -> Path:
     _script(folder / "sudo", _SUDO.replace("ROOT", root))
     play = _PLAY.replace("PYTHON", shlex.quote(sys.executable)).replace("PLAYER", shlex.quote(str(_PLAYER)))
     play = play.replace("SOCKET", shlex.quote(str(socket))).replace("HOST", host.name)
-    for name in PLAYED:
+    for name in PLAYED.keys() - ONLY_WITH.keys():
         _script(folder / name, play)
     for name in _MAPPED.split():
         if real := real_program(name):
