@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deployments import commands
-from deployments.doors import door
+from deployments.doors import runner
 from deployments.models import Evidence
 from estate.models import Host
 from remote.errors import RemoteError
@@ -41,11 +41,11 @@ def take(run: int, host: Host, out: Callable[[str], Out]) -> None:
 
 def _end_of(ip: str, path: str) -> tuple[str, int]:
     """The last lines, and the number of the first of them. ("", 1) where there is no such file."""
-    counted = door().run(ip, commands.line_count(path).argv, deadline=DEADLINE)
+    counted = runner().probe(ip, commands.line_count(path).argv, deadline=DEADLINE)
     if counted.rc != 0:
         return "", 1
     lines = int(counted.out.strip() or 0)
-    tail = door().run(ip, commands.tail_of(path, lines=LINES).argv, deadline=DEADLINE)
+    tail = runner().probe(ip, commands.tail_of(path, lines=LINES).argv, deadline=DEADLINE)
     return tail.out.decode("utf-8", "replace"), max(1, lines - LINES + 1)
 
 

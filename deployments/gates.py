@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from deployments import commands
-from deployments.doors import door, runner
+from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS, in_words
 from deployments.sources import mirror
 from deployments.steps import PlannedHost
@@ -236,7 +236,7 @@ def _excused(gate: Gate, why: str) -> Gate:
 
 
 def _ask(asked: Asked, command: commands.Command) -> dict[str, Result | RemoteError]:
-    answers = door().run_many([host.ip for host in asked.hosts], command.argv, deadline=LOOK_SECONDS)
+    answers = runner().probe_many([host.ip for host in asked.hosts], command.argv, deadline=LOOK_SECONDS)
     return {host.name: answers[host.ip] for host in asked.hosts}
 
 

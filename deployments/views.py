@@ -185,7 +185,7 @@ def _service(
         "row": page.row,
         "runs": page.runs,
         "events": page.events,
-        "elsewhere": adoption.elsewhere(page.row, page.events),
+        "others": adoption.elsewhere(page.row, page.events),
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
         "may_plan": may(request.user, "plan", target.environment.key),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},

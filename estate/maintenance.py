@@ -20,6 +20,7 @@ from estate.sightings import News, Subject
 from remote.errors import RemoteError
 from remote.ssh.client import Door
 from remote.ssh.connections import Result
+from remote.ssh.runner import Runner
 
 FLAG = "/var/app/current/var/.maintenance.flag"
 _DEADLINE = 5.0  # seconds; the flag lies on the host's own disk
@@ -47,14 +48,14 @@ def subject(target: Target, *, every: float) -> Subject | None:
     return Subject(
         f"maintenance:{target.service}/{target.environment.key}",
         every,
-        lambda: _door().run_many(list(hosts), ["test", "-e", FLAG], deadline=_DEADLINE),
+        lambda: _runner().probe_many(list(hosts), ["test", "-e", FLAG], deadline=_DEADLINE),
         lambda found: _keep(hosts, found),
     )
 
 
 @cache
-def _door() -> Door:
-    return Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None)
+def _runner() -> Runner:
+    return Runner(Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None))
 
 
 def _keep(hosts: Mapping[str, Host], found: Mapping[str, Result | RemoteError]) -> News:

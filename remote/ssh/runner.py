@@ -126,6 +126,11 @@ class Runner:
         """A question, run directly and ended on the host before the deadline: for a console whose key may only run the runner."""
         return self._ask(host, "probe", str(max(1, int(deadline) - 2)), *_words(argv), deadline=deadline)
 
+    def probe_many(self, hosts: Sequence[str], argv: Sequence[str], *, deadline: float = DEADLINE) -> dict[str, Result | RemoteError]:
+        """The same question to all hosts at once: by host, in the order given, what came of it."""
+        words = self._argv("probe", str(max(1, int(deadline) - 2)), *_words(argv))
+        return {host: _probed(host, found) for host, found in self._door.run_many(hosts, words, deadline=deadline).items()}
+
     def ensure(self, host: str) -> None:
         """Raises Refused, with how to install it, where the host has no runner or another one."""
         self._ask(host, "status", "0", "ensure")
@@ -151,10 +156,8 @@ class Runner:
 
     def _ask(self, host: str, verb: str, *words: str, deadline: float = DEADLINE) -> Result:
         found = self._door.run(host, self._argv(verb, *words), deadline=deadline)
-        if found.rc == REFUSED or (found.rc != 0 and found.out.startswith(b"refused runner:")):
-            raise _refusal(host, (found.out or found.err).decode("utf-8", "replace").strip())
-        if found.rc in (126, 127) and not found.out and not found.err.startswith(b"timeout: "):  # `timeout` speaks of a probed command
-            raise Refused(f"{host} has no runner at {PLACE}", _INSTALL)
+        if complaint := _complaint(host, found):
+            raise complaint
         if found.rc != 0 and verb != "probe":
             said = (found.out or found.err).decode("utf-8", "replace").strip()
             raise Unanswered(f"{host}: the runner ended with {found.rc}: {said}", "Ask again: its files on the host say what happened.")
@@ -181,6 +184,19 @@ def _after(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from pieces
+
+
+def _complaint(host: str, found: Result) -> RemoteError | None:
+    """What the runner itself says against the call; None where it did as it was told."""
+    if found.rc == REFUSED or (found.rc != 0 and found.out.startswith(b"refused runner:")):
+        return _refusal(host, (found.out or found.err).decode("utf-8", "replace").strip())
+    if found.rc in (126, 127) and not found.out and not found.err.startswith(b"timeout: "):  # `timeout` speaks of a probed command
+        return Refused(f"{host} has no runner at {PLACE}", _INSTALL)
+    return None
+
+
+def _probed(host: str, found: Result | RemoteError) -> Result | RemoteError:
+    return found if isinstance(found, RemoteError) else _complaint(host, found) or found
 
 
 def _refusal(host: str, said: str) -> RemoteError:

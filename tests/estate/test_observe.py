@@ -276,6 +276,8 @@ def test_a_target_group_belongs_to_whose_hosts_it_has_and_keeps_doing_so_when_th
 def test_the_played_estate_is_seen_as_it_is(sandbox: dict[str, str]) -> None:
     target = current().target("magento", "production")
     observe.watch()
+    for host in Host.objects.filter(environment="production"):
+        maintenance._runner().install(str(host.private_ip))
     maintenance.observe_maintenance(target)
     Watched.objects.update(tried=None)
     observe.refresh(target, max_age=2)
