@@ -13,7 +13,7 @@ class DeploymentsConfig(AppConfig):
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.following import Follow
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
-        from deployments.effects.looks import Gates, Verify
+        from deployments.effects.looks import Gates, Quiet, Verify
         from deployments.effects.repositories import Heads
         from runs import again, effects, periodic
         from runs import stopping as stops
@@ -22,6 +22,7 @@ class DeploymentsConfig(AppConfig):
         kinds: dict[str, effects.Kind] = {
             "release.gates": Gates(),
             "release.verify": Verify(),
+            "money.quiet": Quiet(),
             "git.heads": Heads(),
             "bundle.build": BuildBundle(),
             "s3.put": PutObject(),

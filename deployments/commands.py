@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from estate.definition import Statics
+from estate.definition import Proof, Statics
 
 APP = "/var/app/current"
 MAINTENANCE_FLAG = f"{APP}/var/.maintenance.flag"  # Magento: lib/internal/Magento/Framework/App/MaintenanceMode.php
@@ -58,6 +58,27 @@ def is_mounted(path: str) -> Command:
 
 def is_there(path: str) -> Command:
     return Command(("test", "-e", path))
+
+
+def look_for(proof: Proof) -> tuple[Command, dict[str, str]]:
+    """The command, and what its output has to be where exit code 0 does not say it: {"says": text}."""
+    match proof.what:
+        case "file":
+            return Command(("sudo", "test", "-s", proof.at)), {}
+        case "line":
+            return Command(("sudo", "grep", "-qF", "--", proof.value, proof.at)), {}
+        case "owner":
+            return Command(("stat", "-c", "%U", proof.at)), {"says": proof.value}
+        case "directories":
+            return Command(("sudo", "find", proof.at, "-type", "d", "!", "-perm", proof.value, "-print", "-quit")), {"says": ""}
+        case "service":
+            return Command(("sudo", "service", proof.at, "status")), {}
+    return Command(("getent", "passwd", proof.at)), {}
+
+
+def processes(contain: str) -> Command:
+    """Exit code 1: none. The brackets keep it from finding the shell that asks."""
+    return Command(("pgrep", "-f", f"[{contain[0]}]{contain[1:]}"))
 
 
 def mounted_shares() -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
             found.append(Panel(Place.BANNER, "deployments/_failed_banner.html", context))
         found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
-    shop = outside.during(run, at)
+    shop = outside.during(run, at) if _has_shop(facts) else None
     if run.state == Run.State.SUCCEEDED:
         found.append(Panel(Place.BANNER, "deployments/_done_banner.html", {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop}))
     if shop is not None:
@@ -54,7 +55,12 @@ def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = No
     events: dict[str, list[BeanstalkEvent]] = {name: [] for name in names}
     for event in wanted:
         events[event.environment].append(event)
-    return lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+    lanes = lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+    return lanes if _has_shop(facts) else [replace(lane, maintenance="") for lane in lanes]
+
+
+def _has_shop(facts: Mapping[str, Any]) -> bool:
+    return str(facts.get("plan", "magento")) == "magento"
 
 
 def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[str, Any]:
@@ -71,7 +77,8 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
         text = "The code has not changed, but maintenance mode is on: after a stop somebody has to take the shop out of it."
         return {"big": "Shop in maintenance", "text": text, "run": run}
     if len(new) == len(lanes):
-        text = "Every host has the new version. Stopping now leaves out what comes after: statics, caches, the end of maintenance mode."
+        rest = "statics, caches, the end of maintenance mode" if _has_shop(facts) else "the looks at what was set up"
+        text = f"Every host has the new version. Stopping now leaves out what comes after: {rest}."
         return {"big": "New version everywhere", "text": text, "run": run}
     text = (
         f"{len(new)} of {len(lanes)} hosts have {facts['label']}, {len(moved)} have been touched, "

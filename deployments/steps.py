@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployments import commands
@@ -16,6 +16,7 @@ from runs.plan import Act, Step
 
 ROLLING_SECONDS = 20 + 13 + 45 + 120  # of one host: drain, replace, target healthy, checks; its commands come on top
 COMMANDS_SECONDS = 160  # of the configuration repository's container_commands, on each host
+SIMPLE_SECONDS = 15  # of the few commands of the smaller applications, believed
 LEADER_SECONDS = 180  # setup:upgrade on the leader of an environment
 
 
@@ -103,6 +104,33 @@ def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: S
     return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update, *reopen), _ROLLING, _names(hosts), seconds, parallel=True)
 
 
+def roll_out(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
+    """The same of an application without maintenance mode and statics: credentials, schema and ownership are the configuration's."""
+    command = commands.update_environment(tier.beanstalk, shipment.label)
+    params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
+    update = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
+    seconds = len(hosts) * (ROLLING_SECONDS + SIMPLE_SECONDS)
+    return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update,), _ONE_HOST, _names(hosts), seconds)
+
+
+def no_payout(target: Target, hosts: Sequence[PlannedHost]) -> Step:
+    """Added: asked in the preflight too, but minutes may have passed since."""
+    processes = target.money.processes if target.money else ""
+    params = _target(target) | {"hosts": [asdict(host) for host in hosts], "processes": processes}
+    act = Act("money.quiet", "no-payout", "console", params=params, words="the gates about payouts, asked again")
+    return Step("no-payout", "Check once more that no payout is near", (act,), _NO_PAYOUT, "console", 2)
+
+
+def prove(target: Target, hosts: Sequence[PlannedHost]) -> Step:
+    """What the document has the deployment set up, looked at on the host."""
+    acts = []
+    for host in hosts:
+        for number, proof in enumerate(target.proofs, 1):
+            command, params = commands.look_for(proof)
+            acts.append(_on(host, "host.look", f"proof-{number}:{host.name}", command, **params))
+    return Step("prove", "Look at what the deployment has set up", tuple(acts), _PROVE, _names(hosts), 5)
+
+
 def clear_statics(host: PlannedHost) -> Step:
     """A4. Once for all hosts, for the share is one; never without the mount and its .htaccess."""
     acts = (
@@ -160,6 +188,12 @@ _ROLLING = (
     "registers it again and waits for 12 healthy checks. Where maintenance mode is found on afterwards it is switched off "
     "on that host, as the document does."
 )
+_ONE_HOST = (
+    "Beanstalk takes the host out of the load balancer, replaces the code, runs the configuration's commands "
+    "(credentials, schema, ownership), registers it again and waits for 12 healthy checks."
+)
+_NO_PAYOUT = "Reads only. Added to the document's steps: a deployment in the middle of a payout could pay twice, or not at all."
+_PROVE = "Reads only. Added to the document's steps: exit code 0 of a deployment does not say that all of it is there."
 _CLEAR = "One share for all hosts: once is enough, and from here on every host serves without statics until the next two steps are done."
 _VERIFY = "Added to the document's steps: version of every host, both lights, and a good page from outside."
 _RUNDECK = "clone both repositories, edit .user.ini and .htaccess, merge, delete .git, zip"

@@ -93,12 +93,20 @@ def write(world: World, host: Host, socket: Path) -> Path:
         if real := real_program(name):
             _script(
                 folder / name,
-                _MAP.replace("DIRECTORY", str(Path(real).parent))
+                _MAP.replace("#!/bin/sh\n", _played_first(name, play), 1)
+                .replace("DIRECTORY", str(Path(real).parent))
                 .replace("UNMAP", unmap)
                 .replace("ROOT", root)
                 .replace("FOLLOWING", _following(name)),
             )
     return folder
+
+
+def _played_first(name: str, play: str) -> str:
+    """With some arguments it is played all the same."""
+    if name not in ONLY_WITH:
+        return "#!/bin/sh\n"
+    return f'#!/bin/sh\ncase "$1 $2" in {shlex.quote(" ".join(ONLY_WITH[name]))}) {play.splitlines()[-1]} ;; esac\n'
 
 
 def _following(name: str) -> str:
