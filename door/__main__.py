@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from door import bench, checks, demo
+from door.faults import faults
 from door.places import Failed
 
 
@@ -39,7 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--json", action="store_true", help="print a list of results instead of a table")
     measure.add_argument("--quick", action="store_true", help="smaller cases, for a first look")
     measure.set_defaults(run=lambda asked: bench.bench(asked.names, as_json=asked.json, quick=asked.quick))
+    _add_faults(commands)
     return parser
+
+
+def _add_faults(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("faults", help="kill whatever can die, everywhere, and compare the world with what the screen says")
+    parser.add_argument("names", nargs="*", metavar="PROMISE", help="P1 … P18; all where none is named")
+    parser.add_argument(
+        "--sample", type=float, default=1.0, metavar="F", help="a fraction of the points, chosen by the seed (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
+    parser.add_argument("--replay", action="append", metavar="TOKEN", help="one point, by the word that a report prints; may be repeated")
+    parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
+    parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
+    parser.set_defaults(run=faults)
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

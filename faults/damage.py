@@ -57,6 +57,7 @@ def database_locked(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
 def database_stopped(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
     """PostgreSQL: stopped as a machine is that loses its power, and started again."""
     cluster = _cluster(rig)
+    rig.with_pages()
     cluster.stop()
     found = _says_so_in_words(rig)
     yield found

@@ -21,7 +21,7 @@ from botocore.config import Config
 
 from door.demo import _bare, _sandbox_environment
 from door.places import valkey_server
-from faults import timing
+from faults import openssh, postgresql, timing
 from faults.processes import NotThere, Nursery, ended, started, until
 from faults.proxy import Proxy, in_front
 
@@ -67,13 +67,13 @@ class Rig:
         *,
         seed: int = 1,
         speed: float = timing.SPEED,
-        database_url: str = "",
+        database: str = "sqlite",
         sabotage: str = "",
         more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="faults-"))
         self.seed, self.speed, self.sabotage = seed, speed, sabotage
-        self._database_url, self._more = database_url, dict(more or {})
+        self._database, self._more = database, dict(more or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
         self.cluster: Any = None
@@ -97,10 +97,14 @@ class Rig:
             self.valkey.stop()
         for process in reversed(self._processes):
             ended(process, grace=10)
+        if self.cluster is not None:
+            self.cluster.close()
         if not os.environ.get("FAULTS_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
+        if self._database == "postgresql":
+            self.cluster = postgresql.Cluster()
         bare = _bare() | {"PYTHONUNBUFFERED": "1"}
         box = [sys.executable, "-m", "sandbox", "--data", str(self.folder / "box"), "--speed", str(self.speed), "--seed", str(self.seed)]
         self.sandbox = started([*box, "--throttle", "off", "--die-with-parent"], bare, self.folder / "sandbox.log")
@@ -111,7 +115,7 @@ class Rig:
         own = bare | timing.SETTINGS | {
             "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
             "DATA_DIR": str(self.folder / "console"),
-            "DATABASE_URL": self._database_url or f"sqlite:///{self.folder / 'console.sqlite3'}",
+            "DATABASE_URL": self.cluster.url if self.cluster else f"sqlite:///{self.folder / 'console.sqlite3'}",
             "REDIS_URL": self.valkey.url,
             "SSH_BROKER": str(self.folder / "ssh"),
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -127,7 +131,10 @@ class Rig:
         self.ready = json.loads(ready_file.read_text())
         self.proxies = in_front(Path(self.ready["ssh_config"]), self.folder / "ssh_config")
         self.env = own | _sandbox_environment(self.ready) | {"SSH_CONFIG": str(self.folder / "ssh_config")} | self._more
-        self.token = _done([*manage, "demo_cast"], self.env).rpartition("API token: ")[2].strip()
+        self._start_openssh()
+        cast = _done([*manage, "demo_cast"], self.env)
+        self.token = cast.rpartition("API token: ")[2].strip()
+        self.password = cast.partition("Sign in: admin / ")[2].splitlines()[0]
         self._processes.append(
             started([sys.executable, "-m", "remote.ssh.broker", self.env["SSH_BROKER"]], self.env, self.folder / "broker.log")
         )
@@ -141,6 +148,15 @@ class Rig:
         self.start_web()
         _done([*manage, "install_runner"], self.env)
         until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
+
+    def _start_openssh(self) -> None:
+        port = _free_port()
+        server = openssh.start(self, port)
+        if server is not None:
+            self._processes.append(server)
+            self.proxies[openssh.NAME] = Proxy(port)
+            with (self.folder / "ssh_config").open("a") as config:
+                config.write(openssh.block(self, self.proxies[openssh.NAME].port))
 
     def _all_seen(self) -> bool:
         answer = self.http.get("/api/v1/hosts")
@@ -176,6 +192,13 @@ class Rig:
     def act(self, run: int, action: str, *words: str) -> str:
         """What a person does; "" or why it was refused."""
         return str(self.ask("act", run=run, action=action, words=words)["refused"])
+
+    def with_pages(self) -> None:
+        """Pages need their stylesheets' names; the API does not, and most promises ask the API."""
+        if not (self.folder / "console/staticfiles/staticfiles.json").exists():
+            _done([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"], self.env)
+            self.nursery.kill(self.web)
+            self.start_web()
 
     def _web_answers(self) -> bool:
         try:

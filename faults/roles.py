@@ -92,11 +92,17 @@ def _effects(asked: dict[str, Any]) -> None:
 
 
 def _lines(asked: dict[str, Any]) -> None:
-    """Writes so many lines into a run's log, as a host would print them: so many a second."""
+    """Writes so many lines into a run's log, as a host would print them: so many a second. Says how large this process has become."""
+    import resource
     import time
+
+    from django.db import connections
 
     from runs.log import Log
 
+    if asked.get("database"):
+        connections["default"].settings_dict["NAME"] = asked["database"]
+    before = _resident()
     with Log(asked["run"]) as log:
         out = log.out("fe-1")
         began = time.monotonic()
@@ -104,7 +110,15 @@ def _lines(asked: dict[str, Any]) -> None:
             wait = began + number / asked["rate"] - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
-            out.line(f"line {number:06d}")
+            out.line(f"line {number:06d}".ljust(asked.get("long", 0), "."))
+        log.flush()
+    if asked.get("answer"):
+        _answer(asked, {"before": before, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
+
+
+def _resident() -> int:
+    """Bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _answer(asked: dict[str, Any], what: dict[str, Any]) -> None:

@@ -14,15 +14,22 @@ def remove(guard: str) -> None:
 
 def _no_intent() -> None:
     """The intent is not on record when the effect begins: whoever comes after a crash knows of nothing."""
+    from runs import engine
     from runs.models import Effect
     from runs.work import Work
 
-    intend = Work._intend
+    begin, intend = engine.Tick._begin, Work._intend
+
+    def beginning(self: engine.Tick, step: Any, planned: Any) -> Any:
+        rows = begin(self, step, planned)
+        Effect.objects.filter(pk__in=[row.pk for row in rows.values()]).update(state=Effect.State.PLANNED)
+        return rows
 
     def forgetting(self: Work) -> None:
         intend(self)
         Effect.objects.filter(pk=self.row.pk).update(state=Effect.State.PLANNED)
 
+    engine.Tick._begin = beginning  # type: ignore[method-assign]
     Work._intend = forgetting  # type: ignore[method-assign]
 
 
@@ -34,7 +41,7 @@ def _no_probe() -> None:
     go = Work._go
 
     def again(self: Work) -> Any:
-        if self.row.state in (Effect.State.INTENT, Effect.State.OBSERVED):
+        if self.row.state == Effect.State.INTENT:
             self.row.state = Effect.State.PLANNED
         return go(self)
 

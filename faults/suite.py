@@ -14,16 +14,46 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from faults import p01_cut_points, p02_lost_replies, p03_redis, p06_throttling
+from faults import (
+    p01_cut_points,
+    p02_lost_replies,
+    p03_redis,
+    p04_database,
+    p05_live_log,
+    p06_throttling,
+    p07_ssh_drops,
+    p08_cancelling,
+    p09_simultaneous,
+    p10_clocks,
+    p11_screen,
+    p13_maintenance,
+    p14_resuming,
+    p16_limits,
+    p18_schedules,
+)
 from faults.points import NotRun, Promise, Verdict
 from faults.processes import ROOT, NotThere
 from faults.releases import Broken
 from faults.rig import Rig
 
-_MODULES = (p01_cut_points, p02_lost_replies, p03_redis, p06_throttling)
-PROMISES: dict[str, Promise] = {
-    promise.name: promise for promise in [module.PROMISE for module in (p01_cut_points, p02_lost_replies, p03_redis, p06_throttling)]
-}
+_MODULES = (
+    p01_cut_points,
+    p02_lost_replies,
+    p03_redis,
+    p04_database,
+    p05_live_log,
+    p06_throttling,
+    p07_ssh_drops,
+    p08_cancelling,
+    p09_simultaneous,
+    p10_clocks,
+    p11_screen,
+    p13_maintenance,
+    p14_resuming,
+    p16_limits,
+    p18_schedules,
+)
+PROMISES: dict[str, Promise] = {module.PROMISE.name: module.PROMISE for module in _MODULES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +120,7 @@ class Rigs:
         if self._rig is not None and database != self._database:
             self.drop()
         if self._rig is None:
-            self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, sabotage=self._wanted.sabotage))
+            self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, database=database, sabotage=self._wanted.sabotage))
             self._database = database
         return self._rig
 

@@ -20,9 +20,9 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from faults.journal import now
-from runs import effects, engine, leases
+from runs import effects, engine, leases, plan
 from runs.effects import Context, Finding, Kind
-from runs.models import Effect
+from runs.models import Effect, Step
 from runs.plan import Act
 from runs.work import Work
 
@@ -126,12 +126,17 @@ def watch(journal: Path) -> None:
 
 def arm(cut: Cut) -> None:
     """Wraps the engine's own steps, innermost where the world is touched."""
-    intend, record = Work._intend, Work._record
+    begin, intend, record = engine.Tick._begin, Work._intend, Work._record
+
+    def beginning(self: engine.Tick, step: Step, planned: plan.Step) -> Any:
+        """The intents of what begins with a step are committed with it."""
+        for act in planned.acts if planned.parallel else planned.acts[:1]:
+            cut.strike(act.key, "before-intent")
+        return begin(self, step, planned)
 
     def intending(self: Work) -> None:
         cut.strike(self.act.key, "before-intent")
         intend(self)
-        cut.strike(self.act.key, "after-intent")
 
     def recording(self: Work, state: str, **more: Any) -> None:
         record(self, state, **more)
@@ -140,9 +145,12 @@ def arm(cut: Cut) -> None:
         if state == Effect.State.DONE:
             cut.strike(self.act.key, "after-record")
 
+    engine.Tick._begin = beginning  # type: ignore[method-assign]
     Work._intend, Work._record = intending, recording  # type: ignore[method-assign]
 
     def tell(what: str, act: Act, context: Context, said: str = "") -> None:
+        if what == "do":
+            cut.strike(act.key, "after-intent")
         if what == "did":
             cut.strike(act.key, "after-effect")
 

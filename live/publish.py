@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -25,15 +25,24 @@ _away_until = 0.0
 
 def publish(channel: str, frame: Mapping[str, Any]) -> bool:
     """To all who watch `channel` ("run:418", "now"). Never raises because of Redis; False says that it was lost."""
+    return publish_all([channel], frame)
+
+
+def publish_all(channels: Sequence[str], frame: Mapping[str, Any]) -> bool:
+    """The same frame on several channels, in one trip."""
     global lost, _away_until
     if time.monotonic() < _away_until:
         lost += 1
         return False
     try:
-        client().publish(PREFIX + channel, json.dumps(frame, separators=(",", ":"), ensure_ascii=False))
+        text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+        with client().pipeline(transaction=False) as pipeline:
+            for channel in channels:
+                pipeline.publish(PREFIX + channel, text)
+            pipeline.execute()
     except redis.RedisError as error:
         lost += 1
         _away_until = time.monotonic() + AWAY_SECONDS
-        logger.warning("Redis took no frame for %s (%s lost so far): %s", channel, lost, error)
+        logger.warning("Redis took no frame for %s (%s lost so far): %s", channels[0], lost, error)
         return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from opsconsole import api, health, views
+from opsconsole import api, health, promise_views, views
 
 urlpatterns = [
     path("", views.now, name="now"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("deployments.urls")),
     path("runs/", include("runs.urls")),
     path("api/v1/", api.urls),
+    path("promises/", promise_views.page, name="promises"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

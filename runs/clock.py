@@ -27,10 +27,16 @@ class Now(Expression):
         return "%s", (time.clock_gettime(time.CLOCK_BOOTTIME),)
 
 
+def now_sql() -> tuple[str, list[float]]:
+    """The same for a statement written by hand: what stands for it there, and its parameters."""
+    if connection.vendor == "sqlite":
+        return "%s", [time.clock_gettime(time.CLOCK_BOOTTIME)]
+    return "extract(epoch from clock_timestamp())::float8", []
+
+
 def now() -> float:
     """The same, as a number."""
-    if connection.vendor == "sqlite":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    sql, parameters = now_sql()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch from clock_timestamp())::float8")
+        cursor.execute(f"SELECT {sql}", parameters)
         return float(cursor.fetchone()[0])

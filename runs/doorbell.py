@@ -8,7 +8,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from live.publish import publish
+from live.publish import publish_all
 from live.wire import client
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,7 @@ def channel(number: int) -> str:
 def state_changed(number: int, revision: int) -> None:
     """`revision` goes up with each change of the run: a page that has it need not look."""
     frame = {"kind": "state", "run": number, "version": revision}
-    publish(channel(number), frame)
-    publish("now", frame)
+    publish_all([channel(number), "now"], frame)
 
 
 def ring(number: int) -> bool:

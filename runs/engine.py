@@ -15,17 +15,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from runs import doorbell, plan
 from runs.effects import kind_of
 from runs.leases import Beat, Fenced, Lease, claim
 from runs.log import Log
-from runs.models import Effect, Run, Step
+from runs.models import Effect, LogChunk, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped, of_step
 from runs.work import Shift, Wish, Work
 
@@ -68,6 +69,22 @@ def hand_over() -> None:
     Shift.asked_to_end.set()
 
 
+def rehearse() -> None:
+    """Asks of no run what a tick asks of one: all that is made at the first time is there then, before a worker forks."""
+    lease = Lease(0, 0, "")
+    claim(0)
+    lease.left()
+    lease.renew()
+    with suppress(Fenced), lease.write():
+        raise AssertionError("there is no run 0")
+    list(Run.objects.select_related("plan", "cancelled_by").filter(number=0))
+    for step in [*Step.objects.filter(run=0).order_by("position"), Step(pk=0)]:
+        list(step.effects.exclude(state=Effect.State.REPLACED))
+    with transaction.atomic():
+        LogChunk.objects.bulk_create([LogChunk(run_id=0, seq_first=1, seq_last=1, host="", time=timezone.now(), text="")])
+        transaction.set_rollback(True)
+
+
 @dataclass
 class Tick:
     lease: Lease
@@ -77,7 +94,7 @@ class Tick:
         self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
         self.plan = plan.Plan.from_json(self.run.plan.document)
         self.steps = list(self.run.steps.order_by("position"))
-        self.wish = Wish(self.lease)
+        self.wish = Wish(self.lease, self.run.cancel)
         try:
             for act in self._left_to_do():
                 kind_of(act)
@@ -111,9 +128,8 @@ class Tick:
     # -- one step
 
     def _work_on(self, step: Step, planned: plan.Step, log: Log) -> Outcome:
-        if step.state == Step.State.PLANNED:
-            self._begin(step, planned)
-        rows = {row.act: row for row in step.effects.exclude(state=Effect.State.REPLACED)}
+        begun = self._begin(step, planned) if step.state == Step.State.PLANNED else {}
+        rows = begun or {row.act: row for row in step.effects.exclude(state=Effect.State.REPLACED)}
         works = [
             Work(
                 act,
@@ -128,20 +144,28 @@ class Tick:
             )
             for act in planned.acts
         ]
+        for work in works:
+            work.fresh = work.act.key in begun
         outcome = of_step(_side_by_side(works) if planned.parallel and len(works) > 1 else _one_after_the_other(works))
         if isinstance(outcome, Proven):
             self._done(step, planned, works)
         return outcome
 
-    def _begin(self, step: Step, planned: plan.Step) -> None:
+    def _begin(self, step: Step, planned: plan.Step) -> dict[str, Effect]:
+        """With the intents of what begins with it: of the first effect, or of all that run side by side."""
         now = timezone.now()
         changes = (
             {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": self.run.started or now, "said": ""}
         )
+        rows = [_first_attempt(step, act) for act in (planned.acts if planned.parallel else planned.acts[:1])]
+        for row in rows:
+            row.state, row.epoch, row.intent_at = Effect.State.INTENT, self.lease.epoch, now
         with self.lease.write(**changes):
             Step.objects.filter(pk=step.pk).update(state=Step.State.INTENT, started=step.started or now, said=planned.note)
+            Effect.objects.bulk_create(rows)
         self.run.state = Run.State.RUNNING
         step.state, step.started = Step.State.INTENT, step.started or now
+        return {row.act: row for row in rows}
 
     def _done(self, step: Step, planned: plan.Step, works: Sequence[Work]) -> None:
         said = "\n".join(dict.fromkeys(work.row.said for work in works if work.row.said)) or planned.note

@@ -18,13 +18,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from runs import clock, doorbell
 from runs.clock import Now
 from runs.models import Run
 
-TICKABLE = (Run.State.QUEUED, Run.State.RUNNING)
+TICKABLE = (Run.State.QUEUED.value, Run.State.RUNNING.value)
+_HOST = socket.gethostname()
+# By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the second condition.
+_CLAIM = (
+    "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s"
+    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s) RETURNING epoch"
+)
+_MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision"
+_LEFT = "SELECT lease_until - {now} FROM run WHERE number = %s AND epoch = %s"
 
 
 class Fenced(Exception):
@@ -46,17 +54,19 @@ class Lease:
         Rings the page's doorbell after the commit.
         """
         with transaction.atomic():
-            mine = Run.objects.filter(number=self.number, epoch=self.epoch, state__in=TICKABLE)
-            if not mine.update(revision=F("revision") + 1, **changes):
+            row = _one(_MINE, [self.number, self.epoch, *TICKABLE])
+            if row is None:
                 raise Fenced
+            if changes:
+                Run.objects.filter(number=self.number).update(**changes)
             yield
-            revision = Run.objects.values_list("revision", flat=True).get(number=self.number)
-            transaction.on_commit(lambda: doorbell.state_changed(self.number, revision))
+            transaction.on_commit(lambda: doorbell.state_changed(self.number, row[0]))
 
     def left(self) -> float:
         """Seconds for which it is still ours, by the database's clock; nothing if it is not."""
-        until = Run.objects.filter(number=self.number, epoch=self.epoch).values_list("lease_until", flat=True).first()
-        return max(0.0, until - clock.now()) if until is not None else 0.0
+        now, parameters = clock.now_sql()
+        row = _one(_LEFT.format(now=now), [*parameters, self.number, self.epoch])
+        return max(0.0, row[0]) if row else 0.0
 
     def renew(self) -> bool:
         changed = Run.objects.filter(number=self.number, epoch=self.epoch, lease_owner=self.owner)
@@ -70,12 +80,19 @@ class Lease:
 
 def claim(number: int) -> Lease | None:
     """The lease of a run that is to be worked on and that nobody works on; else None."""
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    free = Run.objects.filter(number=number, state__in=TICKABLE).filter(expired())
-    if not free.update(epoch=F("epoch") + 1, lease_owner=owner, lease_until=Now() + settings.LEASE_SECONDS):
-        return None
-    epoch = Run.objects.filter(number=number, lease_owner=owner).values_list("epoch", flat=True).first()
-    return Lease(number, epoch, owner) if epoch is not None else None
+    owner = f"{_HOST}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    now, at = clock.now_sql()
+    length = settings.LEASE_SECONDS
+    sql = _CLAIM.format(now=now)
+    row = _one(sql, [owner, *at, length, number, *TICKABLE, *at, *at, length + clock.LONGEST_WAIT])
+    return Lease(number, row[0], owner) if row else None
+
+
+def _one(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 def expired() -> Q:

@@ -41,10 +41,11 @@ State = Effect.State
 class Wish:
     """What the person wants of the run by now: asked from the database, twice a second at most. Raises Fenced where it is not ours."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, cancel: str) -> None:
+        """`cancel`: what was just read."""
         self._lease = lease
-        self._asked = 0.0
-        self._cancel = ""
+        self._asked = time.monotonic()
+        self._cancel = cancel
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
@@ -100,6 +101,7 @@ class Work:
         self.facts = facts
         self.troubles = troubles
         self.kind: Kind = kind_of(act)
+        self.fresh = False  # its intent was committed by this very tick, which has not acted on it yet
 
     def go(self) -> Outcome:
         """The engine's step boundary: a fault in a kind is a doubt about the world, not the end of the worker."""
@@ -123,7 +125,7 @@ class Work:
                 return Proven()
             if self.row.state == State.FAILED:
                 return Broken(self.row.said)
-            if self.row.state == State.PLANNED:
+            if self.row.state == State.PLANNED or self.fresh:
                 outcome = Stopped() if cancel == Run.Cancel.ABORT else self._start()
             elif cancel == Run.Cancel.ABORT and "cancel" not in self.row.answer:
                 outcome = self._stop()
@@ -134,7 +136,9 @@ class Work:
     # -- the three things that can be asked of the world
 
     def _start(self) -> Outcome | None:
-        self._intend()
+        if not self.fresh:
+            self._intend()
+        self.fresh = False
         if self.lease.left() < settings.LEASE_SECONDS / 2:
             return Open(0.0, certain=False)
         try:
@@ -236,13 +240,12 @@ class Work:
             Effect.objects.filter(pk=self.row.pk).update(**changes)
 
     def _context(self) -> Context:
-        stored = Effect.objects.values_list("offset", flat=True).get(pk=self.row.pk)
         return Context(
             run=self.lease.number,
             epoch=self.lease.epoch,
             facts=self.facts,
             intent_at=self.row.intent_at,
-            answer={**self.row.answer, "offset": self.log.offset(self.act.target, self.row.pk, stored)},
+            answer={**self.row.answer, "offset": self.log.offset(self.act.target, self.row.pk, self.row.offset)},
             out=lambda host: self.log.out(host, effect=self.row.pk),
             cancelled=self.wish.stops_work,
             patience=min(PATIENCE, self.shift.left()),

@@ -3,30 +3,37 @@
 - A job is one listed function with one whole number. Callbacks, instances, webhooks, retries and repeats that somebody wrote into Redis are
   not looked at: Redis is a doorbell, and nobody gets in by ringing it.
 - The work-horse dies with its parent. RQ's would go on alone, beside the one that takes over.
-- What takes long to import is imported once, before the fork; no database connection is carried across it.
+- What takes long to import is imported once, before the fork; no database connection is carried across it. The fork is made before there is
+  a job for it (`runs.spare`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import logging
 import os
+import random
 import signal
 import time
+from contextlib import suppress
 from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 from redis import Redis
 from rq import Queue, Worker
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from live.wire import client
 from remote.aws import session
 from remote.errors import RemoteError
-from runs import doorbell, engine
+from runs import doorbell, engine, spare
+from runs.spare import Spare
 
 logger = logging.getLogger(__name__)
 
@@ -65,18 +72,51 @@ class TickJob(Job):
 
 
 class TickWorker(Worker):
-    """One tick at a time, each in a fork."""
+    """One tick at a time, each in a fork; the next fork waits already."""
 
     job_class = TickJob
     asked_to_end = False
+    _spare: Spare | None = None
 
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        connections.close_all()
-        super().execute_job(job, queue)
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> tuple[Job, Queue] | None:
+        if self._spare is None:
+            connections.close_all()
+            parent = os.getpid()
+            self._spare = spare.fork(lambda: self._become_ready(parent), self._work_as_horse)
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        _die_with(os.getppid())
-        super().main_work_horse(job, queue)
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        waiting, self._spare = self._spare, None
+        if waiting is None:
+            raise RuntimeError("a job was taken without a work-horse for it")
+        self._horse_pid = waiting.pid
+        with suppress(BrokenPipeError):  # it has died; whoever waits for it finds that
+            waiting.send(job.id, self.execution.id if self.execution else "")
+
+    def _become_ready(self, parent: int) -> None:
+        """What a tick does first is done for the first time now: connecting, and touching the pages that are the parent's, too."""
+        _die_with(parent)
+        random.seed()
+        with suppress(DatabaseError, InterfaceError):
+            engine.rehearse()
+        with suppress(redis.RedisError):
+            self.connection.ping()
+            client().ping()
+
+    def _work_as_horse(self, job_id: str, execution_id: str) -> None:
+        for connection in connections.all(initialized_only=True):
+            if not connection.is_usable():
+                connection.close()
+        job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
+        execution = Execution.fetch(execution_id, job_id, connection=self.connection)
+        self.execution = execution
+        self.main_work_horse(job, self.queues[0])
+
+    def teardown(self) -> None:
+        waiting, self._spare = self._spare, None
+        if waiting is not None:
+            waiting.end()
+        super().teardown()  # type: ignore[no-untyped-call]
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
@@ -128,10 +168,17 @@ def _die_with(parent: int) -> None:
 
 
 def _import_what_takes_long() -> None:
-    """Clients of AWS and the door to the hosts; what else there is came with the effects that the packages above have registered."""
+    """Clients of AWS, the door to the hosts, and what Django makes when a query is first asked; the effects are there already."""
     try:
         session.prepare()
     except RemoteError as error:
         logger.warning("no clients of AWS could be made beforehand: %s", error)
     importlib.import_module("remote.ssh.client")
     importlib.import_module("runs.tasks")
+    try:
+        engine.rehearse()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("the database is away: %s", error)
+    connections.close_all()
+    gc.collect()
+    gc.freeze()  # the collector of a fork does not touch, and so does not copy, what is shared with the parent

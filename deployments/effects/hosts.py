@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from deployments import commands
-from deployments.doors import door, runner
+from deployments.doors import runner
 from estate.models import Host
 from remote.errors import HostKeyRefused, RemoteError, Unreachable
 from remote.ssh.runner import Key, State
-from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Out, Running
 from runs.models import Effect
 from runs.plan import Act
 
 AWS_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
+FIRST_SECONDS = 1.0  # with the runner's own deadline this stays below half of the engine's lease
 LOOK_SECONDS = 8.0  # a bounded look at a host; a dead mount hangs longer than that
 
 
@@ -24,18 +25,24 @@ class HostCommand:
     """One command on one host. Params: ip, instance_id; files (must exist afterwards), fatal (a pattern no line of the output may have)."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        context.out(act.target).line("$ " + str(commands.Command(act.argv)))
-        state = runner().start(act.params["ip"], _key(context), act.argv, epoch=context.epoch)
+        """Starts it and stays for its first second: the first lines come with the answer to the start."""
+        out, offset = context.out(act.target), int(context.answer.get("offset", 0))
+        out.line("$ " + str(commands.Command(act.argv)))
+        state, output = runner().attend(
+            act.params["ip"], _key(context), act.argv, epoch=context.epoch, offset=offset, seconds=min(FIRST_SECONDS, context.patience)
+        )
+        _store(output, out, offset)
         return {"started": state.kind}
 
     def probe(self, act: Act, context: Context) -> Finding:
         """Follows what is running for as long as the engine has patience, then says what it is."""
         host, key, offset = act.params["ip"], _key(context), int(context.answer.get("offset", 0))
         out = context.out(act.target)
-        for data in runner().follow(host, key, offset=offset, seconds=context.patience):
-            offset += len(data)
-            out.write(data, offset=offset)
-        return self.judge(act, context, runner().status(host, key))
+        offset = _store(runner().follow(host, key, offset=offset, seconds=context.patience), out, offset)
+        state = runner().status(host, key)
+        if state.kind != "running" and state.size > offset:  # it ended between the two questions: its last lines
+            _store(runner().follow(host, key, offset=offset, seconds=0), out, offset)
+        return self.judge(act, context, state)
 
     def judge(self, act: Act, context: Context, state: State) -> Finding:
         if state.kind == "absent":
@@ -59,7 +66,7 @@ class HostCommand:
             if found:
                 return Failed(f"{act.target}: exit code 0, but the output says “{found[0]}”", {"rc": 0})
         for path in act.params.get("files", ()):
-            if door().run(act.params["ip"], commands.is_there(path).argv, deadline=LOOK_SECONDS).rc != 0:
+            if runner().probe(act.params["ip"], commands.is_there(path).argv, deadline=LOOK_SECONDS).rc != 0:
                 return Failed(f"{act.target}: exit code 0, but {path} is not there", {"rc": 0})
         return Done(f"{act.target}: done", {"rc": 0})
 
@@ -155,7 +162,7 @@ def has_arrived(host: Host, label: str, *, since: datetime) -> bool:
 
 
 def flag_is_there(ip: str) -> bool:
-    return door().run(ip, commands.is_there(commands.MAINTENANCE_FLAG).argv, deadline=LOOK_SECONDS).rc == 0
+    return runner().probe(ip, commands.is_there(commands.MAINTENANCE_FLAG).argv, deadline=LOOK_SECONDS).rc == 0
 
 
 def in_words(error: RemoteError) -> str:
@@ -163,6 +170,14 @@ def in_words(error: RemoteError) -> str:
     if isinstance(error, HostKeyRefused):
         return f"host key refused: {error}"
     return f"no connection: {error}" if isinstance(error, Unreachable) else str(error)
+
+
+def _store(output: Iterator[bytes], out: Out, offset: int) -> int:
+    """Each piece with the byte of the host's file behind it, so that whoever goes on reads none twice; the byte behind the last."""
+    for data in output:
+        offset += len(data)
+        out.write(data, offset=offset)
+    return offset
 
 
 def _key(context: Context) -> Key:

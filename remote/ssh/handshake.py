@@ -82,6 +82,22 @@ def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> 
     return transport, sock
 
 
+def shown_key(route: Route, until: float) -> paramiko.PKey:
+    """The key that the host shows at this moment, whatever is pinned; nothing of ours is sent. For comparing it before it is pinned."""
+    sock = Socket(_tcp(route, until - time.monotonic()))
+    transport = paramiko.Transport(sock)  # type: ignore[arg-type]
+    try:
+        transport.banner_timeout = transport.handshake_timeout = max(until - time.monotonic(), 0.1)
+        transport.start_client(timeout=max(until - time.monotonic(), 0.1))
+        return transport.get_remote_server_key()
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise Unreachable(f"{route} does not speak SSH with us ({said_by(error)})", CHECK_HOST) from error
+    finally:
+        sock.shut_down()
+        transport.close()
+        sock.close()
+
+
 @contextlib.contextmanager
 def _in_turn() -> Iterator[None]:
     """A hundred handshakes at once fight for the interpreter: sixteen at a time are faster. One that hangs costs others a second."""

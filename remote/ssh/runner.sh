@@ -271,12 +271,19 @@ signal() {
     done
 }
 
-# Waits up to $1 twentieths of a second; true when nobody is left.
+# Sets `ticks`: hundredths of a second since the machine's boot.
+read_ticks() {
+    read -r ticks rest </proc/uptime
+    ticks=${ticks%.*}${ticks#*.}
+}
+
+# Waits up to $1 hundredths of a second, by the clock: on a busy machine each look takes its time. True when nobody is left.
 wait_for_none() {
-    rounds=$1
+    read_ticks
+    end=$((ticks + $1))
     while find_members && [ -n "$members" ]; do
-        [ "$rounds" -gt 0 ] || return 1
-        rounds=$((rounds - 1))
+        read_ticks
+        [ "$ticks" -lt "$end" ] || return 1
         sleep 0.05
     done
 }
@@ -292,8 +299,8 @@ cancel() {
     find_members
     if [ -n "$members" ]; then
         signal TERM
-        wait_for_none $((grace * 20)) || signal KILL
-        wait_for_none 40
+        wait_for_none $((grace * 100)) || signal KILL
+        wait_for_none 200
     fi
     look
     left=$(set -- $members; echo $#)

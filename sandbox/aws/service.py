@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
-from sandbox.aws import beanstalk_wire, cloudwatch, history, identity, loadbalancing, seed, server
+from sandbox.aws import beanstalk_wire, cloudwatch, console_output, history, identity, loadbalancing, seed, server
 from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
 from sandbox.aws.logs import LogRequests
@@ -41,6 +41,7 @@ class HostsSide:
     answer: Callable[[World, Host, str, dict[str, str]], Answer]
     deploy: Deployer
     tail: Callable[[World, Host], str]
+    fingerprints: Callable[[World, Host], list[str]] = lambda world, host: []  # of its SSH host keys, as its first boot printed them
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ def serve(
     loadbalancing.install(world, groups)
     cloudwatch.install()
     identity.install()
+    console_output.install(world, hosts.fingerprints)
     endpoint, stop_server = server.listen(world, port)
     logs = LogRequests(ledger, storage, hosts.tail, _signer(endpoint))
     beanstalk = Beanstalk(ledger, doctor, seen, storage, logs, loadbalancing.ThroughBalancer(), hosts.deploy)

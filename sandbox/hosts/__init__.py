@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from sandbox.hosts.folders import FIRST_DEPLOYMENT, install
 from sandbox.hosts.ssh import serve
+from sandbox.hosts.ssh.keys import fingerprints
 
-__all__ = ["FIRST_DEPLOYMENT", "install", "serve"]
+__all__ = ["FIRST_DEPLOYMENT", "fingerprints", "install", "serve"]

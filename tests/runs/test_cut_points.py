@@ -86,7 +86,7 @@ def test_killed_anywhere_it_goes_on_and_does_each_effect_once(start: Start, worl
         pytest.fail("no end of things to kill at")
     for moment in ("do put", "done put", "probe put", "do update", "done update", "probe update"):
         assert moment in places
-    assert sum("effect" in place for place in places) >= 12  # before and after each of the three intents and records
+    assert sum("effect" in place for place in places) >= 8  # the three intents, and what is recorded of each
 
 
 @pytest.mark.parametrize("ends_badly", ["version", "update"])

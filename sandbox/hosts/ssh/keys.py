@@ -39,6 +39,12 @@ def key(world: World, name: str) -> asyncssh.SSHKey:
     return asyncssh.read_private_key(path)
 
 
+def fingerprints(world: World, host: Host) -> list[str]:
+    """As ssh-keygen -l says them, and cloud-init prints them at the first boot. A fault that changes the key changes nothing here."""
+    told = key(world, f"host-{host.instance_id}").get_fingerprint()
+    return [f"256 {told} root@ip-{host.private_ip.replace('.', '-')} (ED25519)"]
+
+
 def place_of(host: Host) -> Place:
     return Place((host.instance_id, host.name, host.private_ip), "ec2-user", host.ssh_port)
 

@@ -1,0 +1,136 @@
+"""P5: the live log survives whatever happens to the web. Points: WHAT:N, the N-th burst of 500 lines, with viewers before it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import websockets
+
+from faults import small_plans
+from faults.points import Promise, Verdict
+from faults.rig import Rig
+
+LINES, RATE, VIEWERS, BURSTS = 500, 200, 50, 20
+WHAT = ("web", "redis", "both")
+PATIENCE = 25.0  # seconds after the last line; a page looks into the database after five of silence
+RECONNECT = 3.0
+
+
+def points(rig: Rig) -> Iterator[str]:
+    for number in range(1, BURSTS + 1):
+        yield f"web:{number}"
+    yield "redis:1"
+    yield "both:1"
+
+
+@dataclass
+class Viewer:
+    """What one browser has seen, with the number of each line; it comes back by itself, as the page's script does."""
+
+    seen: list[int] = field(default_factory=list)
+    away_since: float = 0.0
+    longest_away: float = 0.0
+
+    async def watch(self, url: str, headers: dict[str, str], last: int, up: asyncio.Event) -> None:
+        while not self.seen or self.seen[-1] < last:
+            try:
+                async with websockets.connect(
+                    f"{url}?after={self.seen[-1] if self.seen else 0}", additional_headers=headers, proxy=None, open_timeout=5
+                ) as socket:
+                    if self.away_since and up.is_set():
+                        self.longest_away = max(self.longest_away, time.monotonic() - self.away_since)
+                    self.away_since = 0.0
+                    async for text in socket:
+                        self._take(json.loads(text))
+                        if self.seen and self.seen[-1] >= last:
+                            return
+            except (OSError, websockets.WebSocketException, TimeoutError):
+                self.away_since = self.away_since or time.monotonic()
+                await asyncio.sleep(0.3)
+
+    def _take(self, frame: dict[str, object]) -> None:
+        if frame.get("kind") == "lines":
+            first, last = frame["first"], frame["last"]
+            assert isinstance(first, int)
+            assert isinstance(last, int)
+            self.seen += range(first, last + 1)
+
+
+def run(rig: Rig, point: str) -> Verdict:
+    what, _ = point.split(":")
+    number = small_plans.started(rig, small_plans.nothing(rig, f"faults-log-{time.monotonic_ns()}"))
+    return asyncio.run(_burst(rig, number, what))
+
+
+async def _burst(rig: Rig, number: int, what: str) -> Verdict:
+    headers = {"Cookie": await asyncio.to_thread(session, rig), "Origin": f"http://127.0.0.1:{rig.port}"}
+    url = f"ws://127.0.0.1:{rig.port}/ws/runs/{number}/"
+    up = asyncio.Event()
+    viewers = [Viewer() for _ in range(VIEWERS)]
+    tasks = [asyncio.create_task(viewer.watch(url, headers, LINES, up)) for viewer in viewers]
+    await asyncio.sleep(1)
+    await asyncio.to_thread(rig.fork, "lines", run=number, count=LINES, rate=RATE)
+    await asyncio.sleep(LINES / RATE / 2)
+    await asyncio.to_thread(_strike, rig, what)
+    back = time.monotonic()
+    up.set()
+    for viewer in viewers:
+        viewer.away_since = back if viewer.away_since else 0.0
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*tasks), LINES / RATE + PATIENCE)
+    slowest = sorted(viewer.longest_away for viewer in viewers)[int(len(viewers) * 0.95)]
+    found = _judge(viewers)
+    stored = [line["seq"] for line in await asyncio.to_thread(rig.log, number)]
+    if stored != list(range(1, LINES + 1)):
+        found.append(f"{len(stored)} of {LINES} lines are stored")
+    if slowest > RECONNECT:
+        found.append(f"95 % of the viewers were back after {slowest:.1f} s; {RECONNECT:.0f} s are promised")
+    return Verdict(found, slowest)
+
+
+def _strike(rig: Rig, what: str) -> None:
+    if what in ("redis", "both"):
+        rig.valkey.kill()
+    if what in ("web", "both"):
+        rig.nursery.kill(rig.web)
+    if what in ("redis", "both"):
+        rig.valkey.start()
+    if what in ("web", "both"):
+        rig.start_web()
+
+
+def _judge(viewers: list[Viewer]) -> list[str]:
+    wanted = list(range(1, LINES + 1))
+    lost = sum(len(set(wanted) - set(viewer.seen)) for viewer in viewers)
+    doubled = sum(len(viewer.seen) - len(set(viewer.seen)) for viewer in viewers)
+    disordered = sum(viewer.seen != sorted(viewer.seen) for viewer in viewers)
+    found = []
+    if lost:
+        found.append(f"{lost} lines did not reach a viewer")
+    if doubled:
+        found.append(f"{doubled} lines reached a viewer twice")
+    if disordered:
+        found.append(f"{disordered} viewers saw lines out of their order")
+    return found
+
+
+def session(rig: Rig) -> str:
+    """Signs in as a browser does; the cookie."""
+    rig.with_pages()
+    with httpx.Client(base_url=f"http://127.0.0.1:{rig.port}", timeout=30, trust_env=False) as client:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get("/sign-in/").text)
+        assert token is not None, "there is no sign-in form"
+        form = {"username": "admin", "password": rig.password, "csrfmiddlewaretoken": token[1]}
+        answer = client.post("/sign-in/", data=form, headers={"Referer": f"http://127.0.0.1:{rig.port}/sign-in/"})
+        assert answer.status_code == 302, answer.text[:300]
+        return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+
+PROMISE = Promise("P5", "The live log survives whatever happens to the web: nothing lost, doubled or out of order", points, run)
