@@ -61,7 +61,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     require(by, "plan", target.environment.key)
     code_branch = branch_name(choice.code or target.code.branches[0])
     configured = branch_name(choice.configuration or target.configuration.branches[0])
-    hosts = _hosts(target)
+    hosts = hosts_of(target)
     code, code_heads = sources.fetched(target.code.repository, code_branch)
     configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))
     built = bundle_of(target, code_heads[code_branch], heads[configured], configuration_branch=configured)
@@ -128,7 +128,8 @@ def target_of(plan: Plan) -> Target:
     return current().target(plan.service, plan.environment)
 
 
-def _hosts(target: Target) -> list[PlannedHost]:
+def hosts_of(target: Target) -> list[PlannedHost]:
+    """Those that run now, in the order of the tiers. Raises NotPlannable where a tier has none."""
     observe.refresh(target, max_age=10)
     order = {tier.key: position for position, tier in enumerate(target.tiers)}
     rows = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")

@@ -40,10 +40,21 @@ def clear_statics() -> Command:
     return Command(argv, words=f"sudo rm -rf {STATIC}/*")
 
 
-def deploy_statics(statics: Statics) -> Command:
+def deploy_statics(statics: Statics, *, version: str = "") -> Command:
+    """`version` keeps that one; else Magento takes a new one, and writes it before the first file."""
     theme = ("--theme", statics.theme) if statics.theme else ()
-    command = _magento("setup:static-content:deploy", "--force", "--area", statics.area, *theme, *statics.languages)
-    return Command(command.argv, words=str(command).replace(" --", " –"))  # the document's dashes, which Magento takes for languages
+    keep = (f"--content-version={version}",) if version else ()
+    words = ("setup:static-content:deploy", "--force", "--area", statics.area, *theme)
+    told = str(_magento(*words, *statics.languages)).replace(" --", " –")
+    return Command(_magento(*words, *keep, *statics.languages).argv, words=told)  # the document's dashes, which Magento takes for languages
+
+
+def new_statics_version() -> Command:
+    return _magento("setup:static-content:deploy", "--force", "--refresh-content-version-only")
+
+
+def statics_version() -> Command:
+    return Command(("cat", f"{STATIC}/deployed_version.txt"))
 
 
 def files_of(statics: Statics) -> tuple[str, ...]:
@@ -113,6 +124,14 @@ def create_version(application: str, label: str, bucket: str, key: str) -> Comma
     source = f"S3Bucket={bucket},S3Key={key}"
     options = ("--application-name", application, "--version-label", label, "--source-bundle", source)
     return Command(("aws", "elasticbeanstalk", "create-application-version", *options))
+
+
+def restart(environment: str) -> Command:
+    return Command(("aws", "elasticbeanstalk", "restart-app-server", "--environment-name", environment))
+
+
+def request_logs(environment: str) -> Command:
+    return Command(("aws", "elasticbeanstalk", "request-environment-info", "--environment-name", environment, "--info-type", "tail"))
 
 
 def update_environment(environment: str, label: str) -> Command:

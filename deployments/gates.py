@@ -73,6 +73,13 @@ def evaluate(asked: Asked) -> list[Gate]:
     return found + list(_bundle(asked)) + list(_recipe(asked))
 
 
+def of_operation(asked: Asked, *, on_hosts: bool) -> list[Gate]:
+    """Those that are not about a release's commits and bundle. `on_hosts`: those too for which every host is asked."""
+    _refresh(asked.target)
+    found = [gate for ask in (_lock, _beanstalk, _hosts) for gate in ask(asked)]
+    return found + (list(_on_hosts(asked)) if on_hosts else [])
+
+
 def _closing(gate: Callable[[Asked], Iterator[Gate]], asked: Asked) -> list[Gate]:
     try:
         return list(gate(asked))
@@ -186,7 +193,7 @@ def _secrets(asked: Asked) -> Iterator[Gate]:
     if found is None:
         yield Gate("secrets", title, "bad", f"s3://{place.bucket}/{place.key} is not there: every host's deployment would fail")
     else:
-        yield Gate("secrets", title, "ok", f"{place.key}, {found.size} bytes, of {found.modified:%d %b %Y}")
+        yield Gate("secrets", title, "ok", f"{place.key.rpartition('/')[2]}, {found.size} bytes, of {found.modified:%d %b %Y}")
 
 
 def _on_hosts(asked: Asked) -> Iterator[Gate]:
@@ -240,7 +247,7 @@ def money(asked: Asked) -> Iterator[Gate]:
         said = f"the payout at {shut.payout:%H:%M} ({guarded.zone}): nothing is deployed from {shut.opens:%H:%M} to {shut.closes:%H:%M}"
         yield Gate("payout", title, "bad", f"{said}; plan it for after that")
     else:
-        yield Gate("payout", title, "ok", f"closed from {ahead.opens:%a %H:%M} ({guarded.zone}) on" if ahead else "none within two days")
+        yield Gate("payout", title, "ok", f"closed from {ahead.opens:%a %H:%M} on" if ahead else "none within two days")
     running = _ask(asked, commands.processes(guarded.processes))
     yield _each(asked, "paying", f"No {guarded.processes}… process runs", running, _is_running, "none on {n} of {n}")
 
@@ -331,11 +338,11 @@ def _recipe(asked: Asked) -> Iterator[Gate]:
     if recipe is None:
         return
     names = [each["name"] for each in recipe["commands"]]
-    title = "Beanstalk can read the configuration's commands"
+    title = "The configuration's commands can be read"
     if recipe["wrong"]:
         yield Gate("recipe", title, "bad", "; ".join(recipe["wrong"]))
     else:
-        yield Gate("recipe", title, "ok" if names else "warn", f"{len(names)}: {', '.join(names)}" if names else "there are none")
+        yield Gate("recipe", title, "ok" if names else "warn", f"{len(names)} of them" if names else "there are none", tuple(names))
 
 
 def _is_old(seen: datetime) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 
 from deployments import outside, timeline
 from deployments.failure import failure
-from deployments.lanes import Lane, lanes_of
+from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
+from deployments.models import Evidence
 from estate.models import BeanstalkEvent, Host
 from runs import pages
 from runs.models import Run, Step
@@ -43,6 +44,21 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     return found
 
 
+def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
+    """Each host as it was last seen, and the logs that were fetched. Two queries."""
+    facts = run.plan.document["facts"]
+    hosts = list(Host.objects.filter(pk__in=[entry["instance_id"] for entry in facts.get("hosts", ())]).order_by("tier", "name"))
+    kept = list(Evidence.objects.filter(run=run).order_by("host").only("host", "instance_id", "taken", "path"))
+    found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run})]
+    if kept:
+        found.append(Panel(Place.NEXT, "deployments/_logs.html", {"run": run, "kept": kept}))
+    if hosts:
+        shown = [(host, beanstalk_light(host), target_light(host)) for host in hosts]
+        maintained = any(host.maintenance_seen for host in hosts)
+        found.append(Panel(Place.WIDE, "deployments/_matrix.html", {"hosts": shown, "maintained": maintained}))
+    return found
+
+
 def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = None) -> list[Lane]:
     """Two queries. `since`: where it began before the run did."""
     planned = facts["hosts"]
@@ -70,7 +86,11 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
     new = [lane for lane in lanes if lane.version == facts["label"]]
     deploying = any(key.startswith("deploy-") for key in begun)
     if run.state == Run.State.SUCCEEDED:
-        return {"big": "Done", "text": f"All {len(lanes)} hosts have {facts['label']}.", "run": run}
+        return {
+            "big": "Done",
+            "text": f"All {len(lanes)} hosts have {facts['label']}." if len(lanes) > 1 else f"The one host has {facts['label']}.",
+            "run": run,
+        }
     if not deploying and "maintenance-on" not in begun:
         return {"big": "Nothing changed", "text": "Stopping now leaves everything as it was.", "run": run}
     if not deploying:

@@ -188,6 +188,7 @@ _VERSION = "ApplicationVersions[0].SourceBundle.S3Key"
 _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "release.gates": _gates,
     "release.verify": _verify,
+    "operation.gates": _gates,
     "money.quiet": _quiet,
     "git.heads": _heads,
     "bundle.build": _bundle,

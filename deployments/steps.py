@@ -77,7 +77,9 @@ def build_bundle(target: Target, shipment: Shipment) -> Step:
         "configuration_branch": shipment.configuration_branch,
         "sha256": shipment.sha256,
     }
-    act = Act("bundle.build", "bundle", "console", params=params, words=_RUNDECK)
+    act = Act(
+        "bundle.build", "bundle", "console", params=params, words=_RUNDECK if target.edits.user_ini or target.edits.redirects else _MERGE
+    )
     return Step("build", "Build the bundle from both repositories", (act,), where="console", seconds=5)
 
 
@@ -141,13 +143,42 @@ def clear_statics(host: PlannedHost) -> Step:
     return Step("clear-statics", "Delete the old statics", acts, _CLEAR, host.name, 4)
 
 
-def generate_statics(host: PlannedHost, statics: Statics) -> Step:
-    """A5 and A6."""
+def generate_statics(host: PlannedHost, statics: Statics, *, version: str = "") -> Step:
+    """A5 and A6. `version`: the one that is live and stays so meanwhile."""
     step = f"statics-{statics.area}"
-    command = commands.deploy_statics(statics)
+    command = commands.deploy_statics(statics, version=version)
     act = _on(host, "host.command", step, command, files=list(commands.files_of(statics)), fatal=r"\(status: [1-9]")
     title = f"Generate the statics: {statics.area} {statics.theme} {' '.join(statics.languages)}".replace("  ", " ")
     return Step(step, title, (act,), where=host.name, seconds=95 if statics.area == "frontend" else 75)
+
+
+def look_at_statics(host: PlannedHost) -> Step:
+    acts = (
+        _on(host, "host.look", "share-mounted", commands.is_mounted(commands.STATIC)),
+        _on(host, "host.look", "share-htaccess", commands.is_there(f"{commands.STATIC}/.htaccess")),
+    )
+    return Step("look-at-statics", "See that the share is mounted and has its .htaccess", acts, _SHARE, host.name, 2)
+
+
+def new_statics_version(host: PlannedHost) -> Step:
+    """All files are there: from here on pages ask for them under another version, and no cache in between has old ones."""
+    act = _on(host, "host.command", "statics-version", commands.new_statics_version())
+    return Step("statics-version", "Give the statics a new version", (act,), _FLIP, host.name, 3)
+
+
+def restart(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step:
+    command = commands.restart(tier.beanstalk)
+    params = _target(target) | {"beanstalk": tier.beanstalk}
+    act = Act("beanstalk.restart", f"restart:{tier.key}", tier.beanstalk, command.argv, params=params)
+    return Step(f"restart-{tier.key}", f"Restart the {tier.name.lower()}'s servers", (act,), where=_names(hosts), seconds=12)
+
+
+def fetch_logs(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step:
+    command = commands.request_logs(tier.beanstalk)
+    told = {host.instance_id: {"name": host.name, "ip": host.ip} for host in hosts}
+    params = _target(target) | {"beanstalk": tier.beanstalk, "hosts": told}
+    act = Act("beanstalk.logs", f"logs:{tier.key}", tier.beanstalk, command.argv, params=params)
+    return Step(f"logs-{tier.key}", f"Fetch the {tier.name.lower()}'s logs", (act,), where=_names(hosts), seconds=12)
 
 
 def flush_cache(hosts: Sequence[PlannedHost]) -> Step:
@@ -160,7 +191,8 @@ def verify(target: Target, hosts: Sequence[PlannedHost], shipment: Shipment) -> 
     """Added: Beanstalk's "completed successfully" is not believed; every host, both lights and the shop itself are asked."""
     params = _target(target) | {"label": shipment.label, "hosts": [host.instance_id for host in hosts]}
     act = Act("release.verify", "verify", "console", params=params)
-    return Step("verify", "Compare every host and ask the shop from outside", (act,), _VERIFY, "console", 30)
+    asked = "the shop" if target.shop else "its address"
+    return Step("verify", f"Compare every host and ask {asked} from outside", (act,), _VERIFY, "console", 30)
 
 
 def _target(target: Target) -> dict[str, Any]:
@@ -194,6 +226,9 @@ _ONE_HOST = (
 )
 _NO_PAYOUT = "Reads only. Added to the document's steps: a deployment in the middle of a payout could pay twice, or not at all."
 _PROVE = "Reads only. Added to the document's steps: exit code 0 of a deployment does not say that all of it is there."
+_SHARE = "Reads only. Without the mount the files would land on the host's own disk; without .htaccess no version would be found."
+_FLIP = "Until here pages ask for the version that was live before, and get whole files."
 _CLEAR = "One share for all hosts: once is enough, and from here on every host serves without statics until the next two steps are done."
 _VERIFY = "Added to the document's steps: version of every host, both lights, and a good page from outside."
+_MERGE = "clone both repositories, merge, delete .git, zip"
 _RUNDECK = "clone both repositories, edit .user.ini and .htaccess, merge, delete .git, zip"

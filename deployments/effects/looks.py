@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from deployments import gates
+from deployments import gates, operations
 from deployments.steps import PlannedHost
 from estate import observe
 from estate.models import Host, ShopAnswer
@@ -31,10 +31,7 @@ class Gates:
         return {}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        run = Run.objects.get(number=context.run)
-        target = current().target(run.service, run.environment)
-        hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
-        found = gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+        found = self.ask(Run.objects.get(number=context.run), context)
         out = context.out("console")
         for gate in found:
             out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
@@ -43,8 +40,21 @@ class Gates:
             return Failed("Not started: " + "; ".join(f"{gate.title}: {gate.said}" for gate in closed) + ". Nothing has been changed.")
         return Done(f"{len(found)} of {len(found)} gates are open")
 
+    def ask(self, run: Run, context: Context) -> list[gates.Gate]:
+        target = current().target(run.service, run.environment)
+        hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
+        return gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"
+
+
+class OperationGates(Gates):
+    """The same of a small operation."""
+
+    def ask(self, run: Run, context: Context) -> list[gates.Gate]:
+        target = current().target(run.service, run.environment)
+        return operations.gates_now(target, context.facts, run.lock_group, own_run=context.run)
 
 
 class Quiet:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from deployments import actions, doors, gates, kinds
+from deployments import actions, doors, kinds, money
 from deployments.actions import Choice, NotStartable
 from deployments.bundle import BundleRefused
 from deployments.recipe import recipe
@@ -65,7 +66,7 @@ def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Se
 @pytest.fixture(autouse=True)
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the tests run, no payout is near; those about payouts say so themselves."""
-    monkeypatch.setattr(gates.payouts, "window_at", lambda money, now: None)
+    monkeypatch.setattr("deployments.money.window_at", lambda money, now: None)
 
 
 def _is_at_rest() -> bool:
@@ -166,7 +167,6 @@ def test_one_lock_for_all_three(control: box.Control, releaser: Operator) -> Non
 
 
 def test_no_release_around_a_payout_nor_while_one_runs(control: box.Control, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployments import money
 
     plan = actions.plan_release(_target("mirakl-cashout"), Choice(), by=releaser)
     control.fault("payout-runs", "mirakl-1")
@@ -175,8 +175,8 @@ def test_no_release_around_a_payout_nor_while_one_runs(control: box.Control, rel
     control.clear()
     guarded = _target("mirakl-cashout").money
     assert guarded is not None
-    near = money.Window(*(gates.timezone.now().astimezone(guarded.zone) + timedelta(minutes=each) for each in (-10, 20, 80)))
-    monkeypatch.setattr(gates.payouts, "window_at", lambda money, now: near)
+    near = money.Window(*(timezone.now().astimezone(guarded.zone) + timedelta(minutes=each) for each in (-10, 20, 80)))
+    monkeypatch.setattr("deployments.money.window_at", lambda money, now: near)
     with pytest.raises(NotStartable, match="No payout is near"):
         _start(plan, releaser)
     assert not Run.objects.exists()
