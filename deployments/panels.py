@@ -28,7 +28,8 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         context = {"failure": failed, "run": run, "facts": facts}
         if run.state == Run.State.FAILED:
             found.append(Panel(Place.BANNER, "deployments/_failed_banner.html", context))
-        found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
+        if not run.is_active:  # what waits for a decision is decided about first
+            found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
     shop = outside.during(run, at) if _has_shop(facts) else None
     if run.state == Run.State.SUCCEEDED:
@@ -83,7 +84,7 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
     """What stopping now would leave behind. From the steps that have begun, and the hosts that have the new version."""
     begun = [step.key for step in run.steps.all() if step.state != Step.State.PLANNED]
     moved = [lane for lane in lanes if lane.phase != "waiting"]
-    new = [lane for lane in lanes if lane.version == facts["label"]]
+    new = [lane for lane in lanes if lane.version == facts["label"] and lane.phase != "failed"]
     deploying = any(key.startswith("deploy-") for key in begun)
     if run.state == Run.State.SUCCEEDED:
         return {

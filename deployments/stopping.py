@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runs.models import Run, Step
 
-_TAKE_OUT = "The alarm on every page has the button that takes it out."
+_TAKE_OUT = "The alarm on every page has the button that takes them out."
 
 
 def of_release(run: Run, steps: Sequence[Step]) -> dict[str, list[str]]:
@@ -19,8 +19,7 @@ def of_release(run: Run, steps: Sequence[Step]) -> dict[str, list[str]]:
     return {
         Run.Cancel.AFTER_STEP.value: [*_between(steps, begun, new, old), *_shop(shut)],
         Run.Cancel.ABORT.value: [
-            *_broken(broken, new, old),
-            *_between(steps, begun - {broken}, new, old),
+            *_broken(broken, steps, begun, new, old),
             *_shop(shut or broken == "maintenance-off"),
         ],
         Run.Cancel.STOP_WATCHING.value: [*_unwatched(broken), *_shop(shut)],
@@ -44,14 +43,18 @@ def _between(steps: Sequence[Step], begun: set[str], new: str, old: str) -> Iter
         yield "The old statics are deleted and the new ones are not there: pages come without styles and scripts until they are generated."
 
 
-def _broken(key: str, new: str, old: str) -> Iterator[str]:
+def _broken(key: str, steps: Sequence[Step], begun: set[str], new: str, old: str) -> Iterator[str]:
     if key.startswith("deploy-"):
         yield f"The running batch ends its commands first. Hosts that were done keep {new}, the others {old}: versions are mixed."
         yield "A migration that has begun on the leader is not taken back."
+        if earlier := [step for step in steps if step.key.startswith("deploy-") and step.key in begun - {key}]:
+            yield f"{new} stays on {_tiers(earlier)}."
     elif key == "clear-statics" or key.startswith("statics-"):
         yield "The statics are half there: some pages come without styles and scripts until they are generated anew."
     elif key.startswith("maintenance-"):
         yield "Maintenance mode may be on for some hosts and off for others."
+    else:
+        yield from _between(steps, begun - {key}, new, old)
 
 
 def _unwatched(key: str) -> Iterator[str]:
@@ -63,7 +66,7 @@ def _unwatched(key: str) -> Iterator[str]:
 
 def _shop(shut: bool) -> Iterator[str]:
     if shut:
-        yield f"The shop stays in maintenance mode wherever it is in it then: visitors get 503. {_TAKE_OUT}"
+        yield f"Hosts that are in maintenance mode then stay in it: their visitors get 503. {_TAKE_OUT}"
 
 
 def _tiers(steps: Sequence[Step]) -> str:

@@ -90,6 +90,8 @@ def _of_target(row: TargetRow) -> Iterator[Trouble]:
         }
         state, words = told[row.shop.state]
         text = f"{row.shop.bad} of the last {row.shop.total} answers were not good.{by}"
+        if row.shop.state == "unknown":
+            text = f"The last answer is old. Is the scheduler running? See /readyz.{by}"
         yield Trouble(state, f"{row.target.name}: {words}", text, url=url, link="Open service", closes_shop=row.shop.state != "unknown")
     if moving:
         return  # hosts leave and return during a release: its own page shows that, lane by lane

@@ -52,6 +52,7 @@ def _add_faults(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
     parser.add_argument("--replay", action="append", metavar="TOKEN", help="one point, by the word that a report prints; may be repeated")
+    parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
     parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
     parser.set_defaults(run=faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from faults import suite
+from faults import guards, suite
 
 
 def main() -> int:
@@ -22,9 +22,11 @@ def main() -> int:
     )
     parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
-    parser.add_argument("--sabotage", metavar="GUARD", help=argparse.SUPPRESS)
+    parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
     asked = parser.parse_args()
-    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()), asked.sabotage or "")
+    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()))
+    if asked.guards:
+        return guards.main(asked.names, asked.seed)
     if asked.list:
         suite.show_points(wanted)
         return 0

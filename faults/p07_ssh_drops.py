@@ -97,7 +97,7 @@ def _judge(rig: Rig, number: int, ended: dict[str, object], ran: Path, command: 
 
 
 def _late(recovery: float) -> list[str]:
-    return [f"attached again after {recovery:.1f} s"] if recovery > timing.RESUMED else []
+    return [f"attached again after {recovery:.1f} s"] if recovery > timing.RESUMED * timing.slack() else []
 
 
 PROMISE = Promise("P7", "SSH may drop at any time: a command runs once, to its end, with its whole log and its exit code", points, run)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -175,13 +177,41 @@ class Rig:
         return self.web
 
     def fork(self, role: str, **more: Any) -> int:
-        sabotaged = {"sabotage": self.sabotage} if self.sabotage and role in ("worker", "scheduler") else {}
-        return self.nursery.fork(role, journal=str(self.journal), **sabotaged, **more)
+        guard = {"sabotage": self.sabotage} if self.sabotage else {}
+        return self.nursery.fork(role, journal=str(self.journal), **guard, **more)
+
+    @contextlib.contextmanager
+    def without(self, guard: str) -> Iterator[None]:
+        """All processes of the console lack that guard (`faults.sabotage`) while the block runs."""
+        indices = self._indices()
+        self.sabotage = guard
+        self._restart()
+        try:
+            yield
+        finally:
+            self.sabotage = ""
+            self._restart()
+            for name in indices.keys() - self._indices().keys():
+                with contextlib.closing(sqlite3.connect(self.folder / "console.sqlite3", timeout=20)) as connection:
+                    connection.execute("UPDATE run SET holds_lock = 0")
+                    connection.execute(indices[name])
+                    connection.commit()
+
+    def _restart(self) -> None:
+        self.nursery.kill(self.scheduler, self.web)
+        self.start_scheduler()
+        self.start_web()
+
+    def _indices(self) -> dict[str, str]:
+        if self.cluster is not None:
+            return {}
+        with contextlib.closing(sqlite3.connect(self.folder / "console.sqlite3", timeout=20)) as connection:
+            return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
 
     def ask(self, role: str, *, seconds: float = 60, **more: Any) -> dict[str, Any]:
         """Forks a process for one question, and reads its answer."""
         path = self.folder / f"answer-{uuid.uuid4().hex}"
-        pid = self.nursery.fork(role, answer=str(path), **more)
+        pid = self.fork(role, answer=str(path), **more)
         self.nursery.wait(pid, seconds=seconds)
         if not path.exists():
             raise NotThere(f"{role}: {(self.folder / f'{role}.log').read_text()[-1500:]}")

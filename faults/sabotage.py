@@ -1,8 +1,11 @@
-"""The engine with one of its guards removed: each must be caught by the suite, or the suite proves nothing."""
+"""The console with one of its guards removed: each must be caught by the suite, or the suite proves nothing.
+
+A guard is removed in the forked processes alone, before they work. `CAUGHT_BY` says which point must come out as a violation then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,7 +55,7 @@ def _no_fence() -> None:
     """Whoever has lost the lease writes on, works on, and does not end itself."""
     from django.db import transaction
 
-    from runs import leases
+    from runs import leases, work
     from runs.models import Run
 
     @contextmanager
@@ -64,37 +67,79 @@ def _no_fence() -> None:
     leases.Lease.write = write  # type: ignore[method-assign]
     leases.Lease.left = lambda self: 1e6  # type: ignore[method-assign]
     leases.Lease.renew = lambda self: True  # type: ignore[method-assign]
-    from runs import work
-
+    leases.Beat._run = lambda self: None  # type: ignore[method-assign]
     work.Wish.__call__ = lambda self: "none"  # type: ignore[method-assign]
 
 
 def _retry() -> None:
     """A reply that was lost counts as a failure, and the effect is repeated at once."""
     from remote.errors import Unanswered
+    from runs import effects
+
+    class Eager:
+        def __init__(self, kind: effects.Kind) -> None:
+            self._kind, self.probe, self.cancel = kind, kind.probe, kind.cancel
+
+        def do(self, act: Any, context: Any) -> Mapping[str, Any]:
+            try:
+                return self._kind.do(act, context)
+            except Unanswered:
+                return self._kind.do(act, context)
+
+    for name, kind in effects.kinds().items():
+        effects._kinds[name] = Eager(kind)
+
+
+def _no_reconciler() -> None:
+    """Nobody looks for runs that nobody works on: a ring that is lost is lost."""
+    from runs import reconcile
+
+    reconcile.reconcile = lambda **_: []
+
+
+def _impatient() -> None:
+    """A call that AWS throttles, or that fails, is a failure."""
+    from runs.models import Effect
     from runs.work import Work
 
-    start = Work._start
+    def trouble(self: Work, error: Any) -> None:
+        self._record(Effect.State.FAILED, said=str(error), ended=True)
 
-    def starting(self: Work) -> Any:
-        kind = self.kind
+    Work._trouble = trouble  # type: ignore[method-assign]
 
-        class Eager:
-            def do(self, act: Any, context: Any) -> Any:
-                try:
-                    return kind.do(act, context)
-                except Unanswered:
-                    return kind.do(act, context)
 
-            probe, cancel = kind.probe, kind.cancel
+def _start_again() -> None:
+    """Each start on a host is another one: nothing is attached to."""
+    import uuid
 
-        self.kind = Eager()
-        try:
-            return start(self)
-        finally:
-            self.kind = kind
+    from deployments.doors import runner
+    from deployments.effects import hosts
+    from remote.ssh.runner import Key
 
-    Work._start = starting  # type: ignore[method-assign]
+    class Anew(hosts.HostCommand):
+        def do(self, act: Any, context: Any) -> Mapping[str, Any]:
+            key = Key(str(context.run), f"again-{uuid.uuid4().hex[:8]}")
+            runner().start(act.params["ip"], key, act.argv, epoch=context.epoch)
+            return super().do(act, context)
+
+    from runs import effects
+
+    effects._kinds["host.command"] = Anew()
+
+
+def _no_kill() -> None:
+    """A cancel is believed instead of proven."""
+    from remote.ssh.runner import Proof, Runner, State
+
+    Runner.cancel = lambda self, host, key, *, grace=3: Proof(State("cancelled", None, 0), ())  # type: ignore[method-assign]
+    from deployments.effects import hosts
+    from runs.effects import Failed
+
+    def judge(self: hosts.HostCommand, act: Any, context: Any, state: Any) -> Any:
+        return Failed(f"{act.target}: the command was cancelled") if "cancel" in context.answer else usual(self, act, context, state)
+
+    usual = hosts.HostCommand.judge
+    hosts.HostCommand.judge = judge  # type: ignore[method-assign]
 
 
 def _no_lock() -> None:
@@ -103,6 +148,53 @@ def _no_lock() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX IF EXISTS one_active_run_per_lock_group")
+    connection.close()
+
+
+def _no_catching_up() -> None:
+    """A page shows what is pushed to it and never asks the database."""
+    from runs.consumers import RunConsumer
+
+    async def nothing(self: RunConsumer) -> None:
+        return
+
+    async def lines(self: RunConsumer, frame: Any) -> None:
+        self.seen = frame.data["last"]
+        await self.send(text_data=frame.text)
+
+    RunConsumer._from_database = nothing  # type: ignore[method-assign]
+    RunConsumer._lines = lines  # type: ignore[method-assign]
+
+
+def _no_guard() -> None:
+    """Nobody looks whether a shop was left closed."""
+    from runs import periodic
+
+    for name in [name for name in periodic._registered if "guard" in name]:
+        del periodic._registered[name]
+
+
+def _forgetful() -> None:
+    """Going on begins from the start: what is done is not known to be done."""
+    from runs import actions
+    from runs.models import Effect, Step
+
+    resume = actions.resume
+
+    def again(run: Any, *, by: Any) -> Any:
+        Effect.objects.filter(run=run).delete()
+        Step.objects.filter(run=run, state=Step.State.DONE).update(state=Step.State.PLANNED)
+        return resume(run, by=by)
+
+    actions.resume = again
+
+
+def _optimist() -> None:
+    """What is not known is taken for done, and the screen says so."""
+    from runs.effects import Done
+    from runs.work import Work
+
+    Work._ask = lambda self: self._take(Done("taken for done"))  # type: ignore[method-assign]
 
 
 GUARDS: dict[str, Callable[[], None]] = {
@@ -110,5 +202,29 @@ GUARDS: dict[str, Callable[[], None]] = {
     "no-probe": _no_probe,
     "no-fence": _no_fence,
     "retry": _retry,
+    "no-reconciler": _no_reconciler,
+    "impatient": _impatient,
+    "start-again": _start_again,
+    "no-kill": _no_kill,
     "no-lock": _no_lock,
+    "no-catching-up": _no_catching_up,
+    "no-guard": _no_guard,
+    "forgetful": _forgetful,
+    "optimist": _optimist,
+}
+# The 8th act of pre-production's plan is the first UpdateEnvironment.
+CAUGHT_BY = {
+    "no-intent": "P1:pre-production:8:after-effect:kill-tick",
+    "no-probe": "P1:pre-production:8:after-effect:kill-worker",
+    "no-fence": "P1:pre-production:8:before-intent:stop-tick",
+    "retry": "P2:aws:UpdateEnvironment:1",
+    "no-reconciler": "P1:pre-production:4:after-intent:kill-tick",
+    "impatient": "P6:8:throttled",
+    "start-again": "P7:sandbox:silent:reset:2",
+    "no-kill": "P8:nothing:1",
+    "no-lock": "P9:sqlite:1",
+    "no-catching-up": "P5:web:1",
+    "no-guard": "P13:flag",
+    "forgetful": "P14:pre-production:command-fails:pp-fe-1:cache_flush",
+    "optimist": "P1:pre-production:8:after-intent:kill-tick",
 }

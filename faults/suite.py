@@ -62,7 +62,6 @@ class Wanted:
     sample: float = 1.0
     seed: int = 1
     replay: tuple[str, ...] = ()
-    sabotage: str = ""
 
     def promises(self) -> list[Promise]:
         if self.replay:
@@ -120,7 +119,7 @@ class Rigs:
         if self._rig is not None and database != self._database:
             self.drop()
         if self._rig is None:
-            self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, database=database, sabotage=self._wanted.sabotage))
+            self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, database=database))
             self._database = database
         return self._rig
 

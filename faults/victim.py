@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from runs.models import Effect, Step
 from runs.plan import Act
 from runs.work import Work
 
+_about = threading.local()  # which act this thread is about to do
 MEETING = 30.0  # seconds that a process waits at most at its point
 
 
@@ -148,8 +150,21 @@ def arm(cut: Cut) -> None:
     engine.Tick._begin = beginning  # type: ignore[method-assign]
     Work._intend, Work._record = intending, recording  # type: ignore[method-assign]
 
+    def starting(self: Work) -> Any:
+        _about.key = self.act.key
+        return start(self)
+
+    def left(self: leases.Lease) -> float:
+        """Whoever is stopped is stopped before the last look at the lease: what comes after it is a window that the engine names."""
+        if cut.deed == "stop":
+            cut.strike(getattr(_about, "key", ""), "after-intent")
+        return look(self)
+
+    start, look = Work._start, leases.Lease.left
+    Work._start, leases.Lease.left = starting, left  # type: ignore[method-assign]
+
     def tell(what: str, act: Act, context: Context, said: str = "") -> None:
-        if what == "do":
+        if what == "do" and cut.deed != "stop":
             cut.strike(act.key, "after-intent")
         if what == "did":
             cut.strike(act.key, "after-effect")

@@ -80,7 +80,9 @@ class UpdateEnvironment:
         """
         if context.answer.get("accepted") or context.answer.get("ours"):
             return True
-        label, since = act.params["label"], context.intent_at - AWS_CLOCK
+        label = act.params["label"]
+        # A later attempt begins seconds after the one that failed: what that left behind is not this one's.
+        since = context.intent_at - AWS_CLOCK if context.attempt == 1 else context.intent_at
         if found.version == label and found.updated is not None and found.updated >= since:
             return True
         return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()

@@ -232,7 +232,7 @@ def test_the_page_says_what_each_way_to_stop_leaves(client: Client, releaser: Op
         assert f"{scenery.NEW} everywhere, its migration included." in said
         assert "The running batch ends its commands first" in said
         assert "Beanstalk goes on host by host" in said
-        assert said.count("The shop stays in maintenance mode wherever it is in it then") == 3
+        assert said.count("Hosts that are in maintenance mode then stay in it") == 3
 
 
 def test_before_anything_is_changed_a_stop_leaves_nothing(releaser: Operator) -> None:
@@ -249,7 +249,10 @@ def test_before_anything_is_changed_a_stop_leaves_nothing(releaser: Operator) ->
         ("maintenance-on", "abort", "Maintenance mode may be on for some hosts and off for others."),
         ("maintenance-on", "after_step", f"The code stays as it is: {scenery.OLD} everywhere."),
         ("deploy-back", "after_step", f"{scenery.NEW} is on the back office, {scenery.OLD} still on the front end"),
-        ("deploy-back", "abort", f"The code stays as it is: {scenery.OLD} everywhere."),
+        ("deploy-back", "abort", "The running batch ends its commands first."),
+        ("deploy-front", "abort", f"{scenery.NEW} stays on the back office."),
+        ("preflight", "abort", "Nothing has been changed."),
+        ("flush-cache", "abort", f"{scenery.NEW} everywhere"),
         ("clear-statics", "after_step", "The old statics are deleted and the new ones are not there"),
         ("clear-statics", "abort", "The statics are half there"),
         ("flush-cache", "after_step", f"{scenery.NEW} everywhere"),
@@ -264,6 +267,17 @@ def test_what_is_left_at_each_step(releaser: Operator, current: str, strength: s
         if at_work:
             break
     assert any(said.startswith(left) for said in ways(run)[strength].leaves), ways(run)[strength]
+
+
+@pytest.mark.parametrize("current", ["maintenance-on", "deploy-back", "deploy-front", "maintenance-off"])
+def test_an_abort_in_the_middle_of_something_never_says_that_nothing_changed(releaser: Operator, current: str) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.RUNNING)
+    at = run.steps.get(key=current).position
+    Step.objects.filter(run=run, position__lt=at).update(state=Step.State.DONE)
+    Step.objects.filter(run=run, position=at).update(state=Step.State.INTENT)
+    leaves = ways(run)["abort"].leaves
+    assert not [said for said in leaves if "Nothing has been changed" in said or "stays as it is" in said]
+    assert any("in maintenance mode" in said for said in leaves)
 
 
 def test_after_the_last_step_nothing_is_half_done(start: Start, world: World) -> None:

@@ -1,0 +1,47 @@
+"""Proves that the suite sees: with each guard of the console removed, the point that is about it must come out as a violation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from faults import sabotage, suite, timing
+from faults.processes import NotThere
+from faults.releases import Broken
+from faults.rig import Rig
+
+ENOUGH = 60.0  # seconds after which a run that nobody goes on with is taken for lost
+
+
+def caught(rig: Rig, guard: str) -> list[str]:
+    """What the suite says of a console without that guard; nothing: it has seen nothing."""
+    token = sabotage.CAUGHT_BY[guard]
+    name, _, point = token.partition(":")
+    promise = suite.PROMISES[name]
+    longest, timing.LONGEST_RUN = timing.LONGEST_RUN, ENOUGH * timing.slack()
+    try:
+        with rig.without(guard):
+            return promise.run(rig, point).violations
+    except (NotThere, Broken) as error:
+        return [str(error)]
+    finally:
+        timing.LONGEST_RUN = longest
+
+
+def main(names: Sequence[str], seed: int) -> int:
+    """Each on a rig of its own: what it leaves behind is no place for the next."""
+    missed = []
+    for guard in names or sabotage.GUARDS:
+        began = time.monotonic()
+        with Rig(seed=seed) as rig:
+            found = caught(rig, guard)
+        if not found:
+            missed.append(guard)
+        words = f"caught: {found[0][:200]}" if found else "NOT SEEN"
+        print(f"{guard:<16} {sabotage.CAUGHT_BY[guard]:<60} ({time.monotonic() - began:.0f} s) {words}", file=sys.stderr, flush=True)
+    print(
+        f"{len(names or sabotage.GUARDS) - len(missed)} of {len(names or sabotage.GUARDS)} guards are missed when they are gone.",
+        flush=True,
+    )
+    return 1 if missed else 0

@@ -1,0 +1,168 @@
+"""What the suite says of itself: results, samples, schedules, and a proxy that does as it is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults import p18_schedules, suite
+from faults.oracle import World
+from faults.points import NotRun, Promise, Verdict
+from faults.proxy import Proxy, in_front
+from faults.suite import Result, Rigs, Wanted
+
+
+def promise(*verdicts: Verdict | NotRun) -> Promise:
+    def run(rig: object, point: str) -> Verdict:
+        found = verdicts[int(point)]
+        if isinstance(found, NotRun):
+            raise found
+        return found
+
+    return Promise("P99", "A promise", lambda rig: iter([str(number) for number in range(len(verdicts))]), run)
+
+
+@pytest.fixture
+def no_rig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rigs, "get", lambda self, database="sqlite": None)
+
+
+def play(monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict | NotRun, sample: float = 1.0) -> Result:
+    monkeypatch.setitem(suite.PROMISES, "P99", promise(*verdicts))
+    return next(iter(suite.run(Wanted(("P99",), sample))))
+
+
+@pytest.mark.usefixtures("no_rig")
+def test_a_violation_is_counted_and_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = play(monkeypatch, Verdict(recovery=2.0), Verdict(["twice"], 3.0), Verdict(["lost"]))
+    assert (result.runs, result.violations, result.not_run, result.worst_recovery_seconds) == (3, 2, 0, 3.0)
+    assert result.replay == "./console faults --replay P99:1 --seed 1"
+
+
+@pytest.mark.usefixtures("no_rig")
+def test_what_a_machine_cannot_do_is_not_counted_as_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = play(monkeypatch, NotRun("no such program"), Verdict())
+    assert (result.runs, result.not_run, result.why_not) == (1, 1, ["no such program"])
+
+
+@pytest.mark.usefixtures("no_rig")
+def test_a_sample_is_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = promise(*[Verdict() for _ in range(200)])
+    rigs = Rigs(Wanted())
+    first, again = (suite.chosen(many, Wanted(sample=0.1, seed=3), rigs) for _ in range(2))
+    assert first == again
+    assert len(first) == 20
+    assert first != suite.chosen(many, Wanted(sample=0.1, seed=4), rigs)
+
+
+def test_the_last_result_of_each_promise_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    suite.keep(Result("P1", "One", 1, runs=3))
+    suite.keep(Result("P2", "Two", 1, runs=4))
+    suite.keep(Result("P1", "One", 1, runs=5, violations=1))
+    kept = json.loads((tmp_path / "promises.json").read_text())
+    assert {name: (row["runs"], row["violations"]) for name, row in kept.items()} == {"P1": (5, 1), "P2": (4, 0)}
+
+
+def test_a_schedule_follows_from_its_seed() -> None:
+    assert p18_schedules.events("7", 19) == p18_schedules.events("7", 19)
+    assert len({tuple(p18_schedules.events(str(seed), 19)) for seed in range(50)}) == 50
+
+
+def test_worlds_differ_by_what_is_there_and_by_what_was_done() -> None:
+    host = {"version": "the plan's", "maintenance": False}
+    environments: dict[str, dict[str, object]] = {"front": {"version": "the plan's", "status": "Ready"}}
+    right = World({"fe-1": host}, environments, stored=True)
+    assert right.differences(right) == []
+    closed = World({"fe-1": {**host, "maintenance": True}}, environments, stored=False)
+    assert len(closed.differences(right)) == 2
+    twice = World({"fe-1": host}, environments, stored=True)
+    twice.deeds.update({"UpdateEnvironment on front": 2})
+    right.deeds.update({"UpdateEnvironment on front": 1})
+    assert twice.differences(right) == ["UpdateEnvironment on front: done 2 times, without the fault 1 times"]
+
+
+@pytest.fixture
+def echo() -> Iterator[int]:
+    """A server that sends back what it gets."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=carry, args=(connection,), daemon=True).start()
+
+    def carry(connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(100):
+                connection.sendall(data)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+@pytest.fixture
+def proxy(echo: int) -> Iterator[Proxy]:
+    made = Proxy(echo)
+    yield made
+    made.close()
+
+
+def connected(proxy: Proxy) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", proxy.port), 5)
+    client.settimeout(0.5)
+    client.sendall(b"hello")
+    assert client.recv(10) == b"hello"
+    return client
+
+
+def is_over(client: socket.socket) -> bool:
+    try:
+        return client.recv(10) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_proxy_passes_swallows_and_resets(proxy: Proxy) -> None:
+    with connected(proxy) as client:
+        proxy.mode = "swallow"
+        client.sendall(b"lost")
+        with pytest.raises(TimeoutError):
+            client.recv(10)
+        proxy.reset()
+        assert is_over(client)
+
+
+def test_a_proxy_cuts_after_so_many_bytes(proxy: Proxy) -> None:
+    with connected(proxy) as client:
+        proxy.cut_after(3)
+        client.sendall(b"abcdef")
+        try:
+            got = client.recv(10)
+        except ConnectionResetError:
+            got = b""
+        assert got in (b"abc", b"")
+
+
+def test_a_config_leads_through_proxies(tmp_path: Path, echo: int) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host i-0 fe-1 10.0.0.1\n    Port {echo}\n\nHost bitbucket.org\n    Port 1\n")
+    proxies = in_front(config, tmp_path / "copy")
+    try:
+        assert list(proxies) == ["fe-1"]
+        assert f"Port {proxies['fe-1'].port}" in (tmp_path / "copy").read_text()
+        assert "    Port 1\n" in (tmp_path / "copy").read_text()
+    finally:
+        proxies["fe-1"].close()
