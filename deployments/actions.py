@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from deployments.recipe import recipe
 from deployments.shipments import bundle_of
 from deployments.steps import PlannedHost, Shipment
 from estate import observe
-from estate.definition import Target
+from estate.definition import Target, UnknownTarget
 from estate.models import Host
 from estate.reading import current
 from estate.validators import branch_name
@@ -46,11 +47,12 @@ class NotStartable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which branches are released, and by which strategy. "" takes the estate's first."""
+    """Which branches are released, "" taking the estate's first; or which earlier release, by its number, is deployed again."""
 
     code: str = ""
     configuration: str = ""
     close_back_office: bool = False
+    release: int | None = None
 
 
 def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = None, by: Operator) -> Plan:
@@ -59,22 +61,25 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     Raises Forbidden, ValidationError (a branch's name), RemoteError, NotPlannable.
     """
     require(by, "plan", target.environment.key)
+    earlier = earlier_release(target, choice.release) if choice.release is not None else None
     code_branch = branch_name(choice.code or target.code.branches[0])
-    configured = branch_name(choice.configuration or target.configuration.branches[0])
+    configured = earlier.configuration_branch if earlier else branch_name(choice.configuration or target.configuration.branches[0])
     hosts = hosts_of(target)
     code, code_heads = sources.fetched(target.code.repository, code_branch)
     configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))
-    built = bundle_of(target, code_heads[code_branch], heads[configured], configuration_branch=configured)
-    release = _release(target, built, code_heads[code_branch], heads[configured], configured, by=by)
+    commit = earlier.magento_commit if earlier else code_heads[code_branch]
+    configuration_commit = earlier.configuration_commit if earlier else heads[configured]
+    built = bundle_of(target, commit, configuration_commit, configuration_branch=configured)
+    release = _release(target, built, commit, configuration_commit, configured, by=by)
     previous = live_label(target)
+    live = live_commit(target, previous, code, code_heads[code_branch])
     facts: dict[str, Any] = {
         "release": str(release),
         "label": release.label,
         "previous_label": previous,
         "choice": _choice(configuration, heads, configured),
-        "magento": sources.changes(
-            code, branch=code_branch, old=live_commit(target, previous, code, code_heads[code_branch]), new=release.magento_commit
-        ),
+        "again": earlier is not None,
+        "magento": sources.changes(code, branch=code_branch, old=live, new=release.magento_commit),
         "configuration": sources.changes(
             configuration, branch=configured, old=live_configuration(target, previous), new=release.configuration_commit
         ),
@@ -91,8 +96,9 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     shipment = Shipment(
         release.label, release.bucket, release.key, release.sha256, release.magento_commit, release.configuration_commit, configured
     )
-    wanted = plans.Wanted(target, hosts, shipment, code_branch, str(release), close_back_office=choice.close_back_office)
-    facts["warnings"] = list(kinds.kind_of(target).warnings(wanted))
+    branch = "" if earlier else code_branch
+    wanted = plans.Wanted(target, hosts, shipment, branch, str(release), close_back_office=choice.close_back_office)
+    facts["warnings"] = _backwards(code, live, release) + list(kinds.kind_of(target).warnings(wanted))
     facts["recipe"] = recipe(configuration, release.configuration_commit, target.configuration.directory)
     drawn = kinds.kind_of(target).draw(wanted)
     steps, whole = estimate.timed(drawn.steps, target.lock_group, target.service)
@@ -114,13 +120,23 @@ def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: 
     reasons += [f"{gate.title}: {gate.said}." for gate in gates_of(plan) if gate.closes]
     if reasons:
         raise NotStartable(reasons)
-    return runs.start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, takes_over=facts.get("relaunch_of"), by=by)
+    return runs.start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, takes_over=_still_held(facts), by=by)
+
+
+def _still_held(facts: Mapping[str, Any]) -> int | None:
+    """The failed run whose lock this one takes over; None where somebody has released it meanwhile."""
+    failed = Run.objects.filter(number=facts.get("relaunch_of") or 0, holds_lock=True).first()
+    return failed.number if failed else None
 
 
 def gates_of(plan: Plan) -> list[gates.Gate]:
     """Asked of the world now."""
     facts = plan.document["facts"]
-    return gates.evaluate(gates.Asked(target_of(plan), [PlannedHost(**host) for host in facts["hosts"]], facts))
+    try:
+        target = target_of(plan)
+    except UnknownTarget as unknown:
+        return [gates.Gate("target", "estate.yaml knows the service", "bad", str(unknown))]
+    return gates.evaluate(gates.Asked(target, [PlannedHost(**host) for host in facts["hosts"]], facts))
 
 
 def target_of(plan: Plan) -> Target:
@@ -158,6 +174,26 @@ def _release(target: Target, built: Bundle, magento: str, configuration: str, br
         except IntegrityError:
             continue  # somebody planned at the same moment and took the number
     raise NotPlannable("Others are planning releases at this very moment. Try again.")
+
+
+def earlier_release(target: Target, number: int) -> Release:
+    """One that this target can have again. Raises NotPlannable."""
+    mine = Release.objects.filter(service=target.service, configuration_branch__in=target.configuration.branches)
+    found = mine.filter(number=number).first() if 0 < number < 2**31 else None
+    if found is None:
+        raise NotPlannable(f"There is no release r{number} of {target.name}. Choose one of those that the service's page lists.")
+    return found
+
+
+def _backwards(code: Mirror, live: str, release: Release) -> list[str]:
+    """Going back is not undone by the database: that is said before anything else."""
+    undone = code.log(release.magento_commit, live) if live and code.has(live) else []
+    if not undone:
+        return []
+    return [
+        f"This takes {len(undone)} commits back (newest: “{undone[0].subject}”). The database is not taken back: "
+        "if one of them migrated it, the old code answers with errors."
+    ]
 
 
 def _next_number(target: Target) -> int:

@@ -19,7 +19,7 @@ router = Router(tags=["releases"])
 
 
 class PlanIn(Schema):
-    """`strategy`: "as-written" is the only one. Branches default to the estate's first."""
+    """`strategy`: "as-written" is the only one. Branches default to the estate's first; `release` deploys an earlier one again."""
 
     service: str
     environment: str
@@ -27,6 +27,7 @@ class PlanIn(Schema):
     code_branch: str = ""
     configuration_branch: str = ""
     close_back_office: bool = False
+    release: int | None = None
     relaunch_of: int | None = None
 
 
@@ -78,10 +79,11 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
         raise actions.NotPlannable(f"There is no strategy “{wanted.strategy}”; there is: as-written.")
     target = current().target(wanted.service, wanted.environment)
     by = require(request.user, "plan", target.environment.key)
-    choice = actions.Choice(wanted.code_branch, wanted.configuration_branch, wanted.close_back_office)
+    choice = actions.Choice(wanted.code_branch, wanted.configuration_branch, wanted.close_back_office, wanted.release)
     relaunched = None
     if wanted.relaunch_of is not None:
-        relaunched = Run.objects.filter(number=wanted.relaunch_of, service=target.service, environment=target.environment.key).first()
+        mine = Run.objects.filter(service=target.service, environment=target.environment.key, kind="release")
+        relaunched = mine.filter(number=wanted.relaunch_of).first() if 0 < wanted.relaunch_of < 2**62 else None
         if relaunched is None:
             raise actions.NotPlannable(f"There is no run {wanted.relaunch_of} of {target.name}.")
     return Status(201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by)))
@@ -98,7 +100,7 @@ def plan_operation(request: HttpRequest, wanted: OperationIn) -> Status[dict[str
 @router.get("/plans/{plan_id}", response=PlanOut)
 def show_plan(request: HttpRequest, plan_id: UUID) -> dict[str, Any]:
     require(request.user, "view")
-    return _plan(Plan.objects.get(pk=plan_id))
+    return _plan(Plan.objects.get(pk=plan_id, kind="release"))
 
 
 @router.get("/releases", response=ReleasePage)

@@ -18,7 +18,7 @@ from deployments import commands
 from deployments import money as payouts
 from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS, in_words
-from deployments.sources import mirror
+from deployments.sources import heads
 from deployments.steps import PlannedHost
 from estate import observe
 from estate.definition import Target
@@ -99,8 +99,8 @@ def _lock(asked: Asked) -> Iterator[Gate]:
     relaunched = asked.facts.get("relaunch_of")
     if holder is None:
         yield Gate("lock", "No other run on this service", "ok", "free")
-    elif holder.number == relaunched and holder.state == Run.State.FAILED:
-        yield Gate("lock", "No other run on this service", "ok", f"run {holder.number} failed and is relaunched by this plan")
+    elif holder.number == relaunched and not holder.is_active:
+        yield Gate("lock", "No other run on this service", "ok", f"run {holder.number} {holder.state} and is relaunched by this plan")
     else:
         yield Gate(
             "lock",
@@ -129,7 +129,7 @@ def _beanstalk(asked: Asked) -> Iterator[Gate]:
 
 
 def _hosts(asked: Asked) -> Iterator[Gate]:
-    hosts = list(Host.objects.filter(service=asked.target.service, environment=asked.target.environment.key, gone=None))
+    hosts = list(Host.objects.filter(service=asked.target.service, environment=asked.target.environment.key, gone=None, state="running"))
     expected = sum(tier.hosts for tier in asked.target.tiers)
     planned = {host.instance_id for host in asked.hosts}
     present = {host.instance_id for host in hosts}
@@ -141,8 +141,11 @@ def _hosts(asked: Asked) -> Iterator[Gate]:
     else:
         yield Gate("hosts", "The hosts are those of the plan", "ok", f"{len(hosts)} of {expected}")
     ill = [host for host in hosts if host.health_status not in ("Ok", "Info") or host.target_state != "healthy"]
+    dark = [host.name for host in hosts if _is_old(host.seen) or host.target_seen is None or _is_old(host.target_seen)]
     seen = tuple(f"{host.name}: EB {host.health_status or 'unknown'}, TG {host.target_state or 'unknown'}" for host in hosts)
-    if ill:
+    if dark:
+        yield Gate("healthy", "All hosts are healthy", "unknown", f"AWS has not said lately how {', '.join(dark)} are", seen)
+    elif ill:
         names = ", ".join(host.name for host in ill)
         state = "warn" if _is_relaunch(asked) else "bad"
         yield Gate(
@@ -165,8 +168,11 @@ def _heads(asked: Asked) -> Iterator[Gate]:
         ("configuration", "The configuration's branch has not moved", asked.target.configuration),
     ):
         facts = asked.facts[key]
+        if asked.facts.get("again"):
+            yield Gate(f"head-{key}", title, "ok", f"{facts['to'][:7]} is pinned by {asked.facts['release']}, wherever the branch is now")
+            continue
         try:
-            head = mirror(source.repository).heads(facts["branch"])[facts["branch"]]
+            head = heads(source.repository, facts["branch"])[facts["branch"]]
         except RemoteError as error:
             yield Gate(f"head-{key}", title, "unknown", f"{error}. {error.next_step}")
             continue
@@ -222,9 +228,10 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         yield _each(asked, "shares", title, shares, lambda found: _not_mounted(wanted, found), "{n} of {n} hosts")
     room = _ask(asked, commands.free_room())
     yield _each(asked, "room", "Room on every disk", room, _no_room, "≥ 2 GB on {n} of {n}")
-    now = timezone.now().timestamp()
+    before = timezone.now().timestamp()
     clocks = _ask(asked, commands.Command(("date", "+%s")))
-    yield _each(asked, "clock", "Clocks agree", clocks, lambda found: _skew(found, now), "within 5 s")
+    after = timezone.now().timestamp()
+    yield _each(asked, "clock", "Clocks agree", clocks, lambda found: _skew(found, before, after), "within 5 s")
     runners: dict[str, Result | RemoteError] = {}
     for host in asked.hosts:
         try:
@@ -303,12 +310,13 @@ def _no_room(found: Result) -> str:
     return "" if free >= ROOM else f"{free / 1e9:.1f} GB free"
 
 
-def _skew(found: Result, now: float) -> str:
+def _skew(found: Result, before: float, after: float) -> str:
+    """The host was asked at some moment between `before` and `after`, and says whole seconds."""
     told = found.out.strip()
     if not told.isdigit():
         return "date gives no figure"
-    skew = int(told) - now
-    return "" if abs(skew) <= CLOCK_SKEW + 1 else f"{skew:+.0f} s"
+    skew = min(int(told) + 1 - before, 0.0) or max(int(told) - after, 0.0)
+    return "" if abs(skew) <= CLOCK_SKEW else f"{skew:+.0f} s"
 
 
 def _bundle(asked: Asked) -> Iterator[Gate]:

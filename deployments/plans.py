@@ -14,7 +14,7 @@ from runs.plan import Plan, Step
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan is drawn from. `release` is its name for people."""
+    """What a plan is drawn from. `release` is its name for people; `code_branch` is "" for a release that is deployed again."""
 
     target: Target
     hosts: Sequence[PlannedHost]
@@ -30,6 +30,7 @@ def magento_as_written(
     """“Deployment Process for the Production Environment”, to the letter: fact sheet magento.md 3A, A0 to A8.
 
     Maintenance, statics and caches are the front end's business, as the document has it; `close_back_office` is the tick that it lacks.
+    `code_branch` is "" for a release that is deployed again: it is pinned, whatever its branches have become.
     """
     front = [host for host in hosts if host.tier == target.tiers[-1].key]
     closed = list(hosts) if close_back_office else front
@@ -42,7 +43,7 @@ def magento_as_written(
         lock_group=target.lock_group,
         steps=(
             steps.preflight(),
-            steps.check_versions(target, shipment, code_branch),
+            *([steps.check_versions(target, shipment, code_branch)] if code_branch else []),
             steps.maintenance(closed, on=True),
             steps.build_bundle(target, shipment),
             steps.ship(target, shipment),
@@ -79,7 +80,7 @@ def simple(wanted: Wanted) -> Plan:
         lock_group=target.lock_group,
         steps=(
             steps.preflight(),
-            steps.check_versions(target, shipment, wanted.code_branch),
+            *([steps.check_versions(target, shipment, wanted.code_branch)] if wanted.code_branch else []),
             steps.build_bundle(target, shipment),
             steps.ship(target, shipment),
             *([steps.no_payout(target, wanted.hosts)] if target.money else []),

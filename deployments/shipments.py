@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.conf import settings
 from deployments.bundle import Bundle, Edits, Redirect, Sources, build
 from deployments.sources import ensure_commit, mirror
 from estate.definition import Target
+
+KEPT = 12
 
 
 def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *, configuration_branch: str = "") -> Bundle:
@@ -22,9 +25,10 @@ def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *,
     )
     built = build(sources, _store(target))
     named = bundle_file(built.sha256)
-    if not named.exists():
-        named.parent.mkdir(parents=True, exist_ok=True)
+    named.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # another plan of the same commits may have been quicker
         os.link(built.path, named)
+    _tidy(named.parent)
     return built
 
 
@@ -36,6 +40,13 @@ def edits_of(target: Target) -> Edits:
 def bundle_file(sha256: str) -> Path:
     """Where a bundle with these bytes lies on this machine."""
     return Path(settings.DATA_DIR) / "bundles" / "by-sha256" / f"{sha256}.zip"
+
+
+def _tidy(folder: Path) -> None:
+    """Keeps the newest: what is older is built again from its commits, or stands in S3."""
+    bundles = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in bundles[KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def _store(target: Target) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,22 @@ SHOWN_COMMITS = 100
 
 def mirror(repository: Repository) -> Mirror:
     ssh_config = Path(settings.SSH_CONFIG) if settings.SSH_CONFIG else None
-    return Mirror(settings.DATA_DIR / "mirrors" / f"{repository.key}.git", repository.url, ssh_config, deadline=LOOK_SECONDS)
+    return Mirror(settings.DATA_DIR / "mirrors" / f"{repository.key}.git", repository.url, ssh_config)
+
+
+def heads(repository: Repository, *branches: str) -> dict[str, str]:
+    """Asked of the repository itself, quickly: a first fetch may take minutes, this may not. Raises NotFound, Unreachable, Unanswered."""
+    return replace(mirror(repository), deadline=LOOK_SECONDS).heads(*branches)
 
 
 def fetched(repository: Repository, *branches: str) -> tuple[Mirror, dict[str, str]]:
     """The mirror with the heads of these branches in it. Raises NotFound, Unreachable, Refused."""
     its = mirror(repository)
-    heads = its.heads(*branches)
-    missing = [branch for branch, sha in heads.items() if not its.has(sha)]
+    found = heads(repository, *branches)
+    missing = [branch for branch, sha in found.items() if not its.has(sha)]
     if missing:
         its.fetch(missing)
-    return its, heads
+    return its, found
 
 
 def ensure_commit(its: Mirror, commit: str, branch: str) -> None:

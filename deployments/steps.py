@@ -69,24 +69,15 @@ def maintenance(hosts: Sequence[PlannedHost], *, on: bool) -> Step:
 
 def build_bundle(target: Target, shipment: Shipment) -> Step:
     """A3, the Rundeck job's first half: clone, edit, merge, delete .git, zip. From git objects, so there is no .git to delete."""
-    params = {
-        "service": target.service,
-        "environment": target.environment.key,
-        "magento_commit": shipment.magento_commit,
-        "configuration_commit": shipment.configuration_commit,
-        "configuration_branch": shipment.configuration_branch,
-        "sha256": shipment.sha256,
-    }
-    act = Act(
-        "bundle.build", "bundle", "console", params=params, words=_RUNDECK if target.edits.user_ini or target.edits.redirects else _MERGE
-    )
+    words = _RUNDECK if target.edits.user_ini or target.edits.redirects else _MERGE
+    act = Act("bundle.build", "bundle", "console", params=_contents(target, shipment), words=words)
     return Step("build", "Build the bundle from both repositories", (act,), where="console", seconds=5)
 
 
 def ship(target: Target, shipment: Shipment) -> Step:
     upload = commands.upload(shipment.label + ".zip", shipment.bucket, shipment.key)
     create = commands.create_version(target.application, shipment.label, shipment.bucket, shipment.key)
-    place = {"bucket": shipment.bucket, "key": shipment.key, "sha256": shipment.sha256}
+    place = _contents(target, shipment) | {"bucket": shipment.bucket, "key": shipment.key}
     version = {"application": target.application, "label": shipment.label, "bucket": shipment.bucket, "key": shipment.key}
     acts = (
         Act("s3.put", "upload", "AWS", upload.argv, params=place),
@@ -193,6 +184,16 @@ def verify(target: Target, hosts: Sequence[PlannedHost], shipment: Shipment) -> 
     act = Act("release.verify", "verify", "console", params=params)
     asked = "the shop" if target.shop else "its address"
     return Step("verify", f"Compare every host and ask {asked} from outside", (act,), _VERIFY, "console", 30)
+
+
+def _contents(target: Target, shipment: Shipment) -> dict[str, Any]:
+    """What a bundle is made of: with these, any machine makes the same bytes."""
+    return _target(target) | {
+        "magento_commit": shipment.magento_commit,
+        "configuration_commit": shipment.configuration_commit,
+        "configuration_branch": shipment.configuration_branch,
+        "sha256": shipment.sha256,
+    }
 
 
 def _target(target: Target) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from deployments import actions, adoption, operations, pages
-from deployments.models import Evidence
+from deployments.models import Evidence, Release
 from deployments.overview import overview
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
@@ -58,12 +58,15 @@ def waiting(request: HttpRequest, service: str, environment: str) -> HttpRespons
 def plan_new(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
     """Changes nothing but the console's own tables; a refusal returns to the form as it was filled in."""
     target = _target(service, environment)
-    form = {key: request.POST.get(key, "") for key in ("code_branch", "config_branch", "close_back_office")}
+    form = {key: request.POST.get(key, "") for key in ("code_branch", "config_branch", "close_back_office", "release")}
     relaunched = request.POST.get("relaunch_of", "")
     try:
         by = require(request.user, "plan", target.environment.key)
         choice = actions.Choice(
-            form["code_branch"].strip(), form["config_branch"].strip(), close_back_office=bool(form["close_back_office"])
+            form["code_branch"].strip(),
+            form["config_branch"].strip(),
+            close_back_office=bool(form["close_back_office"]),
+            release=_number(form["release"]),
         )
         made = actions.plan_release(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)
     except Forbidden as refused:
@@ -79,11 +82,25 @@ def _relaunched(target: Target, number: str) -> Run | None:
     """Raises NotPlannable where that run is not one of this target."""
     if not number:
         return None
-    mine = Run.objects.filter(service=target.service, environment=target.environment.key)
-    run = mine.select_related("plan").filter(pk=number).first() if number.isdecimal() else None
+    mine = Run.objects.filter(service=target.service, environment=target.environment.key, kind="release")
+    run = mine.select_related("plan").filter(pk=number).first() if _is_number(number) else None
     if run is None:
         raise actions.NotPlannable(f"There is no run {number} of {target.name} to relaunch. Plan a new release instead.")
     return run
+
+
+def _number(text: str) -> int | None:
+    """Raises NotPlannable for what is none; None where nothing was chosen."""
+    if not text:
+        return None
+    if not _is_number(text):
+        raise actions.NotPlannable(f"“{text[:40]}” is not the number of a release.")
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Digits that a database takes for a key."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _words(refused: Exception) -> str:
@@ -167,7 +184,7 @@ def follow(request: HttpRequest, service: str, environment: str) -> HttpResponse
 @may_view
 def evidence(request: HttpRequest, number: int) -> HttpResponse:
     """What was copied from failing hosts, whole, as one text: the hosts may be gone."""
-    files = list(Evidence.objects.filter(run=number).order_by("pk"))
+    files = list(Evidence.objects.filter(run=get_object_or_404(Run, pk=number)).order_by("pk")) if number < 2**62 else []
     if not files:
         raise Http404(f"Nothing was copied from any host in run {number}.")
     parts = [
@@ -205,6 +222,7 @@ def _service(
         "events": page.events,
         "others": adoption.elsewhere(page.row, page.events),
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
+        "earlier": Release.objects.filter(service=target.service, configuration_branch__in=target.configuration.branches)[:10],
         "may_plan": may(request.user, "plan", target.environment.key),
         "operations": operations.operations_of(target),
         "may_operate": may(request.user, operations.KIND, target.environment.key),

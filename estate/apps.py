@@ -7,4 +7,7 @@ class EstateConfig(AppConfig):
     name = "estate"
 
     def ready(self) -> None:
-        from estate import checks  # noqa: F401  (registers the check)
+        from estate import checks, reading  # noqa: F401  (checks registers itself)
+        from people import permissions
+
+        permissions.register_least_role(reading.least_role)

@@ -16,6 +16,7 @@ class Environment:
     key: str  # production
     name: str  # Production
     confirm: bool = False  # its name is typed before anything is changed
+    least_role: str = ""  # who may change anything there: operator | releaser; "" leaves it to people.permissions
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Host(models.Model):
     # the target group's light
     target_state = models.CharField(max_length=20, blank=True)
     target_reason = models.CharField(max_length=200, blank=True)
+    target_seen = models.DateTimeField(null=True)  # when the target group last spoke of it
     # the host's own word
     maintenance = models.CharField(max_length=10, default="unknown")  # on, off, unknown
     maintenance_seen = models.DateTimeField(null=True)

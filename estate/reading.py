@@ -108,6 +108,15 @@ def current() -> Estate:
     return estate
 
 
+def least_role(environment: str) -> str:
+    """What the file wants of whoever changes that environment; "" where it says nothing, and where there is no file that says anything."""
+    try:
+        found = current().environments.get(environment)
+    except EstateError:
+        return ""
+    return found.least_role if found else ""
+
+
 # -- YAML, with the line of everything
 
 
@@ -272,7 +281,7 @@ def _tiers(where: _Path, tiers: list[Mapping[str, Any]], used: dict[str, str]) -
 
 
 def _estate(document: Mapping[str, Any]) -> Estate:
-    environments = {key: Environment(key, each["name"], each.get("confirm", False)) for key, each in document["environments"].items()}
+    environments = {key: Environment(key, **each) for key, each in document["environments"].items()}
     repositories = {key: Repository(key, each["url"]) for key, each in document["repositories"].items()}
     services = {
         key: Service(

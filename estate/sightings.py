@@ -224,12 +224,12 @@ def _keep_targets(name: str, found: Iterable[balancer.Target]) -> News:
     for each in found:
         if each.instance_id not in worst or _badness(each) > _badness(worst[each.instance_id]):
             worst[each.instance_id] = each
-    changed = False
+    now, changed = timezone.now(), False
     for host in Host.objects.filter(beanstalk=name, gone=None):
         target = worst.get(host.instance_id)
         state, reason = (target.state, target.reason) if target else ("unused", "Target.NotRegistered")
-        if (host.target_state, host.target_reason) != (state, reason):
-            changed |= bool(Host.objects.filter(pk=host.pk).update(target_state=state, target_reason=reason))
+        changed |= (host.target_state, host.target_reason) != (state, reason)
+        Host.objects.filter(pk=host.pk).update(target_state=state, target_reason=reason, target_seen=now)
     return News(changed)
 
 

@@ -105,13 +105,8 @@ def _take_lock(number: int, made: Plan, by: Operator) -> Run:
     if old.is_active:
         raise LockHeld(old)
     require(by, "settle", old.environment)
-    _let_go(old, f"taken over by another run of {made.title}", by)
-    return old
-
-
-def _let_go(run: Run, reason: str, by: Operator) -> None:
-    run.holds_lock, run.lock_released_by, run.lock_release_reason = False, by, reason
-    run.save(update_fields=["holds_lock", "lock_released_by", "lock_release_reason"])
+    reason = f"taken over by another run of {made.title}"
+    return _change(old, ring=False, holds_lock=False, lock_released_by=by, lock_release_reason=reason)
 
 
 def _create(made: Plan, idempotency_key: str, reason: str, takes_over: Run | None, by: Operator) -> Run:
@@ -153,6 +148,10 @@ def cancel_run(run: Run, strength: Run.Cancel, *, by: Operator) -> Run:
             raise NotNow(f"Run {run.number} has ended: there is nothing to cancel.")
         if strength == Run.Cancel.NONE:
             raise NotNow("Say how it is to be cancelled.")
+        if run.cancel == Run.Cancel.ABORT and strength == Run.Cancel.AFTER_STEP:
+            raise NotNow(
+                f"{run.cancelled_by or 'Somebody'} has asked to abort run {run.number}: that is not taken back by a later, weaker wish."
+            )
         state = run.state if run.state == Run.State.QUEUED else Run.State.RUNNING
         return _change(run, cancel=strength, cancelled_by=by, wake_at=0, state=state)
 
@@ -165,7 +164,8 @@ def check_now(run: Run, *, by: Operator) -> Run:
         if not run.is_active:
             raise NotNow(f"Run {run.number} has ended. What it left is on its page.")
         if run.state in (Run.State.WAITING, Run.State.UNKNOWN):
-            cancel = run.cancel if run.cancel == Run.Cancel.ABORT else Run.Cancel.NONE
+            cancel = Run.Cancel.NONE if run.cancel == Run.Cancel.STOP_WATCHING else run.cancel
+            _give_time(run)
             return _change(run, state=Run.State.RUNNING, said="", wake_at=0, cancel=cancel)
         return _change(run, wake_at=0)
 
@@ -271,7 +271,13 @@ def _must_wait_for_person(run: Run) -> None:
         raise NotNow(f"Run {run.number} is {run.state} and waits for no decision. Make a new plan.")
 
 
+def _give_time(run: Run) -> None:
+    """What is under way has its longest time once more, from a person's decision on: it would wait for the next one at once."""
+    Step.objects.filter(run=run, state__in=(Step.State.INTENT, Step.State.UNKNOWN)).update(started=timezone.now())
+
+
 def _go_on(run: Run) -> Run:
+    _give_time(run)
     return _change(run, state=Run.State.RUNNING, cancel=Run.Cancel.NONE, ended=None, said="", wake_at=0, troubles=0)
 
 

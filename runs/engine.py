@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from runs import doorbell, plan
 from runs.effects import kind_of
-from runs.leases import Beat, Fenced, Lease, claim
+from runs.leases import Beat, Fenced, Lease, Overtaken, claim
 from runs.log import Log
 from runs.models import Effect, LogChunk, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped, of_step
@@ -52,14 +52,14 @@ def tick(number: int) -> bool:
     try:
         with Beat(lease, limit=settings.TICK_SECONDS + HANG):
             again = Tick(lease).go()
-        lease.release(wake_in=again.seconds if again else None)
+        asked = lease.release(wake_in=again.seconds if again else None)
     except Fenced:
         return False
     except (DatabaseError, InterfaceError):
         logger.exception("the database failed under run %s; its lease ends by itself and it goes on then", number)
         connection.close()
         return False
-    if again and again.seconds == 0:
+    if asked or (again and again.seconds == 0):
         doorbell.ring(number)
     return True
 
@@ -95,6 +95,12 @@ class Tick:
         self.plan = plan.Plan.from_json(self.run.plan.document)
         self.steps = list(self.run.steps.order_by("position"))
         self.wish = Wish(self.lease, self.run.cancel)
+        try:
+            return self._go_on()
+        except Overtaken:
+            return Again(0.0)
+
+    def _go_on(self) -> Again | None:
         try:
             for act in self._left_to_do():
                 kind_of(act)
@@ -212,7 +218,9 @@ class Tick:
             self._failed(step, f"It could not be started in its longest time; nothing happened. {outcome.said}".strip())
 
     def _unknown(self, step: Step, why: str) -> None:
-        with self.lease.write(state=Run.State.UNKNOWN, said=f"“{step.title}”: it may or may not have happened. {why}"):
+        with self.lease.write(
+            heard=self.wish.heard, state=Run.State.UNKNOWN, said=f"“{step.title}”: it may or may not have happened. {why}"
+        ):
             Step.objects.filter(pk=step.pk).update(state=Step.State.UNKNOWN, said=why)
 
     def _failed(self, step: Step, said: str) -> None:
@@ -234,11 +242,11 @@ class Tick:
 
     def _left(self) -> None:
         said = f"{self._by()} stopped watching. Whatever was started goes on in the world; “check now” looks at it again."
-        with self.lease.write(state=Run.State.UNKNOWN, said=said):
+        with self.lease.write(heard=self.wish.heard, state=Run.State.UNKNOWN, said=said):
             pass
 
     def _wait_for_person(self, why: str) -> None:
-        with self.lease.write(state=Run.State.WAITING, said=why):
+        with self.lease.write(heard=self.wish.heard, state=Run.State.WAITING, said=why):
             pass
 
     def _finish(self) -> None:

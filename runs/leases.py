@@ -25,18 +25,23 @@ from runs.clock import Now
 from runs.models import Run
 
 TICKABLE = (Run.State.QUEUED.value, Run.State.RUNNING.value)
+NOT_ASKED = -1.0  # wake_at from the claim on: who asks for the run meanwhile sets it to 0, and their ring meets a held lease
 _HOST = socket.gethostname()
 # By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the second condition.
 _CLAIM = (
-    "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s"
+    "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s, wake_at = -1"
     " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s) RETURNING epoch"
 )
-_MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision"
+_MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision, cancel"
 _LEFT = "SELECT lease_until - {now} FROM run WHERE number = %s AND epoch = %s"
 
 
 class Fenced(Exception):
     """Somebody else has taken the run over, or it is no longer to be worked on: stop, and write nothing."""
+
+
+class Overtaken(Exception):
+    """A person wants something else of the run than what was concluded from: nothing is written; look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,18 @@ class Lease:
     owner: str
 
     @contextmanager
-    def write(self, **changes: Any) -> Iterator[None]:
+    def write(self, *, heard: str | None = None, **changes: Any) -> Iterator[None]:
         """A transaction that changes the run's row, and what the block writes, only while the epoch is ours. Raises Fenced.
 
-        Rings the page's doorbell after the commit.
+        `heard`: the wish to cancel that the writer knows of; raises Overtaken where it is another by now, so that no state that nobody
+        works on is written over it. Rings the page's doorbell after the commit.
         """
         with transaction.atomic():
             row = _one(_MINE, [self.number, self.epoch, *TICKABLE])
             if row is None:
                 raise Fenced
+            if heard is not None and row[1] != heard:
+                raise Overtaken
             if changes:
                 Run.objects.filter(number=self.number).update(**changes)
             yield
@@ -72,10 +80,16 @@ class Lease:
         changed = Run.objects.filter(number=self.number, epoch=self.epoch, lease_owner=self.owner)
         return changed.update(lease_until=Now() + settings.LEASE_SECONDS) == 1
 
-    def release(self, *, wake_in: float | None = None) -> None:
-        """Anybody may claim it at once. `wake_in`: seconds after which the scheduler rings it by itself."""
+    def release(self, *, wake_in: float | None = None) -> bool:
+        """Anybody may claim it at once. `wake_in`: seconds after which the scheduler rings it by itself.
+
+        True where somebody has asked for the run since the claim: then it is due at once, and is to be rung for.
+        """
         wake_at: Any = Now() + min(wake_in, clock.LONGEST_WAIT) if wake_in is not None else 0.0
-        Run.objects.filter(number=self.number, epoch=self.epoch).update(lease_owner="", lease_until=0, wake_at=wake_at)
+        mine = Run.objects.filter(number=self.number, epoch=self.epoch)
+        if mine.filter(wake_at=NOT_ASKED).update(lease_owner="", lease_until=0, wake_at=wake_at):
+            return False
+        return mine.update(lease_owner="", lease_until=0, wake_at=0.0) == 1
 
 
 def claim(number: int) -> Lease | None:

@@ -59,6 +59,11 @@ class Wish:
                 self._asked = time.monotonic()
             return self._cancel
 
+    @property
+    def heard(self) -> str:
+        """What was last read, and so what was acted on."""
+        return self._cancel
+
     def stops_work(self) -> bool:
         return self() in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
 

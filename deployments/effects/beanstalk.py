@@ -106,7 +106,7 @@ class UpdateEnvironment:
         hosts = list(Host.objects.filter(beanstalk=act.params["beanstalk"], gone=None))
         label = act.params["label"]
         others = [host for host in hosts if not has_arrived(host, label, since=context.intent_at)]
-        if not others and as_asked:
+        if hosts and not others and as_asked:
             return Done(f"{len(hosts)} of {len(hosts)} hosts on {label}", said)
         waited = timezone.now() - since
         if waited < SETTLING and any(host.seen <= since for host in hosts):

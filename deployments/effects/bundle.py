@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from deployments.bundle import Bundle
 from deployments.shipments import bundle_file, bundle_of
 from estate.reading import current
 from remote.aws import beanstalk, storage
@@ -18,9 +19,7 @@ class BuildBundle:
     """Builds again from the pinned commits, wherever this worker runs; the bytes must be those that the plan showed."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        target = current().target(act.params["service"], act.params["environment"])
-        branch = act.params["configuration_branch"]
-        built = bundle_of(target, act.params["magento_commit"], act.params["configuration_commit"], configuration_branch=branch)
+        built = _build(act)
         context.out("console").line(f"{built.files} files, {built.size} bytes, sha256 {built.sha256}")
         return {"sha256": built.sha256, "bytes": built.size, "files": built.files}
 
@@ -39,6 +38,8 @@ class BuildBundle:
 class PutObject:
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         path = bundle_file(act.params["sha256"])
+        if not path.exists():  # the step before ran on another machine
+            _build(act)
         put = storage.put(act.params["bucket"], act.params["key"], path, act.params["sha256"])
         context.out("AWS").line(f"s3://{put.bucket}/{put.key}: {put.size} bytes")
         return {"bytes": put.size}
@@ -76,3 +77,9 @@ class CreateVersion:
 
     def cancel(self, act: Act, context: Context) -> str:
         return "the version stays registered; it harms nothing"
+
+
+def _build(act: Act) -> Bundle:
+    target = current().target(act.params["service"], act.params["environment"])
+    branch = act.params["configuration_branch"]
+    return bundle_of(target, act.params["magento_commit"], act.params["configuration_commit"], configuration_branch=branch)

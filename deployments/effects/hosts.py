@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from runs.plan import Act
 
 AWS_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
 FIRST_SECONDS = 1.0  # with the runner's own deadline this stays below half of the engine's lease
+_NOT_IN_KEYS = re.compile(r"[^a-z0-9._-]")
 LOOK_SECONDS = 8.0  # a bounded look at a host; a dead mount hangs longer than that
 
 
@@ -100,6 +102,8 @@ class Reopen(HostCommand):
         if context.cancelled():
             return Done(f"{act.target}: left as it is", {"left": True})
         if not self._is_deployed(act, context):
+            if self._deployment_is_in_doubt(act, context):
+                return CannotTell(f"{act.target}: whether it is deployed is in doubt, so maintenance mode is left as it is")
             if self._environment_is_at_rest(act, context):
                 return Done(f"{act.target}: its deployment did not happen; maintenance mode is left as it is", {"left": True})
             return Running(f"{act.target}: waits for its deployment", ask_again=2)
@@ -129,8 +133,15 @@ class Reopen(HostCommand):
         host = self._host(act)
         if host is None or host.deployment_status == "Failed":
             return True
-        update = Effect.objects.filter(run=context.run, kind="beanstalk.update", target=host.beanstalk).order_by("-pk").first()
-        return update is not None and update.state == Effect.State.FAILED
+        return self._update_is(Effect.State.FAILED, host.beanstalk, context)
+
+    def _deployment_is_in_doubt(self, act: Act, context: Context) -> bool:
+        host = self._host(act)
+        return host is not None and self._update_is(Effect.State.UNKNOWN, host.beanstalk, context)
+
+    def _update_is(self, state: str, beanstalk: str, context: Context) -> bool:
+        update = Effect.objects.filter(run=context.run, kind="beanstalk.update", target=beanstalk).order_by("-pk").first()
+        return update is not None and update.state == state
 
 
 class HostLook:
@@ -181,5 +192,7 @@ def _store(output: Iterator[bytes], out: Out, offset: int) -> int:
 
 
 def _key(context: Context) -> Key:
-    """The effect's own key: another attempt is another command to the runner."""
-    return Key(str(context.run), context.key.replace(":", "."))
+    """The effect's own key: another attempt is another command to the runner. Hosts may have any name, the runner's keys may not."""
+    plain = _NOT_IN_KEYS.sub(".", context.key.lower())[:50]
+    is_the_key = plain == context.key.replace(":", ".")
+    return Key(str(context.run), plain if is_the_key else f"{plain}-{hashlib.sha256(context.key.encode()).hexdigest()[:12]}")

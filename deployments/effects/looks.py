@@ -86,6 +86,7 @@ class Verify:
         target = current().target(act.params["service"], act.params["environment"])
         observe.refresh(target, max_age=2)
         hosts = list(Host.objects.filter(pk__in=act.params["hosts"]))
+        unseen = [host for host in hosts if host.seen <= context.intent_at or not host.target_seen or host.target_seen <= context.intent_at]
         others = [host for host in hosts if host.version != act.params["label"] or host.deployment_status != "Deployed" or host.gone]
         dark = [host for host in hosts if host.health_status not in ("Ok", "Info") or host.target_state != "healthy"]
         shut = [host for host in hosts if host.tier == target.tiers[-1].key and host.maintenance == "on"]
@@ -97,12 +98,12 @@ class Verify:
             f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, "
             f"{len(hosts) - len(dark)} with both lights on, {outside}"
         )
-        well = len(hosts) == len(act.params["hosts"]) and not (others or dark or shut) and status in ("200", "")
+        well = len(hosts) == len(act.params["hosts"]) and not (unseen or others or dark or shut) and status in ("200", "")
         if well and (not target.shop or (len(good) == len(pages) >= GOOD_PAGES)):
             context.out("console").line(said)
             return Done(said)
         if timezone.now() - context.intent_at > SETTLING:
-            names = ", ".join(sorted({host.name for host in [*others, *dark, *shut]}))
+            names = ", ".join(sorted({host.name for host in [*unseen, *others, *dark, *shut]}))
             return Failed(f"{said}. Not well: {names or 'the shop from outside'}")
         return Running(said, ask_again=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployments.sources import mirror
+from deployments.sources import heads
 from estate.definition import Repository
 from runs.effects import Context, Done, Failed, Finding
 from runs.plan import Act
@@ -20,7 +20,7 @@ class Heads:
 
     def probe(self, act: Act, context: Context) -> Finding:
         branch, wanted = act.params["branch"], act.params["commit"]
-        head = mirror(Repository(act.key.replace(":", "-"), act.params["url"])).heads(branch)[branch]
+        head = heads(Repository(act.key.replace(":", "-"), act.params["url"]), branch)[branch]
         context.out("console").line(f"{head}\trefs/heads/{branch}")
         if head == wanted:
             return Done(f"{branch} is at {wanted[:7]}", {"head": head})

@@ -69,11 +69,11 @@ def test_both_pages_say_so(
     client: Client, releaser: Operator, viewer: Operator, someone: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client.force_login(releaser)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         said = client.get("/").content.decode()
     assert f"Someone else is deploying to {FRONT}: hotfix-1" in said
     assert "Deploying new version to instance(s)." in said
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         said = client.get("/services/magento/production/").content.decode()
     assert f"Someone else is deploying to {FRONT}" in said
     assert "label hotfix-1 since" in said

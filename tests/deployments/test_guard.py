@@ -309,14 +309,13 @@ def test_others_take_nothing_out(
 def control(sandbox: dict[str, str], settings: Settings) -> Iterator[box.Control]:
     settings.SSH_CONFIG, settings.SSH_BROKER = sandbox["ssh_config"], ""
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    caches = (doors.door, doors.runner, maintenance._door)
+    caches = (doors.door, doors.runner, maintenance._runner)
     for cache in caches:
         cache.cache_clear()
     found = box.Control(sandbox)
     yield found
     found.close()
     doors.door().close()
-    maintenance._door().close()
     for cache in caches:
         cache.cache_clear()
 
@@ -324,11 +323,12 @@ def control(sandbox: dict[str, str], settings: Settings) -> Iterator[box.Control
 def test_a_flag_left_behind_is_found_and_taken_away(control: box.Control, releaser: Operator) -> None:
     target = scenery.target()
     observe.watch()
+    for host in Host.objects.filter(service=target.service, environment=target.environment.key):
+        doors.runner().install(str(host.private_ip))
     control.act("flag-left-behind", host="fe-3")
     maintenance.watch()
     (alert,) = check()
     assert alert.hosts == ["fe-3"]
-    doors.runner().install(str(Host.objects.get(name="fe-3").private_ip))
     run = reopening.take_out(target, idempotency_key="one", by=releaser)
     while tick(run.number):
         run.refresh_from_db()

@@ -49,6 +49,13 @@ def test_the_shipped_estate_is_read(tmp_path: Path) -> None:
     assert not estate.target("magento", "pre-production").environment.confirm
 
 
+def test_the_least_role_is_one_that_changes_things(tmp_path: Path) -> None:
+    staging = "shared: {name: Shared, least_role: operator}"
+    assert reading.load(written(tmp_path, changed("shared: {name: Shared}", staging))).environments["shared"].least_role == "operator"
+    said = refusal(tmp_path, changed("shared: {name: Shared}", staging.replace("operator", "viewer")))
+    assert "environments.shared.least_role is “viewer”; expected one of: operator, releaser" in said
+
+
 def test_an_unknown_target_names_what_there_is(tmp_path: Path) -> None:
     estate = reading.load(written(tmp_path, SHIPPED))
     with pytest.raises(UnknownTarget, match="magento in production, magento in pre-production"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from people.models import Operator, Role, Token
 from people.permissions import Forbidden, may, require
@@ -33,6 +35,34 @@ def test_the_whole_table(person: Callable[[str, Role], Operator], role: Role, ac
 def test_what_stands_in_no_table_is_refused_to_everybody(admin: Operator) -> None:
     assert not may(admin, "launch-missiles", "production")
     assert may(admin, "release", "production")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("environment", ["prod", "Production", "staging", ""])
+def test_an_environment_in_no_rule_is_guarded_as_production_is(operator: Operator, releaser: Operator, environment: str) -> None:
+    for action in ACTIONS[1:]:
+        assert not may(operator, action, environment)
+        assert may(releaser, action, environment)
+    assert may(operator, "view", environment)
+    assert may(operator, "release", "shared")
+
+
+@pytest.mark.django_db
+def test_the_estates_file_says_who_may_where(operator: Operator, releaser: Operator, settings: Settings, tmp_path: Path) -> None:
+    shipped = settings.ESTATE_FILE.read_text(encoding="utf-8")
+    settings.ESTATE_FILE = tmp_path / "estate.yaml"
+    opened = shipped.replace("shared: {name: Shared}", "staging: {name: Staging, least_role: operator}")
+    closed = opened.replace("pre-production: {name: Pre-production}", "pre-production: {name: Pre-production, least_role: releaser}")
+    assert shipped != opened != closed
+    settings.ESTATE_FILE.write_text(closed, encoding="utf-8")
+    assert may(operator, "release", "staging")
+    assert may(operator, "view", "pre-production")
+    assert not may(operator, "release", "pre-production")
+    assert may(releaser, "release", "pre-production")
+    assert not may(operator, "release", "production")
+    settings.ESTATE_FILE = tmp_path / "none.yaml"
+    assert not may(operator, "release", "staging")
+    assert not may(operator, "launch-missiles", "staging")
 
 
 @pytest.mark.django_db

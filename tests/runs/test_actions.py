@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from people.models import Operator
 from people.permissions import Forbidden
 from remote.errors import Unanswered
-from runs import actions
+from runs import actions, doorbell
 from runs.engine import tick
 from runs.models import Plan, Run, Step
 from tests.runs.conftest import Start
@@ -147,10 +151,17 @@ def test_a_failed_run_keeps_its_lock_until_it_is_released(start: Start, world: W
         actions.release_lock(run, "again", by=releaser)
 
 
-def test_a_new_run_takes_the_lock_of_a_failed_one_over(start: Start, world: World, releaser: Operator) -> None:
+def test_a_new_run_takes_the_lock_of_a_failed_one_over_and_its_page_hears_of_it(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = failed(start, world)
+    rung: list[tuple[int, int]] = []
+    monkeypatch.setattr(doorbell, "state_changed", lambda number, revision: rung.append((number, revision)))
+    before = run.revision
     new = start(takes_over=run.number)
     run.refresh_from_db()
+    assert run.revision > before
+    assert (run.number, run.revision) in rung
     assert (new.takes_over, run.holds_lock, run.lock_released_by) == (run, False, releaser)
 
 
@@ -221,3 +232,81 @@ def test_each_change_of_state_has_a_higher_revision(start: Start, world: World, 
     seen.append(Run.objects.get(pk=run.pk).revision)
     assert seen[0] < seen[1] < seen[2] < seen[3]
     assert seen[-1] == max(seen)
+
+
+@pytest.mark.parametrize("go_on", [actions.check_now, actions.resume])
+def test_what_outlasted_its_time_is_followed_to_its_end_after_a_decision(
+    start: Start, world: World, releaser: Operator, settings: Settings, go_on: Callable[..., Run]
+) -> None:
+    settings.TICK_SECONDS = 0.0
+    world.stays_running.add("update")
+    run = start()
+    long_ago = timezone.now() - timedelta(seconds=2 * settings.STEP_SECONDS)
+    for _ in range(3):
+        tick(run.number)
+    Step.objects.filter(run=run, key="update").update(started=long_ago)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.WAITING
+    go_on(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.RUNNING
+    world.stays_running.clear()
+    settings.TICK_SECONDS = 10.0
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED
+
+
+def test_to_look_at_once_gives_no_more_time(start: Start, world: World, releaser: Operator, settings: Settings) -> None:
+    """A run that nobody has to decide about waits for a person at its own time, however often somebody looks."""
+    settings.TICK_SECONDS = 0.0
+    world.stays_running.add("put")
+    run = start()
+    tick(run.number)
+    long_ago = timezone.now() - timedelta(seconds=2 * settings.STEP_SECONDS)
+    Step.objects.filter(run=run, key="upload").update(started=long_ago)
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.WAITING
+
+
+def test_an_abort_is_not_taken_back_by_a_stale_page(start: Start, world: World, releaser: Operator, admin: Operator) -> None:
+    run = start()
+    actions.cancel_run(run, Run.Cancel.AFTER_STEP, by=releaser)
+    assert actions.cancel_run(run, Run.Cancel.ABORT, by=admin).cancel == Run.Cancel.ABORT
+    with pytest.raises(actions.NotNow, match="admin has asked to abort"):
+        actions.cancel_run(run, Run.Cancel.AFTER_STEP, by=releaser)
+    run.refresh_from_db()
+    assert (run.cancel, run.cancelled_by) == (Run.Cancel.ABORT, admin)
+    assert actions.cancel_run(run, Run.Cancel.ABORT, by=releaser).cancel == Run.Cancel.ABORT
+    # An abort that cannot be proven has a way out that claims nothing.
+    assert actions.cancel_run(run, Run.Cancel.STOP_WATCHING, by=releaser).cancel == Run.Cancel.STOP_WATCHING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Run.Cancel.AFTER_STEP, Run.Cancel.AFTER_STEP),
+        (Run.Cancel.ABORT, Run.Cancel.ABORT),
+        (Run.Cancel.STOP_WATCHING, Run.Cancel.NONE),
+    ],
+)
+def test_what_is_adopted_drops_only_the_wish_not_to_look(
+    start: Start, world: World, releaser: Operator, before: Run.Cancel, after: Run.Cancel
+) -> None:
+    run = unknown(start, world)
+    Run.objects.filter(pk=run.pk).update(cancel=before, cancelled_by=releaser)
+    assert actions.adopt(run, by=releaser).cancel == after
+
+
+def test_after_it_is_adopted_it_still_stops_after_the_step(start: Start, world: World, releaser: Operator) -> None:
+    run = unknown(start, world)
+    Run.objects.filter(pk=run.pk).update(cancel=Run.Cancel.AFTER_STEP, cancelled_by=releaser)
+    actions.adopt(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.CANCELLED
+    assert world.order == ["put", "version", "update"]

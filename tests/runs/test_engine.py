@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from people.models import Operator
 from remote.errors import Busy, Denied, HostKeyRefused, Throttled, Unanswered, Unreachable
-from runs import actions, effects
+from runs import actions, doorbell, effects, reconcile
 from runs.effects import CannotTell, Context, NotDone, Running
 from runs.engine import tick
 from runs.models import Effect, Run, Step
@@ -336,3 +336,53 @@ def test_to_stop_watching_leaves_the_world_alone(start: Start, world: World, rel
     tick(run.number)
     assert fresh(run).state == Run.State.SUCCEEDED
     assert set(world.applied.values()) == {1}
+
+
+@pytest.mark.parametrize("end", ["waits", "is unknown"])
+def test_an_abort_in_the_last_half_second_is_not_lost(start: Start, world: World, releaser: Operator, settings: Settings, end: str) -> None:
+    """It comes after the wish was last asked for, and right before the run would have waited for a person."""
+    run = start(Planned("update", "Update", (act("update"),)))
+    probe = world.probe
+
+    def late(act: Act, context: Context) -> effects.Finding:
+        found = probe(act, context)
+        if not pressed:
+            pressed.append(actions.cancel_run(run, Run.Cancel.ABORT, by=releaser).revision)
+        return CannotTell("nothing shows it.") if end == "is unknown" else found
+
+    pressed: list[int] = []
+    world.stays_running.add("update")
+    settings.TICK_SECONDS = 0.0
+    tick(run.number)
+    if end == "waits":
+        settings.STEP_SECONDS = 0.0
+    world.probe = late  # type: ignore[method-assign]
+    tick(run.number)
+    assert pressed
+    assert (fresh(run).state, fresh(run).cancel) == (Run.State.RUNNING, Run.Cancel.ABORT)
+    world.probe = probe  # type: ignore[method-assign]
+    settings.TICK_SECONDS = 10.0
+    tick(run.number)
+    assert fresh(run).state == Run.State.CANCELLED
+    assert world.cancelled == ["update"]
+
+
+@pytest.mark.parametrize("press", [True, False])
+def test_who_asks_for_a_run_that_is_being_worked_on_does_not_wait_for_its_waking_time(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch, press: bool
+) -> None:
+    settings.TICK_SECONDS = 0.0
+    rung: list[int] = []
+    run = start(Planned("update", "Update", (act("update"),)))
+    monkeypatch.setattr(doorbell, "ring", rung.append)
+    world.probes["update"] = [Running("half way", ask_again=30.0)]
+
+    def on_do(act: Act, context: Context) -> None:
+        if press:
+            actions.check_now(run, by=releaser)
+            rung.clear()  # a worker took that ring at once, and found the lease held
+
+    world.on_do = on_do
+    tick(run.number)
+    assert rung == ([run.number] if press else [])
+    assert reconcile.neglected() == ([run.number] if press else [])

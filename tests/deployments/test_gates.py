@@ -1,0 +1,123 @@
+"""The judgements of single gates; the whole of them is asked in `test_release`, over the wires."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from deployments import actions, gates, shipments
+from deployments.actions import NotPlannable
+from deployments.effects import hosts as host_effects
+from deployments.models import Release
+from deployments.steps import PlannedHost
+from estate.models import Host
+from estate.reading import current
+from people.models import Operator
+from remote.ssh.connections import Result
+from runs import actions as runs
+from runs.effects import Context
+from runs.models import Run
+from runs.plan import Plan, Step
+
+TARGET = current().target("magento", "production")
+HOST = PlannedHost("fe-1", "i-08d2e6b41f09c7a53", "10.0.101.24", "front", "client-magento-prod")
+
+
+def _asked(**facts: Any) -> gates.Asked:
+    return gates.Asked(TARGET, [HOST], facts)
+
+
+@pytest.fixture
+def held(releaser: Operator) -> Run:
+    plan = Plan("release", "Release", "magento", "production", TARGET.lock_group, (Step("one", "One"),), {"relaunch_of": None})
+    saved = runs.save_plan(plan, by=releaser)
+    return runs.start_run(saved, hash=saved.hash, idempotency_key="held-by-a-test", by=releaser)
+
+
+@pytest.mark.parametrize("state", [Run.State.FAILED, Run.State.CANCELLED])
+def test_a_relaunch_takes_over_what_has_ended(held: Run, state: str) -> None:
+    Run.objects.update(state=state)
+    assert next(gates._lock(_asked(relaunch_of=held.number))).state == "ok"
+    assert next(gates._lock(_asked(relaunch_of=None))).state == "bad"
+
+
+def test_a_relaunch_does_not_take_over_what_still_runs(held: Run) -> None:
+    assert next(gates._lock(_asked(relaunch_of=held.number))).state == "bad"
+
+
+def test_a_lock_that_was_released_meanwhile_need_not_be_taken_over(held: Run) -> None:
+    assert actions._still_held({"relaunch_of": held.number}) == held.number
+    Run.objects.update(holds_lock=False)
+    assert actions._still_held({"relaunch_of": held.number}) is None
+
+
+def _host(**more: Any) -> Host:
+    now = timezone.now()
+    known = {"health_status": "Ok", "target_state": "healthy", "version": "r1-aaaaaaa", "seen": now, "target_seen": now, "state": "running"}
+    place = {"service": "magento", "environment": "production", "tier": "front", "beanstalk": HOST.beanstalk}
+    return Host.objects.create(instance_id=HOST.instance_id, name="fe-1", **(place | known | more))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        ({}, "ok"),
+        ({"target_state": "unhealthy"}, "bad"),
+        ({"target_seen": None}, "unknown"),
+        ({"seen": timezone.now() - timedelta(minutes=5)}, "unknown"),
+    ],
+)
+def test_lights_count_only_while_they_are_fresh(more: dict[str, Any], state: str) -> None:
+    _host(**more)
+    assert {gate.key: gate.state for gate in gates._hosts(_asked())}["healthy"] == state
+
+
+@pytest.mark.django_db
+def test_a_stopped_instance_is_no_host_of_the_plan() -> None:
+    _host()
+    Host.objects.create(
+        instance_id="i-0stopped", name="x", service="magento", environment="production", state="stopped", seen=timezone.now()
+    )
+    assert {gate.key: gate.said for gate in gates._hosts(_asked())}["hosts"].startswith("1 hosts")
+
+
+@pytest.mark.parametrize(("told", "said"), [(1000, ""), (1009, ""), (1014, ""), (1020, "+10 s"), (990, "-9 s"), (996, "")])
+def test_a_slow_answer_is_no_skew(told: int, said: str) -> None:
+    assert gates._skew(Result(0, f"{told}\n".encode(), b""), before=1000.0, after=1010.0) == said
+
+
+def _context(key: str) -> Context:
+    return Context(7, 1, {}, datetime.now(UTC), {}, lambda host: None, lambda: False, 1.0, key=key)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("name", ["fe-1", "FE-1", "Client-Magento-Prod-9ad40", "a host with blanks", "x" * 90, "hôte"])
+def test_a_host_may_have_any_name(name: str) -> None:
+    key = host_effects._key(_context(f"maintenance-on:{name}"))
+    assert re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", key.step)
+    assert key != host_effects._key(_context(f"maintenance-on:{name}x"))
+
+
+def test_old_bundles_go(tmp_path: Path) -> None:
+    for n in range(shipments.KEPT + 3):
+        path = tmp_path / f"{hashlib.sha256(bytes([n])).hexdigest()}.zip"
+        path.write_bytes(b"PK")
+    shipments._tidy(tmp_path)
+    assert len(list(tmp_path.glob("*.zip"))) == shipments.KEPT
+
+
+def test_only_a_release_of_this_target_is_deployed_again(releaser: Operator) -> None:
+    facts = {"bucket": "b", "sha256": "0" * 64, "bytes": 1, "files": 1, "created_by": releaser, "service": "magento"}
+    commits = {"magento_commit": "a" * 40, "configuration_commit": "b" * 40}
+    Release.objects.create(number=418, label="r418-aaaaaaa", configuration_branch="prod", key="1", **facts, **commits)
+    Release.objects.create(number=419, label="r419-aaaaaaa", configuration_branch="preprod", key="2", **facts, **commits)
+    assert actions.earlier_release(TARGET, 418).label == "r418-aaaaaaa"
+    for number in (419, 420, -1, 10**30):
+        with pytest.raises(NotPlannable, match=f"r{number}"):
+            actions.earlier_release(TARGET, number)
