@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -161,7 +162,7 @@ class Tick:
         """With the intents of what begins with it: of the first effect, or of all that run side by side."""
         now = timezone.now()
         began = self.run.started or now
-        changes = {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": began, "said": ""}
+        changes: dict[str, Any] = {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": began, "said": ""}
         rows = [_first_attempt(step, act) for act in (planned.acts if planned.parallel else planned.acts[:1])]
         for row in rows:
             row.state, row.epoch, row.intent_at = Effect.State.INTENT, self.lease.epoch, now
