@@ -16,4 +16,5 @@ RUN install -d -o console -g console /data /sockets
 USER console
 VOLUME /data
 EXPOSE 8000
-CMD ["uvicorn", "opsconsole.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5"]
+# A shell, because only it reads the variable; exec, because the signals are uvicorn's.
+CMD ["sh", "-c", "exec uvicorn opsconsole.asgi:application --host 0.0.0.0 --port 8000 --timeout-graceful-shutdown 5 --forwarded-allow-ips \"${TRUSTED_PROXY:-127.0.0.1}\""]

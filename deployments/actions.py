@@ -108,9 +108,9 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
 
 
 def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:
-    """Raises Forbidden, NotStartable, and what `runs.actions.start_run` raises (PlanChanged, LockHeld)."""
+    """Raises Forbidden, NotStartable, and what `runs.actions.start_run` raises (PlanChanged, LockHeld, KeyReused)."""
     require(by, "release", plan.environment)
-    earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
+    earlier = runs.started_before(plan, idempotency_key)
     if earlier is not None:
         return earlier
     target, facts = target_of(plan), plan.document["facts"]

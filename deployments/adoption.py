@@ -62,10 +62,10 @@ def _elsewhere(seen: BeanstalkEnvironment, events: Sequence[BeanstalkEvent]) -> 
 def follow(target: Target, beanstalk: str, *, idempotency_key: str, by: Operator) -> Run:
     """Plans it and starts it. A run that has ended and still holds the lock gives it to this one.
 
-    Raises Forbidden, NothingToFollow, LockHeld.
+    Raises Forbidden, NothingToFollow, LockHeld, KeyReused.
     """
     require(by, KIND, target.environment.key)
-    earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
+    earlier = runs.begun_before(idempotency_key, kind=KIND, service=target.service, environment=target.environment.key)
     if earlier is not None:
         return earlier
     if beanstalk not in [tier.beanstalk for tier in target.tiers]:

@@ -56,9 +56,9 @@ def way_out(target: Target) -> WayOut:
 
 
 def take_out(target: Target, *, idempotency_key: str, reason: str = "", accepted: bool = False, by: Operator) -> Run:
-    """Plans it and starts it. Raises Forbidden, NothingToTakeOut, Risky (unless accepted, with a reason), LockHeld."""
+    """Plans it and starts it. Raises Forbidden, NothingToTakeOut, Risky (unless accepted, with a reason), LockHeld, KeyReused."""
     require(by, KIND, target.environment.key)
-    earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
+    earlier = runs.begun_before(idempotency_key, kind=KIND, service=target.service, environment=target.environment.key)
     if earlier is not None:
         return earlier
     way = way_out(target)

@@ -206,9 +206,12 @@ def _ask_groups() -> list[tuple[balancer.TargetGroup, list[balancer.Target]]]:
 
 
 def _keep_groups(names: Sequence[str], found: Iterable[tuple[balancer.TargetGroup, list[balancer.Target]]]) -> News:
+    """All groups of the account are told each time: one that is not among them any more is forgotten."""
     homes = dict(Host.objects.filter(beanstalk__in=names).values_list("instance_id", "beanstalk"))
-    changed = False
-    for group, targets in found:
+    told = list(found)
+    gone, _ = TargetGroup.objects.filter(beanstalk__in=names).exclude(pk__in=[group.arn for group, _ in told]).delete()
+    changed = bool(gone)
+    for group, targets in told:
         homes_of_targets = Counter(homes[target.instance_id] for target in targets if target.instance_id in homes)
         if homes_of_targets:
             [(name, _)] = homes_of_targets.most_common(1)

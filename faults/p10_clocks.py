@@ -33,7 +33,8 @@ def run(rig: Rig, point: str) -> Verdict:
     verdict = schedules.play(
         rig, WHERE, schedules.Event(9, "after-effect", "kill-tick"), worker=more, must_be_reached=abs(float(seconds)) < 5
     )
-    if verdict.violations and abs(float(seconds)) > 5 and "clock" in " ".join(verdict.violations):
+    words = " ".join(verdict.violations)
+    if abs(float(seconds)) > 5 and "Clocks agree" in words and "Nothing has been changed" in words:
         return Verdict([], verdict.recovery, verdict.violations[0])  # stopped at the gate, before any change, in words
     return verdict
 

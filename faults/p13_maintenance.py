@@ -39,6 +39,7 @@ def run(rig: Rig, point: str) -> Verdict:
 
 def _fail_on_it(rig: Rig) -> None:
     """The back office's deployment fails while the front end is closed."""
+    rig.spoiled = True
     rig.sim("faults", kind="command-fails", host="pp-be", times=1, options={"command": "02_setup_upgrade"})
     release = releases.press(rig, WHERE)
     ended = release.end()

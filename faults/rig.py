@@ -79,6 +79,7 @@ class Rig:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
         self.cluster: Any = None
+        self.spoiled = False  # what was done to its world is not undone: the next point wants another one
         self.reference: dict[str, Any] = {}
         self.proxies: dict[str, Proxy] = {}
 
@@ -328,7 +329,7 @@ def _done(argv: list[str], env: Mapping[str, str]) -> str:
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run(argv, env=dict(env), cwd=root, capture_output=True, text=True, timeout=180, check=False)
     if done.returncode != 0:
-        raise NotThere(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise NotThere(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
     return done.stdout
 
 

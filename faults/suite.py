@@ -116,7 +116,7 @@ class Rigs:
 
     def get(self, database: str = "sqlite") -> Rig:
         """Raises NotRun where this machine has not that database."""
-        if self._rig is not None and database != self._database:
+        if self._rig is not None and (database != self._database or self._rig.spoiled):
             self.drop()
         if self._rig is None:
             self._rig = self._stack.enter_context(Rig(seed=self._wanted.seed, database=database))

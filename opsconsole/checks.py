@@ -15,7 +15,7 @@ JSON = "rq.serializers.JSONSerializer"
 
 @register("console")
 def console_settings(**_: Any) -> list[CheckMessage]:
-    return [*_hosts(), *_site(), *_redis(), *_queues()]
+    return [*_hosts(), *_site(), *_redis(), *_queues(), *_proxy()]
 
 
 def require_sound_settings() -> None:
@@ -60,3 +60,17 @@ def _queues() -> list[CheckMessage]:
     """RQ's own serializer would let whoever writes into Redis run code in the workers."""
     wrong = [name for name, queue in settings.RQ_QUEUES.items() if queue.get("SERIALIZER") != JSON]
     return [Error(f"RQ_QUEUES: {', '.join(wrong)} do not use JSON.", hint=f"Set SERIALIZER to {JSON}.", id="console.E004")] if wrong else []
+
+
+def _proxy() -> list[CheckMessage]:
+    """Whoever is trusted says from where somebody signs in, and with that how often a password may be guessed."""
+    wrong = [address for address in settings.TRUSTED_PROXY if not _is_network(address)]
+    said = f"TRUSTED_PROXY has {', '.join(wrong)}: anybody else could say from where a request comes."
+    return [Error(said, hint="Name the proxy's address, or its network such as 10.0.1.0/24.", id="console.E005")] if wrong else []
+
+
+def _is_network(address: str) -> bool:
+    try:
+        return ipaddress.ip_network(address).prefixlen > 0
+    except ValueError:
+        return False

@@ -19,6 +19,9 @@ SECRET_KEY = env.str("SECRET_KEY")
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+TRUSTED_PROXY = env.list("TRUSTED_PROXY", default=[])  # uvicorn is told the same: from these alone it takes who asks, and how
+if TRUSTED_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CODE_VERSION = env.str("CODE_VERSION", default="0.1.0")  # stands in every plan: which code made it
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".demo")))
 

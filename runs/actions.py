@@ -74,7 +74,7 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
     require(by, made.kind, made.environment)
     if hash != made.hash or plan.Plan.from_json(made.document).hash != made.hash:
         raise PlanChanged("This is not the plan that you looked at. Look at the plan again, then start it.")
-    if before := _started_before(made, idempotency_key):
+    if before := started_before(made, idempotency_key):
         return before
     try:
         with transaction.atomic():
@@ -82,7 +82,7 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
             run = _create(made, idempotency_key, reason, taken, by)
             transaction.on_commit(lambda: _announce(run))
     except IntegrityError:
-        if before := _started_before(made, idempotency_key):
+        if before := started_before(made, idempotency_key):
             return before
         holder = Run.objects.select_related("requested_by").filter(lock_group=made.lock_group, holds_lock=True).first()
         if holder is None:
@@ -91,10 +91,19 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
     return run
 
 
-def _started_before(made: Plan, idempotency_key: str) -> Run | None:
+def started_before(made: Plan, idempotency_key: str) -> Run | None:
+    """What this key has started of this plan. Raises KeyReused where that was another plan."""
     before = Run.objects.filter(idempotency_key=idempotency_key).first()
     if before is not None and before.plan_id != made.pk:
         raise KeyReused(f"This idempotency key started run {before.number}, of another plan. Use a new key.")
+    return before
+
+
+def begun_before(idempotency_key: str, *, kind: str, service: str, environment: str) -> Run | None:
+    """The same for those who plan and start in one go: what this key has started of this kind, there. Raises KeyReused."""
+    before = Run.objects.filter(idempotency_key=idempotency_key).first()
+    if before is not None and (before.kind, before.service, before.environment) != (kind, service, environment):
+        raise KeyReused(f"This idempotency key started run {before.number}, “{before.title}”. Use a new key.")
     return before
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Coroutine
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
@@ -23,6 +24,7 @@ from live.hub import Frame, Viewer, hub
 from people.permissions import may
 from runs import doorbell, log, reading
 from runs.models import LogChunk, Run
+from runs.numbers import whole
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ QUIET_ESTATE = 15.0
 CHECK_AGAIN = 30.0  # seconds; a person who signed out or lost the role sees nothing more after that
 AT_ONCE = 4  # chunks in a frame that is read from the database
 REFUSED = 4403
+BROKEN = 1011
 
 
 class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
@@ -44,7 +47,8 @@ class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no
             await self.close(REFUSED)
             return
         await self.accept()
-        self._tasks = [asyncio.create_task(self._end_when_done(self.send_frames())), asyncio.create_task(self._check_again())]
+        ends = (self._end_when_done(self.send_frames()), self._end_when_done(self._check_again(), REFUSED))
+        self._tasks = [asyncio.create_task(end) for end in ends]
 
     async def find(self) -> bool:
         """Is there such a thing?"""
@@ -58,20 +62,22 @@ class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _end_when_done(self, frames: Any) -> None:
-        """A fault in sending ends the connection: the page comes back and reads what it missed."""
+    async def _end_when_done(self, work: Coroutine[Any, Any, None], done: int = BROKEN) -> None:
+        """A fault, in sending or in checking, ends the connection: the page comes back, is checked anew, and reads what it missed."""
+        code = BROKEN
         try:
-            await frames
+            await work
+            code = done
         finally:
             with contextlib.suppress(RuntimeError):  # the socket is closed already
-                await self.close(1011)
+                await self.close(code)
 
     async def _check_again(self) -> None:
+        """Until the person may no longer watch."""
         while True:
             await asyncio.sleep(CHECK_AGAIN)
             session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
             if not may(await get_user({"session": session}), "view", self.environment):
-                await self.close(REFUSED)
                 return
 
 
@@ -86,7 +92,7 @@ class RunConsumer(Watching):
     async def find(self) -> bool:
         self.number = int(self.scope["url_route"]["kwargs"]["number"])
         asked = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace")).get("after", ["0"])[0]
-        self.seen = int(asked) if asked.isdecimal() and len(asked) < 16 else 0
+        self.seen = whole(asked) or 0
         environment = await _environment(self.number)
         self.environment = environment or ""
         return environment is not None

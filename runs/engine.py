@@ -93,7 +93,6 @@ class Tick:
 
     def go(self) -> Again | None:
         self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
-        self.plan = plan.Plan.from_json(self.run.plan.document)
         self.steps = list(self.run.steps.order_by("position"))
         self.wish = Wish(self.lease, self.run.cancel)
         try:
@@ -103,10 +102,15 @@ class Tick:
 
     def _go_on(self) -> Again | None:
         try:
+            self.plan = plan.Plan.from_json(self.run.plan.document)
+        except (LookupError, TypeError) as error:
+            self._of_other_code(f"this one cannot read its plan ({type(error).__name__}: {error})")
+            return None
+        try:
             for act in self._left_to_do():
                 kind_of(act)
         except LookupError as error:
-            self._wait_for_person(f"This run was planned by version {self.run.code_version} of the console, and {error}.")
+            self._of_other_code(str(error))
             return None
         with Log(self.lease.number, epoch=self.lease.epoch) as log:
             return self._go(log)
@@ -127,6 +131,9 @@ class Tick:
                 return self._settle(step, planned, outcome)
         self._finish()
         return None
+
+    def _of_other_code(self, why: str) -> None:
+        self._wait_for_person(f"This run was planned by version {self.run.code_version} of the console, and {why}.")
 
     def _left_to_do(self) -> list[plan.Act]:
         open_steps = {step.key for step in self.steps if step.state not in Step.FINISHED}

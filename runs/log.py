@@ -23,7 +23,7 @@ from live.publish import publish
 from runs import doorbell, spool
 from runs.leases import Fenced
 from runs.lines import LineSplitter, shown
-from runs.models import Effect, LogChunk
+from runs.models import Effect, LogChunk, LogHead
 from runs.redact import Redactor
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Log:
         self._size = 0
         self._storing = False
         self._closing = False
-        self._full = False
+        self._full: bool | None = None  # not known before the first line: an earlier tick may have filled it
         self._error: Exception | None = None
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._store_in_turns, name=f"log-{run}", daemon=True)
@@ -158,8 +158,16 @@ class Log:
                 with self._change:
                     self._storing = False
                     self._change.notify_all()
+        except Exception as error:  # noqa: BLE001  (whoever waits for this thread gets it; else they would wait for ever)
+            self._fail(error)
         finally:
             connection.close()
+
+    def _fail(self, error: Exception) -> None:
+        with self._change:
+            self._error = self._error or error
+            self._storing = False
+            self._change.notify_all()
 
     def _next(self, last: float) -> list[Entry]:
         """The first line goes at once; what comes right behind it is collected."""
@@ -190,15 +198,20 @@ class Log:
         except (Fenced, DatabaseError, InterfaceError) as error:
             connection.close()
             if not isinstance(error, Fenced):
-                spool.keep(self.run, [chunk for chunk, entry_writer in chunks if entry_writer not in behind])
-            with self._change:
-                self._error = error
-                self._change.notify_all()
+                self._keep([chunk for chunk, entry_writer in chunks if entry_writer not in behind])
+            self._fail(error)
             return
         for writer, offset in behind.items():
             writer.stored = offset
         if first is not None:
             publish(doorbell.channel(self.run), frame([chunk for chunk, _ in chunks]))
+
+    def _keep(self, chunks: Sequence[LogChunk]) -> None:
+        try:
+            spool.keep(self.run, chunks)
+        except OSError as error:
+            lost = sum(chunk.seq_last for chunk in chunks)
+            logger.error("neither the database nor the disk took %s lines of run %s: %s", lost, self.run, error)
 
     def _number(self, chunks: Sequence[tuple[LogChunk, Writer]], behind: dict[Writer, int]) -> int | None:
         """One short transaction: whoever sees a number sees all numbers below it."""
@@ -208,6 +221,8 @@ class Log:
                 mine = Effect.objects.filter(pk=writer.effect or 0, offset=writer.stored or 0)
                 if not mine.update(offset=offset):
                     raise Fenced
+            if self._full is None:
+                self._full = LogHead.objects.filter(run_id=self.run, bytes__gt=LARGEST).exists()
             if self._full:
                 return None
             taken = self._take_numbers(lines, sum(len(chunk.text) for chunk, _ in chunks))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 from people.views import may_view
 from runs import ansi, reading
 from runs.models import Run
+from runs.numbers import whole
 
 MOST = 5000  # lines in one answer, or chunks where all of them are asked for
 AT_ONCE = 200  # chunks
@@ -25,12 +27,12 @@ def log(request: HttpRequest, number: int) -> JsonResponse:
     `head` is the newest number there is, `last` up to where this answer reaches: ask again with it as `after`.
     """
     run = get_object_or_404(Run.objects.only("number"), pk=number)
-    after, host, contains = request.GET.get("after", "0"), request.GET.get("host", ""), request.GET.get("contains", "")
-    if not after.isdecimal():
+    after, host, contains = whole(request.GET.get("after", "0")), request.GET.get("host", ""), request.GET.get("contains", "")
+    if after is None:
         return JsonResponse({"detail": "after is the number of a line: a whole number from 0."}, status=400)
     head = reading.last_number(run.pk)
-    chunks = _filtered(run.pk, int(after), host, contains) if host or contains else _stored(run.pk, int(after))
-    last = chunks[-1]["first"] + chunks[-1]["text"].count("\n") if chunks else max(int(after), head)
+    chunks = _filtered(run.pk, after, host, contains) if host or contains else _stored(run.pk, after)
+    last = chunks[-1]["first"] + chunks[-1]["text"].count("\n") if chunks else max(after, head)
     return JsonResponse({"head": max(head, last), "last": last, "chunks": chunks})
 
 
@@ -58,8 +60,9 @@ def download(request: HttpRequest, number: int) -> StreamingHttpResponse:
     return response
 
 
-def _text(number: int) -> Iterator[str]:
+async def _text(number: int) -> AsyncIterator[str]:
+    """A page at a time, as the browser takes them: the web process never holds the whole."""
     after = 0
-    while lines := reading.read(number, after, MOST):
+    while lines := await sync_to_async(reading.read)(number, after, MOST):
         yield "".join(f"{line.seq}\t{line.time:%Y-%m-%dT%H:%M:%S.%fZ}\t{line.host}\t{ansi.plain(line.text)}\n" for line in lines)
         after = lines[-1].seq

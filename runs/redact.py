@@ -6,10 +6,14 @@ from __future__ import annotations
 import base64
 import html
 import json
+import logging
 import re
 import threading
 import urllib.parse
+from collections.abc import Mapping
 from functools import lru_cache
+
+logger = logging.getLogger(__name__)
 
 MARK = "[secret]"
 SHORTEST = 8  # a shorter one would blot out ordinary words
@@ -27,6 +31,10 @@ _SHAPES = (
     ("uthorization", re.compile(r"(?i)(authorization:\s*(?:bearer|basic)\s+)\S+"), rf"\1{MARK}"),
 )
 
+# What the environment of every process of the console may hold.
+_SECRETS = ("SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_ADDRESSES = ("DATABASE_URL", "REDIS_URL", "HTTPS_PROXY", "HTTP_PROXY")  # with a password inside
+
 _known: frozenset[str] = frozenset()
 _lock = threading.Lock()
 
@@ -43,6 +51,26 @@ def know(secret: str) -> None:
     forms = {form for part in [secret.strip(), *lines] if len(part) >= SHORTEST for form in encodings(part)}
     with _lock:
         _known |= forms
+
+
+def know_those_of(environment: Mapping[str, str]) -> None:
+    """The secrets that the console itself was started with. One too short to be told from a word is named in the log, never shown."""
+    for name in (*_SECRETS, *_ADDRESSES):
+        value = environment.get(name, "")
+        for secret in _passwords(value) if name in _ADDRESSES else {value} - {""}:
+            try:
+                know(secret)
+            except ValueError as error:
+                logger.info("%s is not taken out of logs: %s", name, error)
+
+
+def _passwords(address: str) -> set[str]:
+    """As it is written, and as it is meant."""
+    try:
+        password = urllib.parse.urlsplit(address).password
+    except ValueError:
+        return set()
+    return {password, urllib.parse.unquote(password)} if password else set()
 
 
 def forget_all() -> None:
@@ -130,6 +158,8 @@ def _clean_start(text: str, known: frozenset[str]) -> str:
     """The rest of a secret whose first part ended the block before."""
     first, newline, rest = text.partition("\n")
     for form in known:
+        if form[-EDGE:] not in first:
+            continue
         for length in range(min(len(form) - 1, len(first)), EDGE - 1, -1):
             if first.startswith(form[-length:]):
                 return MARK + first[length:] + newline + rest
@@ -140,6 +170,8 @@ def _clean_end(text: str, known: frozenset[str]) -> str:
     """The first part of a secret that goes on in the next block."""
     before, newline, last = text.rpartition("\n")
     for form in known:
+        if form[:EDGE] not in last:
+            continue
         for length in range(min(len(form) - 1, len(last)), EDGE - 1, -1):
             if last.endswith(form[:length]):
                 return before + newline + last[:-length] + MARK

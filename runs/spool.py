@@ -8,10 +8,12 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from runs.models import LogChunk, LogHead
@@ -29,24 +31,46 @@ def keep(run: int, chunks: Sequence[LogChunk]) -> None:
         return
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder() / f"{run}-{uuid.uuid4().hex}.jsonl"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    begun = path.with_suffix(".part")  # a name that no reader looks for, until the last byte is on the disk
+    with open(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         for chunk in chunks:
             file.write(json.dumps({"host": chunk.host, "time": chunk.time.isoformat(), "text": chunk.text}) + "\n")
         file.flush()
         os.fsync(file.fileno())
+    begun.rename(path)
 
 
 def store_all() -> int:
-    """Numbers and stores what was kept; how many files. Raises DatabaseError while the database is away."""
-    stored = 0
-    for path in sorted(folder().glob("*.jsonl"), key=lambda path: path.stat().st_mtime) if folder().is_dir() else []:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if path.exists():  # else somebody else has stored it meanwhile
-                _store(int(path.name.split("-")[0]), [json.loads(line) for line in file])
-                path.unlink()
-                stored += 1
-    return stored
+    """Numbers and stores what was kept; how many files. Raises DatabaseError while the database is away.
+
+    What can be read by nobody, or belongs to no run, is set aside as .bad: one file does not keep the others from being stored.
+    """
+    return sum(_take(path) for path in _kept())
+
+
+def _kept() -> list[Path]:
+    """The oldest first."""
+    found = []
+    for path in folder().glob("*.jsonl") if folder().is_dir() else []:
+        with suppress(FileNotFoundError):  # somebody else has stored it meanwhile
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found)]
+
+
+def _take(path: Path) -> bool:
+    with suppress(FileNotFoundError), path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not path.exists():
+            return False
+        try:
+            _store(int(path.name.split("-")[0]), [json.loads(line) for line in file])
+        except (ValueError, KeyError, TypeError, ObjectDoesNotExist) as error:
+            path.rename(path.with_suffix(".bad"))
+            logger.error("lines that were kept in %s cannot be stored (%s: %s); they stay beside it", path, type(error).__name__, error)
+            return False
+        path.unlink()
+        return True
+    return False
 
 
 def _store(run: int, kept: Sequence[dict[str, str]]) -> None:

@@ -18,6 +18,7 @@ from people.permissions import Forbidden, may, require
 from people.views import may_view
 from runs import actions, again, looking, pages, panels, reading, stopping
 from runs.models import Run, Step
+from runs.numbers import whole
 
 TAIL = 300  # lines that the page has before any script runs
 
@@ -27,7 +28,7 @@ TAIL = 300  # lines that the page has before any script runs
 def history(request: HttpRequest) -> HttpResponse:
     asked = {key: request.GET.get(key, "") for key in ("environment", "service", "state")}
     before = request.GET.get("before", "")
-    found, older = pages.history(**asked, before=int(before) if before.isdigit() else None)
+    found, older = pages.history(**asked, before=whole(before))
     environment = estate.current().environments.get(asked["environment"])
     return render(
         request,

@@ -28,6 +28,7 @@ from runs.log import Log
 from runs.models import Effect, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped
 from runs.plan import Act
+from runs.redact import redact
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Work:
             raise
         except Exception as error:
             logger.exception("the effect %s of run %s met a fault in the code", self.row.key, self.lease.number)
-            why = f"The console met a fault of its own ({type(error).__name__}: {error}). Look at the target, then check again."
+            why = redact(f"The console met a fault of its own ({type(error).__name__}: {error}). Look at the target, then check again.")
             self._record(State.UNKNOWN, said=why)
             return Doubtful(why)
 
@@ -188,7 +189,7 @@ class Work:
                 self._record(State.FAILED, said=said, answer=answer, ended=True)
             case CannotTell(why):
                 self._record(State.UNKNOWN, said=why)
-                return Doubtful(why)
+                return Doubtful(self.row.said)
             case NotDone(said) if "cancel" in self.row.answer:
                 self._record(State.FAILED, said=said or f"{self.act.target}: stopped before it happened.", ended=True)
             case NotDone(said):
@@ -196,8 +197,9 @@ class Work:
                 self._record(State.PLANNED, said=said)
                 if observed:  # the call was answered and yet nothing came of it: not at once again
                     self.troubles = before + 1
-                    return self._pause(_back_off(self.troubles), said)
+                    return self._pause(_back_off(self.troubles), self.row.said)
             case Running(said, answer, ask_again):
+                said = redact(said)
                 if said != self.row.said or any(self.row.answer.get(name) != value for name, value in answer.items()):
                     self._record(State.OBSERVED, said=said, answer=answer)
                 return self._pause(ask_again, said, running=True)
@@ -238,10 +240,10 @@ class Work:
     def _record(self, state: str, *, said: str = "", answer: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         if ended:
             self.log.flush(effect=self.row.pk)  # whoever reads that it has ended finds its whole output
-        self.row.state, self.row.said, self.row.answer = state, said, {**self.row.answer, **(answer or {})}
+        self.row.state, self.row.said, self.row.answer = state, redact(said), {**self.row.answer, **(answer or {})}
         self.row.ended = timezone.now() if ended else None
         with self.lease.write():
-            changes = {"state": state, "said": said, "answer": self.row.answer, "ended": self.row.ended}
+            changes = {"state": state, "said": self.row.said, "answer": self.row.answer, "ended": self.row.ended}
             Effect.objects.filter(pk=self.row.pk).update(**changes)
 
     def _context(self) -> Context:
@@ -265,4 +267,4 @@ def _back_off(troubles: int) -> float:
 
 
 def _sentence(error: RemoteError) -> str:
-    return f"{error} {error.next_step}".strip()
+    return redact(f"{error} {error.next_step}".strip())

@@ -19,7 +19,7 @@ from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
 from estate.reading import current
 from people.models import Operator
 from people.permissions import Forbidden
-from runs.actions import LockHeld
+from runs.actions import KeyReused, LockHeld
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.engine import tick
 from runs.models import LogChunk, Run
@@ -232,3 +232,12 @@ def test_a_deployment_at_awss_own_console_is_followed_to_its_end(control: box.Co
     assert (run.state, run.holds_lock) == (Run.State.SUCCEEDED, False), run.said
     assert run.steps.get().said.startswith("1 of 1 hosts on ")
     assert "Environment update completed successfully" in "\n".join(LogChunk.objects.filter(run=run).values_list("text", flat=True))
+
+
+def test_a_key_of_something_else_follows_nothing(releaser: Operator, someone: None) -> None:
+    release = scenery.run(scenery.plan(releaser), releaser, state=Run.State.SUCCEEDED, holds_lock=False)
+    with pytest.raises(KeyReused, match=f"started run {release.number}"):
+        adoption.follow(scenery.target(), FRONT, idempotency_key=release.idempotency_key, by=releaser)
+    assert Run.objects.count() == 1
+    run = adoption.follow(scenery.target(), FRONT, idempotency_key="press-2", by=releaser)
+    assert adoption.follow(scenery.target(), FRONT, idempotency_key="press-2", by=releaser) == run

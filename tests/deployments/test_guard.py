@@ -16,7 +16,7 @@ from estate import maintenance, observe
 from estate.models import Host, ShopAnswer, Watched
 from people.models import Operator
 from people.permissions import Forbidden
-from runs.actions import LockHeld
+from runs.actions import KeyReused, LockHeld
 from runs.engine import tick
 from runs.models import Effect, Run, Step
 from tests import box, scenery
@@ -337,3 +337,14 @@ def test_a_flag_left_behind_is_found_and_taken_away(control: box.Control, releas
     Watched.objects.update(tried=None)  # hosts are asked once a second at most
     assert check() == []
     assert Host.objects.get(name="fe-3").maintenance == "off"
+
+
+def test_a_key_of_something_else_takes_nothing_out(releaser: Operator, asked: list[str]) -> None:
+    release = scenery.run(scenery.plan(releaser), releaser, state=Run.State.SUCCEEDED, holds_lock=False)
+    scenery.observed()
+    flag("fe-2")
+    with pytest.raises(KeyReused, match=f"started run {release.number}"):
+        reopening.take_out(scenery.target(), idempotency_key=release.idempotency_key, by=releaser)
+    assert Run.objects.count() == 1
+    run = reopening.take_out(scenery.target(), idempotency_key="press-2", by=releaser)
+    assert reopening.take_out(scenery.target(), idempotency_key="press-2", by=releaser) == run

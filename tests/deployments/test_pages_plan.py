@@ -15,7 +15,7 @@ from deployments import actions
 from deployments.gates import Gate
 from people.models import Operator
 from remote.errors import NotFound, Unreachable
-from runs.actions import LockHeld
+from runs.actions import KeyReused, LockHeld
 from runs.models import Plan, Run
 from tests import scenery
 
@@ -287,3 +287,15 @@ def test_a_viewer_plans_nothing(client: Client, viewer: Operator) -> None:
     client.force_login(viewer)
     assert client.post("/services/magento/production/plan/", {}).status_code == 403
     assert "one has to be a releaser" in client.get("/services/magento/production/").content.decode()
+
+
+def test_a_key_of_another_plan_starts_nothing(releaser: Operator, made: Plan, gates: list[Gate]) -> None:
+    first = actions.start_release(made, hash=made.hash, confirmation="production", idempotency_key="press-1", by=releaser)
+    gates[:] = [CLOSED]  # what was started is given back without asking the world again
+    again = actions.start_release(made, hash=made.hash, confirmation="production", idempotency_key="press-1", by=releaser)
+    assert again == first
+    gates[:] = [OPEN]
+    other = scenery.plan(releaser)
+    with pytest.raises(KeyReused, match=f"started run {first.number}"):
+        actions.start_release(other, hash=other.hash, confirmation="production", idempotency_key="press-1", by=releaser)
+    assert Run.objects.count() == 1

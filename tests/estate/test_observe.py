@@ -269,6 +269,15 @@ def test_a_target_group_belongs_to_whose_hosts_it_has_and_keeps_doing_so_when_th
     assert list(TargetGroup.objects.values_list("arn", "beanstalk")) == [("arn:1", FRONT)]
 
 
+@pytest.mark.django_db
+def test_a_target_group_that_the_account_has_no_more_is_forgotten() -> None:
+    keep_hosts(instance(1))
+    group, target = balancer.TargetGroup("arn:1", "front", 80, "HTTP", "/", "200", ()), balancer.Target("i-00000001", 80, "healthy", "", "")
+    sightings._keep_groups(NAMES, [(group, [target])])
+    assert sightings._keep_groups(NAMES, [(replace(group, arn="arn:3"), [target])]).changed
+    assert [row.arn for row in TargetGroup.objects.all()] == ["arn:3"]
+
+
 # -- The whole, over the wires
 
 

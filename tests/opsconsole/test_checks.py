@@ -25,6 +25,9 @@ from opsconsole.checks import console_settings, require_sound_settings
         ("REDIS_URL", "redis://127.0.0.1:6379/0", "redis://10.0.0.5:6379/0", "without a password"),
         ("REDIS_URL", "unix:///data/valkey?db=0", "redis://[2001:db8::1]:6379/0", "without a password"),
         ("RQ_QUEUES", {"runs": {"SERIALIZER": "rq.serializers.JSONSerializer"}}, {"runs": {}}, "do not use JSON"),
+        ("TRUSTED_PROXY", ["10.0.1.7", "10.0.2.0/24"], ["10.0.1.7", "*"], "from where a request comes"),
+        ("TRUSTED_PROXY", ["2001:db8::7"], ["0.0.0.0/0"], "from where a request comes"),
+        ("TRUSTED_PROXY", [], ["proxy.client.url"], "from where a request comes"),
         ("RQ_QUEUES", {}, {"runs": {"SERIALIZER": "rq.serializers.DefaultSerializer"}}, "do not use JSON"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -268,6 +269,34 @@ async def test_who_may_no_longer_watch_is_shown_out(
             while (message := await page.socket.output())["type"] != "websocket.close":
                 pass
         assert message["code"] == consumers.REFUSED
+
+
+@pytest.mark.parametrize("hiccup", [True, False])
+async def test_who_cannot_be_checked_is_shown_out(
+    run: Run, viewer: Operator, connected_hub: None, monkeypatch: pytest.MonkeyPatch, hiccup: bool
+) -> None:
+    monkeypatch.setattr(consumers, "CHECK_AGAIN", 0.05)
+    checked = asyncio.Event()
+    get_user = consumers.get_user
+
+    async def perhaps_fails(scope: Any) -> Any:
+        if hiccup:
+            raise OperationalError("the server closed the connection")
+        user = await get_user(scope)
+        checked.set()
+        return user
+
+    async with watching(run, viewer) as page:
+        monkeypatch.setattr(consumers, "get_user", perhaps_fails)
+        async with asyncio.timeout(10):
+            if hiccup:
+                while (message := await page.socket.output())["type"] != "websocket.close":
+                    pass
+                assert message["code"] == consumers.BROKEN
+            else:
+                await checked.wait()
+                await write(run, 1, 3)
+                await page.until(lambda: page.last >= 3)
 
 
 def test_the_check_is_made_often_enough(settings: Settings) -> None:

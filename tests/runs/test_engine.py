@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from people.models import Operator
 from remote.errors import Busy, Denied, HostKeyRefused, Throttled, Unanswered, Unreachable
-from runs import actions, doorbell, effects, reconcile
+from runs import actions, doorbell, effects, reconcile, redact
 from runs.effects import CannotTell, Context, NotDone, Running
 from runs.engine import tick
-from runs.models import Effect, Run, Step
+from runs.models import Effect, Plan, Run, Step
 from runs.plan import Act
 from runs.plan import Step as Planned
 from tests.runs.conftest import Start
@@ -208,6 +208,28 @@ def test_a_plan_of_other_code_waits_for_a_person(start: Start, world: World, rel
     assert fresh(run).state == Run.State.SUCCEEDED
 
 
+@pytest.mark.parametrize("change", ["a field more", "a field less", "steps of another shape"])
+def test_a_plan_that_cannot_be_read_waits_for_a_person(start: Start, world: World, releaser: Operator, change: str) -> None:
+    run = start()
+    readable = run.plan.document
+    first = readable["steps"][0]
+    document = {
+        "a field more": {**readable, "of_tomorrow": True},
+        "a field less": {name: value for name, value in readable.items() if name != "steps"},
+        "steps of another shape": {**readable, "steps": [{**first, "acts": [{"kind": "scripted"}]}]},
+    }[change]
+    Plan.objects.update(document=document)
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.WAITING
+    assert "this one cannot read its plan" in run.said
+    assert not world.applied
+    Plan.objects.update(document=readable)
+    actions.check_now(run, by=releaser)
+    tick(run.number)
+    assert fresh(run).state == Run.State.SUCCEEDED
+
+
 def test_a_long_effect_is_followed_over_many_ticks(start: Start, world: World, settings: Settings) -> None:
     settings.TICK_SECONDS = 0.0
     world.probes["update"] = [Running(f"{done} of 4 hosts") for done in range(4)]
@@ -276,6 +298,51 @@ def test_a_resumed_step_is_a_new_attempt_and_asks_first(start: Start, world: Wor
     else:
         assert run.state == Run.State.UNKNOWN
         assert world.applied["flush-fe-2.2"] == 0
+
+
+SECRET = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def known_secret() -> Iterator[None]:
+    redact.know(SECRET)
+    yield
+    redact.forget_all()
+
+
+def _fault(act: Act, context: Context) -> None:
+    raise RuntimeError(f"no password {SECRET}")
+
+
+@pytest.mark.usefixtures("known_secret")
+@pytest.mark.parametrize("way", ["refused", "cannot tell", "failed", "running", "trouble", "fault", "not done"])
+def test_what_is_said_of_an_effect_holds_no_known_secret(start: Start, world: World, settings: Settings, way: str) -> None:
+    said = f"{SECRET} was refused by fe-1."
+    settings.TICK_SECONDS = 0.3
+    match way:
+        case "refused":
+            world.refuse["update"] = Denied(said, "Look.")
+        case "trouble":
+            world.trouble["update"] = [Unreachable(said, "Look.")] * 9
+        case "fault":
+            world.on_do = _fault
+        case "cannot tell":
+            world.probes["update"] = [CannotTell(said)]
+        case "failed":
+            world.probes["update"] = [effects.Failed(said)]
+        case "not done":
+            world.probes["update"] = [NotDone(said)] * 9
+        case "running":
+            world.probes["update"] = [Running(said, ask_again=5)]
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    rows = [
+        *Run.objects.values_list("said", flat=True),
+        *Step.objects.values_list("said", flat=True),
+        *Effect.objects.values_list("said", flat=True),
+    ]
+    assert redact.MARK in "".join(rows)
+    assert SECRET not in "".join(rows)
 
 
 def cancelling(run: Run, key: str, strength: Run.Cancel, *, by: Operator) -> Callable[[Act, Context], None]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from runs import log, reading, redact, spool
@@ -184,6 +188,20 @@ def test_a_full_log_says_so_and_takes_no_more(run: Run, monkeypatch: pytest.Monk
     assert_no_gaps(run)
 
 
+def test_a_full_log_stays_full_in_the_next_tick(run: Run, effect: Effect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 100)
+    line = b"x" * 60 + b"\n"
+    for tick in range(4):
+        with Log(run.number) as writing:
+            writing.offset("fe-1", effect.pk, tick * len(line))
+            writing.out("fe-1", effect=effect.pk).write(line, offset=(tick + 1) * len(line))
+            writing.flush()
+    assert texts(run) == ["x" * 60, "x" * 60, log.FULL]
+    effect.refresh_from_db()
+    assert effect.offset == 4 * len(line)  # what is not kept is not read again
+    assert_no_gaps(run)
+
+
 @pytest.fixture
 def spooled(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
@@ -208,3 +226,104 @@ def test_what_exists_nowhere_else_outlives_a_lost_database(
     assert texts(run) == ["the deployment has begun"]
     assert spool.store_all() == 0
     assert_no_gaps(run)
+
+
+def kept(run: int, *said: str) -> Path:
+    before = set(spool.folder().glob("*"))
+    spool.keep(run, [LogChunk(run_id=run, host="console", time=timezone.now(), text=text) for text in said])
+    (path,) = set(spool.folder().glob("*")) - before
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"host": "console", "time": "2026-03', "[]\n", '{"host": "console"}\n', '{"host": "c", "time": "noon", "text": "x"}\n', "\x00"],
+)
+def test_a_bad_file_is_set_aside_and_the_others_are_stored(run: Run, spooled: None, caplog: pytest.LogCaptureFixture, content: str) -> None:
+    bad = kept(run.number, "half of it")
+    bad.write_text(content)
+    kept(run.number, "whole")
+    assert spool.store_all() == 1
+    assert texts(run) == ["whole"]
+    assert "cannot be stored" in caplog.text
+    assert [path.suffix for path in spool.folder().iterdir()] == [".bad"]
+    assert bad.with_suffix(".bad").read_text() == content
+    assert spool.store_all() == 0
+    assert_no_gaps(run)
+
+
+def test_lines_of_a_run_that_is_gone_are_set_aside(run: Run, spooled: None) -> None:
+    kept(run.number + 1, "of no run")
+    kept(run.number, "of this run")
+    assert spool.store_all() == 1
+    assert texts(run) == ["of this run"]
+    assert [path.suffix for path in spool.folder().iterdir()] == [".bad"]
+
+
+def test_what_is_still_being_written_is_not_read(run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that comes in the middle of it, or a process that dies there."""
+    seen: list[int] = []
+
+    def full(descriptor: int) -> None:
+        seen.append(spool.store_all())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            kept(run.number, "never whole")
+    assert seen == [0]
+    assert spool.store_all() == 0
+    assert texts(run) == []
+    kept(run.number, "whole")
+    assert spool.store_all() == 1
+    assert texts(run) == ["whole"]
+
+
+@pytest.mark.parametrize("disk", ["full", "well"])
+def test_a_full_disk_ends_the_tick_and_does_not_hang_it(
+    run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, disk: str
+) -> None:
+    def no_space(*_: Any) -> int:
+        raise OperationalError("database or disk is full")
+
+    def keep(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        patch.setattr(Log, "_take_numbers", no_space)
+        if disk == "full":
+            patch.setattr(spool, "keep", keep)
+        writing.out("console").line("one")
+        assert_ends(writing.flush, OperationalError)
+        assert_ends(lambda: writing.out("console").line("two"), OperationalError)
+    assert ("neither the database nor the disk took 1 lines" in caplog.text) is (disk == "full")
+    assert spool.store_all() == (0 if disk == "full" else 1)
+    assert texts(run) == ([] if disk == "full" else ["one"])
+
+
+def test_a_fault_in_storing_comes_to_those_who_wait_for_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Log, entries: Any) -> None:
+        raise LookupError("a fault in the code")
+
+    with Log(run.number) as writing:
+        monkeypatch.setattr(Log, "_store", broken)
+        writing.out("console").line("one")
+        assert_ends(writing.flush, LookupError)
+
+
+def assert_ends(wait: Callable[[], None], error: type[Exception]) -> None:
+    """With this error, and not after a wait without end."""
+    raised: list[Exception] = []
+
+    def call() -> None:
+        try:
+            wait()
+        except (DatabaseError, LookupError) as fault:
+            raised.append(fault)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [type(fault) for fault in raised] == [error]

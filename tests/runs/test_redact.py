@@ -12,6 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps import apps
 
 from runs import redact
 from runs.redact import MARK, Redactor
@@ -112,3 +113,38 @@ def test_what_is_too_short_to_tell_is_refused() -> None:
     with pytest.raises(ValueError, match="fewer than 8"):
         redact.know("admin")
     redact.know("administrator-7")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("SECRET_KEY", "fp3-signs-the-sessions", "fp3-signs-the-sessions"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG"),
+        ("AWS_SESSION_TOKEN", "FwoGZXIvYXdzEBYaDHqa0AP", "FwoGZXIvYXdzEBYaDHqa0AP"),
+        ("DATABASE_URL", "postgres://console:tide%2Ftable-9@postgres:5432/console", "tide/table-9"),
+        ("DATABASE_URL", "postgres://console:tide%2Ftable-9@postgres:5432/console", "tide%2Ftable-9"),
+        ("REDIS_URL", "redis://:harbour-lamp-4@valkey:6379/0", "harbour-lamp-4"),
+        ("HTTPS_PROXY", "http://ops:gate-keeper-5@proxy:3128", "gate-keeper-5"),
+    ],
+)
+def test_a_process_knows_the_secrets_it_was_started_with(monkeypatch: pytest.MonkeyPatch, name: str, value: str, secret: str) -> None:
+    assert redact.redact(f"said {secret} twice") == f"said {secret} twice"
+    monkeypatch.setenv(name, value)
+    apps.get_app_config("runs").ready()
+    assert redact.redact(f"said {secret} twice") == f"said {MARK} twice"
+
+
+def test_what_is_no_secret_in_an_environment_stays(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="runs.redact")
+    redact.know_those_of(
+        {
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "DATABASE_URL": "sqlite:////data/console.sqlite3",
+            "REDIS_URL": "redis://127.0.0.1:6379/0",
+            "HTTP_PROXY": "http://[nothing",
+        }
+    )
+    text = "the sandbox at 127.0.0.1:6379 keeps /data/console.sqlite3"
+    assert redact.redact(text) == text
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["AWS_SECRET_ACCESS_KEY"]
+    assert "sandbox" not in caplog.text

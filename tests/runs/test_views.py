@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from django.test import Client
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.test import AsyncClient, Client
 
+from opsconsole.asgi import application
 from people.models import Operator
+from runs import log_views, reading
 from runs.models import Run, Step
 from tests import scenery
 
@@ -52,6 +57,15 @@ def test_the_list_can_be_narrowed(client: Client, viewer: Operator, failed: Run)
     assert f"Run {failed.number}</a>" in client.get("/runs/?state=failed&environment=production").content.decode()
     assert f"Run {failed.number}</a>" not in client.get("/runs/?environment=pre-production").content.decode()
     assert client.get("/runs/?before=abc&state=nonsense&environment=nowhere").status_code == 200
+
+
+@pytest.mark.parametrize("before", ["²", "-1", "1.5", "9" * 19, "9" * 5000])
+def test_a_place_in_the_list_that_is_no_number_is_the_top(client: Client, viewer: Operator, failed: Run, before: str) -> None:
+    client.force_login(viewer)
+    answer = client.get("/runs/", {"before": before})
+    assert answer.status_code == 200
+    assert f"Run {failed.number}</a>" in answer.content.decode()
+    assert client.get("/runs/", {"before": "9" * 18}).status_code == 200
 
 
 def test_older_runs_are_a_link_away(client: Client, viewer: Operator, releaser: Operator) -> None:
@@ -160,25 +174,83 @@ def test_the_log_by_number(client: Client, viewer: Operator, rolling: Run) -> No
     assert log_of(client, rolling, "?after=7") == {"head": 7, "last": 7, "chunks": []}
 
 
+def test_the_log_after_the_highest_number_is_empty(client: Client, viewer: Operator, rolling: Run) -> None:
+    client.force_login(viewer)
+    assert log_of(client, rolling, "?after=" + "9" * 18)["chunks"] == []
+
+
 def test_the_log_of_one_host_or_with_a_word(client: Client, viewer: Operator, rolling: Run) -> None:
     client.force_login(viewer)
     assert [chunk["first"] for chunk in log_of(client, rolling, "?host=fe-1")["chunks"]] == [2, 4, 5, 6]
     assert [chunk["text"] for chunk in log_of(client, rolling, "?contains=CONNECTIONS")["chunks"]] == ["212 connections open"]
 
 
-@pytest.mark.parametrize("query", ["?after=-1", "?after=x", "?after=1.5"])
+@pytest.mark.parametrize(
+    "query", ["?after=-1", "?after=x", "?after=1.5", "?after=", "?after=²", "?after=" + "9" * 19, "?after=" + "9" * 5000]
+)
 def test_a_log_after_nothing_sensible(client: Client, viewer: Operator, rolling: Run, query: str) -> None:
     client.force_login(viewer)
     assert client.get(f"/runs/{rolling.number}/log.json{query}").status_code == 400
 
 
-def test_the_log_to_take_away_is_plain(client: Client, viewer: Operator, rolling: Run) -> None:
+@sync_to_async
+def signed_in(viewer: Operator) -> AsyncClient:
+    client = AsyncClient()
     client.force_login(viewer)
-    response = client.get(f"/runs/{rolling.number}/log.txt")
-    text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    return client
+
+
+def read_slowly(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Three lines at a time; after which number each was asked for."""
+    asked: list[int] = []
+    read = reading.read
+
+    def few(number: int, after: int, limit: int) -> list[reading.Line]:
+        asked.append(after)
+        return read(number, after, limit)
+
+    monkeypatch.setattr(log_views, "MOST", 3)
+    monkeypatch.setattr(reading, "read", few)
+    return asked
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_log_to_take_away_is_plain_and_never_held_whole(
+    viewer: Operator, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolling = await sync_to_async(scenery.rolling)(releaser)
+    client = await signed_in(viewer)
+    asked = read_slowly(monkeypatch)
+    response = await client.get(f"/runs/{rolling.number}/log.txt")
+    pages = aiter(response.streaming_content)  # type: ignore[attr-defined]
+    text = (await anext(pages)).decode()
+    assert text.count("\n") == 3
+    assert asked == [0]  # nothing is read ahead of who takes it
+    async for page in pages:
+        text += page.decode()
+    assert asked == [0, 3, 6, 7]
     assert response["Content-Disposition"] == f'attachment; filename="run-{rolling.number}.log"'
     assert [line.split("\t")[0] for line in text.splitlines()] == ["1", "2", "3", "4", "5", "6", "7"]
     assert "\x1b" not in text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_log_leaves_the_web_process_page_by_page(viewer: Operator, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolling = await sync_to_async(scenery.rolling)(releaser)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in (await signed_in(viewer)).cookies.items())
+    read_slowly(monkeypatch)
+    headers = [(b"host", b"testserver"), (b"cookie", cookies.encode())]
+    path = f"/runs/{rolling.number}/log.txt"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers, "http_version": "1.1"}
+    browser: Any = ApplicationCommunicator(application, scope)  # type: ignore[no-untyped-call]
+    await browser.send_input({"type": "http.request", "body": b""})
+    assert (await browser.receive_output(10))["status"] == 200
+    bodies = []
+    async with asyncio.timeout(20):
+        while (message := await browser.receive_output(10)).get("more_body"):
+            bodies.append(message["body"].count(b"\n"))
+    assert [lines for lines in bodies if lines] == [3, 3, 1]
+    await browser.wait(10)
 
 
 def test_without_script_the_page_searches(client: Client, viewer: Operator, rolling: Run) -> None:
