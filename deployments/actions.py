@@ -11,10 +11,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from deployments import estimate, gates, plans, sources
+from deployments import estimate, gates, kinds, plans, sources
 from deployments import facts as plan_facts
 from deployments.bundle import Bundle, modules_between
 from deployments.models import Release
+from deployments.recipe import recipe
 from deployments.shipments import bundle_of
 from deployments.steps import PlannedHost, Shipment
 from estate import observe
@@ -29,7 +30,7 @@ from remote.git.mirror import Mirror
 from runs import actions as runs
 from runs.models import Plan, Run
 
-_LABEL = re.compile(r"^r(?P<number>\d+)-(?P<commit>[0-9a-f]{7,40})$")
+_LABEL = re.compile(r"^(?:[a-z][a-z0-9-]*-)?r(?P<number>\d+)-(?P<commit>[0-9a-f]{7,40})$")
 
 
 class NotPlannable(Exception):
@@ -63,7 +64,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     earlier = earlier_release(target, choice.release) if choice.release is not None else None
     code_branch = branch_name(choice.code or target.code.branches[0])
     configured = earlier.configuration_branch if earlier else branch_name(choice.configuration or target.configuration.branches[0])
-    hosts = _hosts(target)
+    hosts = hosts_of(target)
     code, code_heads = sources.fetched(target.code.repository, code_branch)
     configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))
     commit = earlier.magento_commit if earlier else code_heads[code_branch]
@@ -87,7 +88,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
         "bundle": plan_facts.bundle(built, release, configuration, target.shares),
         "hosts": [asdict(host) for host in hosts],
         "relaunch_of": relaunch_of.number if relaunch_of else None,
-        "warnings": _backwards(code, live, release) + _warnings(target, choice),
+        "plan": target.plan,
         "close_back_office": choice.close_back_office,
     }
     if facts["magento"]["from"]:
@@ -95,15 +96,12 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     shipment = Shipment(
         release.label, release.bucket, release.key, release.sha256, release.magento_commit, release.configuration_commit, configured
     )
-    drawn = plans.magento_as_written(
-        target,
-        hosts,
-        shipment,
-        code_branch="" if earlier else code_branch,
-        close_back_office=choice.close_back_office,
-        release=str(release),
-    )
-    steps, whole = estimate.timed(drawn.steps, target.lock_group)
+    branch = "" if earlier else code_branch
+    wanted = plans.Wanted(target, hosts, shipment, branch, str(release), close_back_office=choice.close_back_office)
+    facts["warnings"] = _backwards(code, live, release) + list(kinds.kind_of(target).warnings(wanted))
+    facts["recipe"] = recipe(configuration, release.configuration_commit, target.configuration.directory)
+    drawn = kinds.kind_of(target).draw(wanted)
+    steps, whole = estimate.timed(drawn.steps, target.lock_group, target.service)
     facts["estimate"] = whole.to_json()
     facts["differs"] = plan_facts.differences(relaunch_of.plan.document, {**drawn.to_json(), "facts": facts}) if relaunch_of else []
     return runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
@@ -146,7 +144,8 @@ def target_of(plan: Plan) -> Target:
     return current().target(plan.service, plan.environment)
 
 
-def _hosts(target: Target) -> list[PlannedHost]:
+def hosts_of(target: Target) -> list[PlannedHost]:
+    """Those that run now, in the order of the tiers. Raises NotPlannable where a tier has none."""
     observe.refresh(target, max_age=10)
     order = {tier.key: position for position, tier in enumerate(target.tiers)}
     rows = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
@@ -171,7 +170,7 @@ def _release(target: Target, built: Bundle, magento: str, configuration: str, br
         made = {"sha256": built.sha256, "bytes": built.size, "files": built.files, "created": timezone.now(), "created_by": by}
         try:
             with transaction.atomic():
-                return Release.objects.create(**place, **facts, **made, number=number, label=f"r{number}-{magento[:7]}")
+                return Release.objects.create(**place, **facts, **made, number=number, label=kinds.label(target, number, magento))
         except IntegrityError:
             continue  # somebody planned at the same moment and took the number
     raise NotPlannable("Others are planning releases at this very moment. Try again.")
@@ -235,15 +234,3 @@ def _choice(configuration: Mirror, heads: dict[str, str], chosen: str) -> dict[s
             except NotFound:
                 other[branch] = {"sha": sha, "ahead": None}
     return {"branch": chosen, "sha": heads[chosen], "other": other}
-
-
-def _warnings(target: Target, choice: Choice) -> list[str]:
-    """What the document's way leaves open (magento.md 3A)."""
-    open_ends = [
-        "Cron is not stopped: it runs into the migration.",
-        "A host that has been deployed comes back out of maintenance mode by itself, and serves before the statics are there.",
-        "Statics are built on each host by the configuration's commands, and once more by hand at the end.",
-    ]
-    if not choice.close_back_office:
-        open_ends.insert(0, "The back office is not closed: imports and the admin go on during the migration.")
-    return open_ends

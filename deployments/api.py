@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from deployments import actions
+from deployments import actions, operations, pages
 from deployments.models import Release
 from estate.reading import current
 from people.permissions import require
@@ -29,6 +29,15 @@ class PlanIn(Schema):
     close_back_office: bool = False
     release: int | None = None
     relaunch_of: int | None = None
+
+
+class OperationIn(Schema):
+    """`operation` such as "flush-caches"; `option` is its one tick, where it has one."""
+
+    service: str
+    environment: str
+    operation: str
+    option: bool = False
 
 
 class PlanOut(Schema):
@@ -80,6 +89,14 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
     return Status(201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by)))
 
 
+@router.post("/operations", response={201: PlanOut})
+def plan_operation(request: HttpRequest, wanted: OperationIn) -> Status[dict[str, Any]]:
+    """A plan; started as a release is, by POST /runs."""
+    target = current().target(wanted.service, wanted.environment)
+    by = require(request.user, operations.KIND, target.environment.key)
+    return Status(201, _plan(operations.plan_operation(target, wanted.operation, option=wanted.option, by=by)))
+
+
 @router.get("/plans/{plan_id}", response=PlanOut)
 def show_plan(request: HttpRequest, plan_id: UUID) -> dict[str, Any]:
     require(request.user, "view")
@@ -109,5 +126,5 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "made": plan.made,
         "facts": plan.document["facts"],
         "steps": plan.document["steps"],
-        "gates": [gate.to_json() for gate in actions.gates_of(plan)],
+        "gates": [gate.to_json() for gate in pages.gates_of(plan)],
     }

@@ -13,15 +13,20 @@ class DeploymentsConfig(AppConfig):
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.following import Follow
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
-        from deployments.effects.looks import Gates, Verify
+        from deployments.effects.looks import Gates, OperationGates, Quiet, Verify
         from deployments.effects.repositories import Heads
+        from deployments.effects.servers import FetchLogs, RestartServers
         from runs import again, effects, periodic
         from runs import stopping as stops
         from runs.panels import register
 
         kinds: dict[str, effects.Kind] = {
             "release.gates": Gates(),
+            "operation.gates": OperationGates(),
+            "beanstalk.restart": RestartServers(),
+            "beanstalk.logs": FetchLogs(),
             "release.verify": Verify(),
+            "money.quiet": Quiet(),
             "git.heads": Heads(),
             "bundle.build": BuildBundle(),
             "s3.put": PutObject(),
@@ -36,6 +41,7 @@ class DeploymentsConfig(AppConfig):
         for name, kind in kinds.items():
             effects.register(name, kind)
         register("release", panels.of_release)
+        register("operation", panels.of_operation)
         register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)

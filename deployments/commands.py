@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from estate.definition import Statics
+from estate.definition import Proof, Statics
 from estate.maintenance import FLAG
 
 APP = "/var/app/current"
@@ -41,10 +41,21 @@ def clear_statics() -> Command:
     return Command(argv, words=f"sudo rm -rf {STATIC}/*")
 
 
-def deploy_statics(statics: Statics) -> Command:
+def deploy_statics(statics: Statics, *, version: str = "") -> Command:
+    """`version` keeps that one; else Magento takes a new one, and writes it before the first file."""
     theme = ("--theme", statics.theme) if statics.theme else ()
-    command = _magento("setup:static-content:deploy", "--force", "--area", statics.area, *theme, *statics.languages)
-    return Command(command.argv, words=str(command).replace(" --", " –"))  # the document's dashes, which Magento takes for languages
+    keep = (f"--content-version={version}",) if version else ()
+    words = ("setup:static-content:deploy", "--force", "--area", statics.area, *theme)
+    told = str(_magento(*words, *statics.languages)).replace(" --", " –")
+    return Command(_magento(*words, *keep, *statics.languages).argv, words=told)  # the document's dashes, which Magento takes for languages
+
+
+def new_statics_version() -> Command:
+    return _magento("setup:static-content:deploy", "--force", "--refresh-content-version-only")
+
+
+def statics_version() -> Command:
+    return Command(("cat", f"{STATIC}/deployed_version.txt"))
 
 
 def files_of(statics: Statics) -> tuple[str, ...]:
@@ -59,6 +70,27 @@ def is_mounted(path: str) -> Command:
 
 def is_there(path: str) -> Command:
     return Command(("test", "-e", path))
+
+
+def look_for(proof: Proof) -> tuple[Command, dict[str, str]]:
+    """The command, and what its output has to be where exit code 0 does not say it: {"says": text}."""
+    match proof.what:
+        case "file":
+            return Command(("sudo", "test", "-s", proof.at)), {}
+        case "line":
+            return Command(("sudo", "grep", "-qF", "--", proof.value, proof.at)), {}
+        case "owner":
+            return Command(("stat", "-c", "%U", proof.at)), {"says": proof.value}
+        case "directories":
+            return Command(("sudo", "find", proof.at, "-type", "d", "!", "-perm", proof.value, "-print", "-quit")), {"says": ""}
+        case "service":
+            return Command(("sudo", "service", proof.at, "status")), {}
+    return Command(("getent", "passwd", proof.at)), {}
+
+
+def processes(contain: str) -> Command:
+    """Exit code 1: none. The brackets keep it from finding the shell that asks."""
+    return Command(("pgrep", "-f", f"[{contain[0]}]{contain[1:]}"))
 
 
 def mounted_shares() -> Command:
@@ -93,6 +125,14 @@ def create_version(application: str, label: str, bucket: str, key: str) -> Comma
     source = f"S3Bucket={bucket},S3Key={key}"
     options = ("--application-name", application, "--version-label", label, "--source-bundle", source)
     return Command(("aws", "elasticbeanstalk", "create-application-version", *options))
+
+
+def restart(environment: str) -> Command:
+    return Command(("aws", "elasticbeanstalk", "restart-app-server", "--environment-name", environment))
+
+
+def request_logs(environment: str) -> Command:
+    return Command(("aws", "elasticbeanstalk", "request-environment-info", "--environment-name", environment, "--info-type", "tail"))
 
 
 def update_environment(environment: str, label: str) -> Command:

@@ -28,10 +28,10 @@ class Estimate:
         return {"seconds": round(self.seconds), "low": round(self.low), "high": round(self.high), "runs": self.runs, "source": source}
 
 
-def timed(steps: Sequence[Step], lock_group: str) -> tuple[tuple[Step, ...], Estimate]:
+def timed(steps: Sequence[Step], lock_group: str, service: str) -> tuple[tuple[Step, ...], Estimate]:
     """The steps with their usual seconds, and the whole."""
     past = list(
-        Run.objects.filter(lock_group=lock_group, kind="release", state=Run.State.SUCCEEDED)
+        Run.objects.filter(lock_group=lock_group, service=service, kind="release", state=Run.State.SUCCEEDED)
         .order_by("-number")
         .values_list("number", flat=True)[:PAST_RUNS]
     )

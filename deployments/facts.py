@@ -43,7 +43,9 @@ def bundle(built: Bundle, release: Release, configuration: Mirror, shares: Colle
 
 
 def _unmount_hook(configuration: Mirror, commit: str, shares: Collection[str]) -> str:
-    """The file of the configuration that unmounts all shares before the flip; "" where none does."""
+    """The file of the configuration that unmounts all shares before the flip; "" where none does, or where there are none."""
+    if not shares:
+        return ""
     for entry in configuration.tree(commit):
         is_hook = entry.path.startswith((".ebextensions/", ".platform/hooks/predeploy/"))
         if is_hook and entry.type == "blob" and (entry.size or 0) < 100_000:

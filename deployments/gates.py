@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from deployments import commands
+from deployments import money as payouts
 from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS, in_words
 from deployments.sources import heads
@@ -62,14 +63,21 @@ class Asked:
 def evaluate(asked: Asked) -> list[Gate]:
     """All gates, the slow ones side by side. At most about `LOOK_SECONDS` long."""
     quick: list[Callable[[Asked], Iterator[Gate]]] = [_lock, _beanstalk, _hosts]
-    slow: list[Callable[[Asked], Iterator[Gate]]] = [_heads, _secrets, _on_hosts]
+    slow: list[Callable[[Asked], Iterator[Gate]]] = [_heads, _secrets, _on_hosts, money]
     _refresh(asked.target)
     with ThreadPoolExecutor(len(slow), "gates") as pool:
         answers = [pool.submit(_closing, gate, asked) for gate in slow]
         found = [gate for ask in quick for gate in ask(asked)]
         for answer in answers:
             found += answer.result()
-    return found + list(_bundle(asked))
+    return found + list(_bundle(asked)) + list(_recipe(asked))
+
+
+def of_operation(asked: Asked, *, on_hosts: bool) -> list[Gate]:
+    """Those that are not about a release's commits and bundle. `on_hosts`: those too for which every host is asked."""
+    _refresh(asked.target)
+    found = [gate for ask in (_lock, _beanstalk, _hosts) for gate in ask(asked)]
+    return found + (list(_on_hosts(asked)) if on_hosts else [])
 
 
 def _closing(gate: Callable[[Asked], Iterator[Gate]], asked: Asked) -> list[Gate]:
@@ -191,11 +199,11 @@ def _secrets(asked: Asked) -> Iterator[Gate]:
     if found is None:
         yield Gate("secrets", title, "bad", f"s3://{place.bucket}/{place.key} is not there: every host's deployment would fail")
     else:
-        yield Gate("secrets", title, "ok", f"{place.key}, {found.size} bytes, of {found.modified:%d %b %Y}")
+        yield Gate("secrets", title, "ok", f"{place.key.rpartition('/')[2]}, {found.size} bytes, of {found.modified:%d %b %Y}")
 
 
 def _on_hosts(asked: Asked) -> Iterator[Gate]:
-    """Asked of every host at once: flag, shares, room, clock, runner."""
+    """Asked of every host at once: flag, shares, room, clock, runner. Flag and shares are Magento's."""
     flags = _ask(asked, commands.is_there(commands.MAINTENANCE_FLAG))
     yield _each(
         asked,
@@ -205,18 +213,19 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         lambda found: "" if found.rc in (0, 1) else f"exit code {found.rc}",
         "{n} of {n}",
     )
-    flag = _each(
-        asked,
-        "flag",
-        "No maintenance flag left behind",
-        flags,
-        lambda found: "the flag is there" if found.rc == 0 else "",
-        "{n} of {n} without",
-    )
-    yield _excused(flag, "left by the run that this plan relaunches; it is taken away at the end") if _is_relaunch(asked) else flag
-    shares = _ask(asked, commands.mounted_shares())
-    wanted = set(asked.target.shares)
-    yield _each(asked, "shares", f"{len(wanted)} shares are mounted", shares, lambda found: _not_mounted(wanted, found), "{n} of {n} hosts")
+    if asked.target.has_maintenance:
+        flag = _each(
+            asked,
+            "flag",
+            "No maintenance flag left behind",
+            flags,
+            lambda found: "the flag is there" if found.rc == 0 else "",
+            "{n} of {n} without",
+        )
+        yield _excused(flag, "left by the run that this plan relaunches; it is taken away at the end") if _is_relaunch(asked) else flag
+    if wanted := set(asked.target.shares):
+        title, shares = f"{len(wanted)} shares are mounted", _ask(asked, commands.mounted_shares())
+        yield _each(asked, "shares", title, shares, lambda found: _not_mounted(wanted, found), "{n} of {n} hosts")
     room = _ask(asked, commands.free_room())
     yield _each(asked, "room", "Room on every disk", room, _no_room, "≥ 2 GB on {n} of {n}")
     before = timezone.now().timestamp()
@@ -231,6 +240,29 @@ def _on_hosts(asked: Asked) -> Iterator[Gate]:
         except RemoteError as error:
             runners[host.name] = error
     yield _each(asked, "runner", "The runner is on every host", runners, lambda found: "", "{n} of {n}")
+
+
+def money(asked: Asked) -> Iterator[Gate]:
+    """Not around a payout, and not while one runs. Nothing where no money is paid out."""
+    guarded = asked.target.money
+    if guarded is None:
+        return
+    now = timezone.now()
+    shut, ahead = payouts.window_at(guarded, now), payouts.next_window(guarded, now)
+    title = "No payout is near"
+    if shut:
+        said = f"the payout at {shut.payout:%H:%M} ({guarded.zone}): nothing is deployed from {shut.opens:%H:%M} to {shut.closes:%H:%M}"
+        yield Gate("payout", title, "bad", f"{said}; plan it for after that")
+    else:
+        yield Gate("payout", title, "ok", f"closed from {ahead.opens:%a %H:%M} on" if ahead else "none within two days")
+    running = _ask(asked, commands.processes(guarded.processes))
+    yield _each(asked, "paying", f"No {guarded.processes}… process runs", running, _is_running, "none on {n} of {n}")
+
+
+def _is_running(found: Result) -> str:
+    if found.rc == 0:
+        return f"a payout runs (process {', '.join(found.out.decode('utf-8', 'replace').split())}): wait until it has ended"
+    return "" if found.rc == 1 else f"pgrep ended with exit code {found.rc}"
 
 
 def _is_relaunch(asked: Asked) -> bool:
@@ -296,6 +328,8 @@ def _bundle(asked: Asked) -> Iterator[Gate]:
     )
     seen = tuple(f"{entry['what']} {entry['said']}" for entry in evidence)
     yield Gate("bundle", "No secret and no .git in the bundle", "bad" if wrong else "ok", said, seen)
+    if not asked.target.shares:
+        return
     unmounts = asked.facts["bundle"].get("unmounts", "")
     title = "The shares are unmounted before the code is flipped"
     if unmounts:
@@ -304,6 +338,19 @@ def _bundle(asked: Asked) -> Iterator[Gate]:
         yield Gate(
             "unmount", title, "bad", "no hook in the configuration unmounts them: the flip would delete what is on the shares (01_flip.sh)"
         )
+
+
+def _recipe(asked: Asked) -> Iterator[Gate]:
+    """Plans from before have none."""
+    recipe = asked.facts.get("recipe")
+    if recipe is None:
+        return
+    names = [each["name"] for each in recipe["commands"]]
+    title = "The configuration's commands can be read"
+    if recipe["wrong"]:
+        yield Gate("recipe", title, "bad", "; ".join(recipe["wrong"]))
+    else:
+        yield Gate("recipe", title, "ok" if names else "warn", f"{len(names)} of them" if names else "there are none", tuple(names))
 
 
 def _is_old(seen: datetime) -> bool:

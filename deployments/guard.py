@@ -26,7 +26,15 @@ log = logging.getLogger(__name__)
 
 EVERY = 5.0  # seconds
 PATIENCE = timedelta(seconds=30)  # for a shop that is closed, and for hosts that cannot be asked
-_LOOKS = ("release.gates", "git.heads", "bundle.build")  # effects that turn no visitor away
+_LOOKS = (
+    "release.gates",
+    "operation.gates",
+    "money.quiet",
+    "git.heads",
+    "bundle.build",
+    "host.look",
+    "beanstalk.logs",
+)  # effects that turn no visitor away
 _BAD = (ShopAnswer.State.CLOSED, ShopAnswer.State.BROKEN)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from deployments import actions, sources
+from deployments import actions, operations, sources
 from deployments.gates import Gate
 from deployments.overview import TargetRow, overview
 from estate.definition import Target
@@ -135,14 +135,19 @@ class Start:
 
 def start(plan: Plan, operator: object, *, ask: bool) -> Start:
     """`ask`: of the world, which takes seconds; else the page says that it is being asked."""
-    allowed: Decision = may(operator, "release", plan.environment)
+    allowed: Decision = may(operator, plan.kind, plan.environment)
     refused = () if allowed else (("wait", allowed.why),)
     if not ask:
         return Start((), (*refused, ("wait", "Wait for the gates: they are being asked.")))
-    gates = tuple(actions.gates_of(plan))
+    gates = tuple(gates_of(plan))
     words = {"bad": "Mend the gate “{}”: {}.", "unknown": "Find out about “{}”: {}."}
     closed = tuple((gate.state, words[gate.state].format(gate.title, gate.said.rstrip("."))) for gate in gates if gate.closes)
     return Start(gates, (*refused, *closed))
+
+
+def gates_of(plan: Plan) -> list[Gate]:
+    """Whatever the plan's kind; asked of the world now."""
+    return operations.gates_of(plan) if plan.kind == operations.KIND else actions.gates_of(plan)
 
 
 def ends(facts: Mapping[str, Any], now: datetime) -> datetime:

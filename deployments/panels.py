@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from deployments import outside, timeline
 from deployments.failure import failure
-from deployments.lanes import Lane, lanes_of
+from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
+from deployments.models import Evidence
 from estate.models import BeanstalkEvent, Host
 from runs import pages
 from runs.models import Run, Step
@@ -29,7 +31,7 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         if not run.is_active:  # what waits for a decision is decided about first
             found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
-    shop = outside.during(run, at)
+    shop = outside.during(run, at) if _has_shop(facts) else None
     if run.state == Run.State.SUCCEEDED:
         found.append(Panel(Place.BANNER, "deployments/_done_banner.html", {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop}))
     if shop is not None:
@@ -40,6 +42,21 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace)
         bands = outside.bands_on(axis, shop) if shop else ()
         found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
+    return found
+
+
+def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
+    """Each host as it was last seen, and the logs that were fetched. Two queries."""
+    facts = run.plan.document["facts"]
+    hosts = list(Host.objects.filter(pk__in=[entry["instance_id"] for entry in facts.get("hosts", ())]).order_by("tier", "name"))
+    kept = list(Evidence.objects.filter(run=run).order_by("host").only("host", "instance_id", "taken", "path"))
+    found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run})]
+    if kept:
+        found.append(Panel(Place.NEXT, "deployments/_logs.html", {"run": run, "kept": kept}))
+    if hosts:
+        shown = [(host, beanstalk_light(host), target_light(host)) for host in hosts]
+        maintained = any(host.maintenance_seen for host in hosts)
+        found.append(Panel(Place.WIDE, "deployments/_matrix.html", {"hosts": shown, "maintained": maintained}))
     return found
 
 
@@ -55,7 +72,12 @@ def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = No
     events: dict[str, list[BeanstalkEvent]] = {name: [] for name in names}
     for event in wanted:
         events[event.environment].append(event)
-    return lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+    lanes = lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+    return lanes if _has_shop(facts) else [replace(lane, maintenance="") for lane in lanes]
+
+
+def _has_shop(facts: Mapping[str, Any]) -> bool:
+    return str(facts.get("plan", "magento")) == "magento"
 
 
 def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[str, Any]:
@@ -65,14 +87,19 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
     new = [lane for lane in lanes if lane.version == facts["label"] and lane.phase != "failed"]
     deploying = any(key.startswith("deploy-") for key in begun)
     if run.state == Run.State.SUCCEEDED:
-        return {"big": "Done", "text": f"All {len(lanes)} hosts have {facts['label']}.", "run": run}
+        return {
+            "big": "Done",
+            "text": f"All {len(lanes)} hosts have {facts['label']}." if len(lanes) > 1 else f"The one host has {facts['label']}.",
+            "run": run,
+        }
     if not deploying and "maintenance-on" not in begun:
         return {"big": "Nothing changed", "text": "Stopping now leaves everything as it was.", "run": run}
     if not deploying:
         text = "The code has not changed, but maintenance mode is on: after a stop somebody has to take the shop out of it."
         return {"big": "Shop in maintenance", "text": text, "run": run}
     if len(new) == len(lanes):
-        text = "Every host has the new version. Stopping now leaves out what comes after: statics, caches, the end of maintenance mode."
+        rest = "statics, caches, the end of maintenance mode" if _has_shop(facts) else "the looks at what was set up"
+        text = f"Every host has the new version. Stopping now leaves out what comes after: {rest}."
         return {"big": "New version everywhere", "text": text, "run": run}
     text = (
         f"{len(new)} of {len(lanes)} hosts have {facts['label']}, {len(moved)} have been touched, "

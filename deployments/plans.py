@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployments import steps
 from deployments.steps import PlannedHost, Shipment
 from estate.definition import Target
 from runs.plan import Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan is drawn from. `release` is its name for people; `code_branch` is "" for a release that is deployed again."""
+
+    target: Target
+    hosts: Sequence[PlannedHost]
+    shipment: Shipment
+    code_branch: str
+    release: str
+    close_back_office: bool = False
 
 
 def magento_as_written(
@@ -41,6 +53,40 @@ def magento_as_written(
             steps.flush_cache(front),
             steps.maintenance(closed, on=False),
             steps.verify(target, hosts, shipment),
+        ),
+    )
+
+
+def magento(wanted: Wanted) -> Plan:
+    """By the only strategy that there is."""
+    return magento_as_written(
+        wanted.target,
+        wanted.hosts,
+        wanted.shipment,
+        code_branch=wanted.code_branch,
+        close_back_office=wanted.close_back_office,
+        release=wanted.release,
+    )
+
+
+def simple(wanted: Wanted) -> Plan:
+    """“2. PIM”, “3. Custom Connection Application” and “4. Mirakl-HiPay Connector”: Beanstalk does it, then it is looked at."""
+    target, shipment = wanted.target, wanted.shipment
+    return Plan(
+        kind="release",
+        title=f"Release {target.name}, {wanted.release}",
+        service=target.service,
+        environment=target.environment.key,
+        lock_group=target.lock_group,
+        steps=(
+            steps.preflight(),
+            *([steps.check_versions(target, shipment, wanted.code_branch)] if wanted.code_branch else []),
+            steps.build_bundle(target, shipment),
+            steps.ship(target, shipment),
+            *([steps.no_payout(target, wanted.hosts)] if target.money else []),
+            *(steps.roll_out(target, tier, [host for host in wanted.hosts if host.tier == tier.key], shipment) for tier in target.tiers),
+            *([steps.prove(target, wanted.hosts)] if target.proofs else []),
+            steps.verify(target, wanted.hosts, shipment),
         ),
     )
 

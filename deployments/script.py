@@ -90,6 +90,13 @@ def _gates(act: Act, document: Mapping[str, Any]) -> Lines:
     yield _comment("   Look at the gates on the plan's page, or at every host and both repositories by hand.")
 
 
+def _quiet(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment("   Look at the clock: not around a payout; the plan's page says when. And none may run:")
+    for host in act["params"]["hosts"]:
+        look = commands.processes(act["params"]["processes"])
+        yield f"if {ssh(host['ip'], look.argv)}; then {_stop(host['name'] + ': a payout runs')}; fi"
+
+
 def _heads(act: Act, document: Mapping[str, Any]) -> Lines:
     commit = act["params"]["commit"]
     yield f'test "$({quoted(act["argv"])} | cut -f1)" = {_word(commit)} || {_stop(act["params"]["branch"] + " has moved")}'
@@ -139,7 +146,10 @@ def _every_host(name: str, label: str) -> Lines:
 def _command(act: Act, document: Mapping[str, Any]) -> Lines:
     host, name, fatal = act["params"]["ip"], act["target"], act["params"].get("fatal")
     yield _comment(f"   {name}")
-    if fatal:
+    if "says" in act["params"]:
+        said = act["params"]["says"]
+        yield f'test "$({ssh(host, act["argv"])})" = {_word(said)} || {_stop(f"{name}: expected " + (said or "nothing"))}'
+    elif fatal:
         yield f'said="$({ssh(host, act["argv"])})" || {{ printf "%s\\n" "$said"; {_stop(name + ": it failed")}; }}'
         yield 'printf "%s\\n" "$said"'
         grep = quoted(("grep", "-Eq", "-e", fatal))
@@ -178,6 +188,8 @@ _VERSION = "ApplicationVersions[0].SourceBundle.S3Key"
 _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "release.gates": _gates,
     "release.verify": _verify,
+    "operation.gates": _gates,
+    "money.quiet": _quiet,
     "git.heads": _heads,
     "bundle.build": _bundle,
     "beanstalk.version": _version,

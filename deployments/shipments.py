@@ -20,7 +20,9 @@ def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *,
     code, configuration = mirror(target.code.repository), mirror(target.configuration.repository)
     ensure_commit(code, magento_commit, target.code.branches[0])
     ensure_commit(configuration, configuration_commit, configuration_branch or target.configuration.branches[0])
-    sources = Sources(code, magento_commit, configuration, configuration_commit, edits_of(target))
+    sources = Sources(
+        code, magento_commit, configuration, configuration_commit, edits_of(target), config_prefix=target.configuration.directory
+    )
     built = build(sources, _store(target))
     named = bundle_file(built.sha256)
     named.parent.mkdir(parents=True, exist_ok=True)

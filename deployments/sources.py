@@ -83,7 +83,7 @@ def _badges(files: tuple[str, ...]) -> list[str]:
     """What a commit touches that a release has to know about."""
     badges = set()
     for path in files:
-        if path.endswith("db_schema.xml") or "/Setup/" in path:
+        if path.endswith("db_schema.xml") or "/Setup/" in path or path.startswith("src/Entity/"):
             badges.add("database")
         if path == "app/etc/config.php":
             badges.add("modules")

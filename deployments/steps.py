@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployments import commands
@@ -16,6 +16,7 @@ from runs.plan import Act, Step
 
 ROLLING_SECONDS = 20 + 13 + 45 + 120  # of one host: drain, replace, target healthy, checks; its commands come on top
 COMMANDS_SECONDS = 160  # of the configuration repository's container_commands, on each host
+SIMPLE_SECONDS = 15  # of the few commands of the smaller applications, believed
 LEADER_SECONDS = 180  # setup:upgrade on the leader of an environment
 
 
@@ -68,7 +69,8 @@ def maintenance(hosts: Sequence[PlannedHost], *, on: bool) -> Step:
 
 def build_bundle(target: Target, shipment: Shipment) -> Step:
     """A3, the Rundeck job's first half: clone, edit, merge, delete .git, zip. From git objects, so there is no .git to delete."""
-    act = Act("bundle.build", "bundle", "console", params=_contents(target, shipment), words=_RUNDECK)
+    words = _RUNDECK if target.edits.user_ini or target.edits.redirects else _MERGE
+    act = Act("bundle.build", "bundle", "console", params=_contents(target, shipment), words=words)
     return Step("build", "Build the bundle from both repositories", (act,), where="console", seconds=5)
 
 
@@ -95,6 +97,33 @@ def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: S
     return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update, *reopen), _ROLLING, _names(hosts), seconds, parallel=True)
 
 
+def roll_out(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
+    """The same of an application without maintenance mode and statics: credentials, schema and ownership are the configuration's."""
+    command = commands.update_environment(tier.beanstalk, shipment.label)
+    params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
+    update = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
+    seconds = len(hosts) * (ROLLING_SECONDS + SIMPLE_SECONDS)
+    return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update,), _ONE_HOST, _names(hosts), seconds)
+
+
+def no_payout(target: Target, hosts: Sequence[PlannedHost]) -> Step:
+    """Added: asked in the preflight too, but minutes may have passed since."""
+    processes = target.money.processes if target.money else ""
+    params = _target(target) | {"hosts": [asdict(host) for host in hosts], "processes": processes}
+    act = Act("money.quiet", "no-payout", "console", params=params, words="the gates about payouts, asked again")
+    return Step("no-payout", "Check once more that no payout is near", (act,), _NO_PAYOUT, "console", 2)
+
+
+def prove(target: Target, hosts: Sequence[PlannedHost]) -> Step:
+    """What the document has the deployment set up, looked at on the host."""
+    acts = []
+    for host in hosts:
+        for number, proof in enumerate(target.proofs, 1):
+            command, params = commands.look_for(proof)
+            acts.append(_on(host, "host.look", f"proof-{number}:{host.name}", command, **params))
+    return Step("prove", "Look at what the deployment has set up", tuple(acts), _PROVE, _names(hosts), 5)
+
+
 def clear_statics(host: PlannedHost) -> Step:
     """A4. Once for all hosts, for the share is one; never without the mount and its .htaccess."""
     acts = (
@@ -105,13 +134,42 @@ def clear_statics(host: PlannedHost) -> Step:
     return Step("clear-statics", "Delete the old statics", acts, _CLEAR, host.name, 4)
 
 
-def generate_statics(host: PlannedHost, statics: Statics) -> Step:
-    """A5 and A6."""
+def generate_statics(host: PlannedHost, statics: Statics, *, version: str = "") -> Step:
+    """A5 and A6. `version`: the one that is live and stays so meanwhile."""
     step = f"statics-{statics.area}"
-    command = commands.deploy_statics(statics)
+    command = commands.deploy_statics(statics, version=version)
     act = _on(host, "host.command", step, command, files=list(commands.files_of(statics)), fatal=r"\(status: [1-9]")
     title = f"Generate the statics: {statics.area} {statics.theme} {' '.join(statics.languages)}".replace("  ", " ")
     return Step(step, title, (act,), where=host.name, seconds=95 if statics.area == "frontend" else 75)
+
+
+def look_at_statics(host: PlannedHost) -> Step:
+    acts = (
+        _on(host, "host.look", "share-mounted", commands.is_mounted(commands.STATIC)),
+        _on(host, "host.look", "share-htaccess", commands.is_there(f"{commands.STATIC}/.htaccess")),
+    )
+    return Step("look-at-statics", "See that the share is mounted and has its .htaccess", acts, _SHARE, host.name, 2)
+
+
+def new_statics_version(host: PlannedHost) -> Step:
+    """All files are there: from here on pages ask for them under another version, and no cache in between has old ones."""
+    act = _on(host, "host.command", "statics-version", commands.new_statics_version())
+    return Step("statics-version", "Give the statics a new version", (act,), _FLIP, host.name, 3)
+
+
+def restart(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step:
+    command = commands.restart(tier.beanstalk)
+    params = _target(target) | {"beanstalk": tier.beanstalk}
+    act = Act("beanstalk.restart", f"restart:{tier.key}", tier.beanstalk, command.argv, params=params)
+    return Step(f"restart-{tier.key}", f"Restart the {tier.name.lower()}'s servers", (act,), where=_names(hosts), seconds=12)
+
+
+def fetch_logs(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step:
+    command = commands.request_logs(tier.beanstalk)
+    told = {host.instance_id: {"name": host.name, "ip": host.ip} for host in hosts}
+    params = _target(target) | {"beanstalk": tier.beanstalk, "hosts": told}
+    act = Act("beanstalk.logs", f"logs:{tier.key}", tier.beanstalk, command.argv, params=params)
+    return Step(f"logs-{tier.key}", f"Fetch the {tier.name.lower()}'s logs", (act,), where=_names(hosts), seconds=12)
 
 
 def flush_cache(hosts: Sequence[PlannedHost]) -> Step:
@@ -124,7 +182,8 @@ def verify(target: Target, hosts: Sequence[PlannedHost], shipment: Shipment) -> 
     """Added: Beanstalk's "completed successfully" is not believed; every host, both lights and the shop itself are asked."""
     params = _target(target) | {"label": shipment.label, "hosts": [host.instance_id for host in hosts]}
     act = Act("release.verify", "verify", "console", params=params)
-    return Step("verify", "Compare every host and ask the shop from outside", (act,), _VERIFY, "console", 30)
+    asked = "the shop" if target.shop else "its address"
+    return Step("verify", f"Compare every host and ask {asked} from outside", (act,), _VERIFY, "console", 30)
 
 
 def _contents(target: Target, shipment: Shipment) -> dict[str, Any]:
@@ -162,6 +221,15 @@ _ROLLING = (
     "registers it again and waits for 12 healthy checks. Where maintenance mode is found on afterwards it is switched off "
     "on that host, as the document does."
 )
+_ONE_HOST = (
+    "Beanstalk takes the host out of the load balancer, replaces the code, runs the configuration's commands "
+    "(credentials, schema, ownership), registers it again and waits for 12 healthy checks."
+)
+_NO_PAYOUT = "Reads only. Added to the document's steps: a deployment in the middle of a payout could pay twice, or not at all."
+_PROVE = "Reads only. Added to the document's steps: exit code 0 of a deployment does not say that all of it is there."
+_SHARE = "Reads only. Without the mount the files would land on the host's own disk; without .htaccess no version would be found."
+_FLIP = "Until here pages ask for the version that was live before, and get whole files."
 _CLEAR = "One share for all hosts: once is enough, and from here on every host serves without statics until the next two steps are done."
 _VERIFY = "Added to the document's steps: version of every host, both lights, and a good page from outside."
+_MERGE = "clone both repositories, merge, delete .git, zip"
 _RUNDECK = "clone both repositories, edit .user.ini and .htaccess, merge, delete .git, zip"

@@ -11,6 +11,7 @@ urlpatterns = [
     path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
     path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
     path("services/<service>/<environment>/follow/", views.follow, name="follow"),
+    path("services/<service>/<environment>/operations/<slug:key>/", views.operation_new, name="operation-new"),
     path("services/<service>/<environment>/reopen/", alert_views.reopen, name="reopen"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("plans/<uuid:pk>/", views.plan, name="plan"),

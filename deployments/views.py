@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from deployments import actions, adoption, pages
+from deployments import actions, adoption, operations, pages
 from deployments.models import Evidence, Release
 from deployments.overview import overview
 from deployments.targets import target_or_404
@@ -117,6 +117,23 @@ def _words(refused: Exception) -> str:
     return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
 
 
+@require_POST
+@may_view
+def operation_new(request: HttpRequest, service: str, environment: str, key: str) -> HttpResponseBase:
+    """A plan of a small operation; changes nothing but the console's own tables."""
+    target = _target(service, environment)
+    try:
+        by = require(request.user, operations.KIND, target.environment.key)
+        made = operations.plan_operation(target, key, option=bool(request.POST.get("option")), by=by)
+    except Forbidden as refused:
+        return _service(request, target, refused=str(refused), status=403)
+    except (actions.NotPlannable, Refusal) as refused:
+        return _service(request, target, refused=str(refused), status=422)
+    except RemoteError as error:
+        return _service(request, target, refused=str(error), refused_next=error.next_step, status=502)
+    return redirect("deployments:plan", made.pk)
+
+
 @require_safe
 @may_view
 def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -127,18 +144,19 @@ def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
 @may_view
 def gates(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The button and its gates, asked of the world now: the same fragment that the page holds."""
-    made = get_object_or_404(Plan, pk=pk, kind="release")
+    made = _with_button(get_object_or_404(Plan, pk=pk))
     return render(request, "deployments/_gates.html", _start(request, made, ask=True))
 
 
 @require_POST
 @may_view
 def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
-    made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk, kind="release")
+    made = _with_button(get_object_or_404(Plan.objects.select_related("made_by"), pk=pk))
     posted = request.POST
+    begin = operations.start_operation if made.kind == operations.KIND else actions.start_release
     try:
-        by = require(request.user, "release", made.environment)
-        run = actions.start_release(
+        by = require(request.user, made.kind, made.environment)
+        run = begin(
             made,
             hash=posted.get("hash", ""),
             confirmation=posted.get("confirmation", ""),
@@ -211,6 +229,8 @@ def _service(
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
         "earlier": Release.objects.filter(service=target.service, configuration_branch__in=target.configuration.branches)[:10],
         "may_plan": may(request.user, "plan", target.environment.key),
+        "operations": operations.operations_of(target),
+        "may_operate": may(request.user, operations.KIND, target.environment.key),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
         "refused": refused,
         "refused_next": refused_next,
@@ -221,6 +241,8 @@ def _service(
 
 def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[str] | None = None, status: int = 200) -> HttpResponse:
     made = get_object_or_404(Plan.objects.select_related("made_by"), pk=pk)
+    if operations.is_one(made):
+        return _operation(request, made, ask=ask, refused=refused, status=status)
     if made.kind != "release":
         environment = current().environments.get(made.environment)
         context = {"plan": made, "steps": pages.steps(made.document), "runs": list(made.runs.all()), "environment": environment}
@@ -237,6 +259,27 @@ def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[st
         "refused": refused,
     }
     return render(request, "deployments/plan.html", context | _start(request, made, ask=ask), status=status)
+
+
+def _with_button(made: Plan) -> Plan:
+    """Other small plans are started where they are made."""
+    if made.kind != "release" and not operations.is_one(made):
+        raise Http404("This plan has no button of its own.")
+    return made
+
+
+def _operation(request: HttpRequest, made: Plan, *, ask: bool, refused: list[str] | None, status: int) -> HttpResponse:
+    target = _target(made.service, made.environment)
+    context = {
+        "target": target,
+        "operation": operations.OPERATIONS.get(made.document["facts"]["operation"]),
+        "row": pages.service_page(target, request.user, timezone.now()).row,
+        "steps": pages.steps(made.document),
+        "runs": list(made.runs.all()),
+        "may_operate": may(request.user, operations.KIND, made.environment),
+        "refused": refused,
+    }
+    return render(request, "deployments/operation.html", context | _start(request, made, ask=ask), status=status)
 
 
 def _start(request: HttpRequest, made: Plan, *, ask: bool) -> dict[str, Any]:

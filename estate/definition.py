@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -40,6 +41,7 @@ class Source:
 
     repository: Repository
     branches: tuple[str, ...]
+    directory: str = ""  # where in the repository it begins; "" is its root
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,37 @@ class Edits:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Something that is looked at on a host after a release: what is to be there. Which command asks it is `deployments.commands`'.
+
+    `what`: file, line, owner, directories, service or user. `at` is a path or a name, `value` what it has to be.
+    """
+
+    what: str
+    at: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """At this time of day; every day, or on these days of the month."""
+
+    at: time
+    days: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """When money is paid out: nothing is deployed from `before` to `after` these times, nor while such a process runs."""
+
+    payouts: tuple[Payout, ...]
+    before: timedelta
+    after: timedelta
+    processes: str  # how its processes' command lines contain it, e.g. "cashout:"
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A service in an environment: what one release goes to. Tiers stand in the order in which they are released."""
 
@@ -97,6 +130,14 @@ class Target:
     statics: tuple[Statics, ...]
     shares: tuple[str, ...]
     edits: Edits
+    address: str = ""  # where it answers besides, without being a shop
+    proofs: tuple[Proof, ...] = ()
+    money: Money | None = None
+
+    @property
+    def has_maintenance(self) -> bool:
+        """Magento's maintenance mode; other applications have none."""
+        return self.plan == "magento"
 
     @property
     def name(self) -> str:

@@ -40,7 +40,9 @@ def observe_maintenance(target: Target) -> None:
 
 
 def subject(target: Target, *, every: float) -> Subject | None:
-    """None where no host is known yet."""
+    """None where no host is known yet, and where the application has no such mode."""
+    if not target.has_maintenance:
+        return None
     living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
     hosts = {str(host.private_ip): host for host in living.exclude(private_ip=None)}
     if not hosts:

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,23 @@ from jsonschema import Draft202012Validator
 from jsonschema import ValidationError as SchemaError
 
 from estate import validators
-from estate.definition import Edits, Environment, Estate, Redirect, Repository, S3Place, Service, Shop, Source, Statics, Target, Tier
+from estate.definition import (
+    Edits,
+    Environment,
+    Estate,
+    Money,
+    Payout,
+    Proof,
+    Redirect,
+    Repository,
+    S3Place,
+    Service,
+    Shop,
+    Source,
+    Statics,
+    Target,
+    Tier,
+)
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +289,7 @@ def _estate(document: Mapping[str, Any]) -> Estate:
             each["name"],
             each.get("about", ""),
             {
-                environment: _target(key, each, environments[environment], target, repositories)
+                environment: _target(key, each, environments[environment], target, repositories, ZoneInfo(document["time_zone"]))
                 for environment, target in each["environments"].items()
             },
         )
@@ -282,7 +299,12 @@ def _estate(document: Mapping[str, Any]) -> Estate:
 
 
 def _target(
-    key: str, service: Mapping[str, Any], environment: Environment, target: Mapping[str, Any], repositories: Mapping[str, Repository]
+    key: str,
+    service: Mapping[str, Any],
+    environment: Environment,
+    target: Mapping[str, Any],
+    repositories: Mapping[str, Repository],
+    zone: ZoneInfo,
 ) -> Target:
     code, configuration, edits = target["code"], target["configuration"], target.get("edits", {})
     return Target(
@@ -294,7 +316,9 @@ def _target(
         application=target["application"],
         tiers=tuple(Tier(**tier) for tier in target["tiers"]),
         code=Source(repositories[code["repository"]], (code["branch"],)),
-        configuration=Source(repositories[configuration["repository"]], tuple(configuration["branches"])),
+        configuration=Source(
+            repositories[configuration["repository"]], tuple(configuration["branches"]), configuration.get("directory", "")
+        ),
         bundles=S3Place(target["bundles"]["bucket"], target["bundles"]["prefix"]),
         secrets=S3Place(target["secrets"]["bucket"], target["secrets"]["key"]),
         shop=Shop(**target["shop"]) if "shop" in target else None,
@@ -304,4 +328,12 @@ def _target(
             dict(edits.get("user_ini", {})),
             tuple(Redirect(each["from"], each["to"], each["code"]) for each in edits.get("redirects", ())),
         ),
+        address=target.get("address", ""),
+        proofs=tuple(Proof(each["what"], each["at"], each.get("is", "")) for each in target.get("proofs", ())),
+        money=_money(target["money"], zone) if "money" in target else None,
     )
+
+
+def _money(money: Mapping[str, Any], zone: ZoneInfo) -> Money:
+    payouts = tuple(Payout(time.fromisoformat(each["at"]), tuple(each.get("days", ()))) for each in money["payouts"])
+    return Money(payouts, timedelta(minutes=money["before"]), timedelta(minutes=money["after"]), money["processes"], zone)

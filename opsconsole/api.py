@@ -21,6 +21,7 @@ import deployments.api
 import estate.api
 import runs.api
 from deployments.actions import start_release
+from deployments.operations import start_operation
 from opsconsole import problems
 from people.models import Operator, Token
 from people.permissions import Forbidden
@@ -65,6 +66,7 @@ problems.install(api)
 for router in (estate.api.router, deployments.api.router, runs.api.router):
     api.add_router("", router)
 runs.api.register_starter("release", start_release)
+runs.api.register_starter("operation", start_operation)
 
 
 @login_not_required

@@ -168,16 +168,15 @@ class Tick:
     def _begin(self, step: Step, planned: plan.Step) -> dict[str, Effect]:
         """With the intents of what begins with it: of the first effect, or of all that run side by side."""
         now = timezone.now()
-        changes: dict[str, Any] = (
-            {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": self.run.started or now, "said": ""}
-        )
+        began = self.run.started or now
+        changes: dict[str, Any] = {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": began, "said": ""}
         rows = [_first_attempt(step, act) for act in (planned.acts if planned.parallel else planned.acts[:1])]
         for row in rows:
             row.state, row.epoch, row.intent_at = Effect.State.INTENT, self.lease.epoch, now
         with self.lease.write(**changes):
             Step.objects.filter(pk=step.pk).update(state=Step.State.INTENT, started=step.started or now, said=planned.note)
             Effect.objects.bulk_create(rows)
-        self.run.state = Run.State.RUNNING
+        self.run.state, self.run.started = Run.State.RUNNING, began
         step.state, step.started = Step.State.INTENT, step.started or now
         return {row.act: row for row in rows}
 

@@ -55,7 +55,7 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
 
         made = prepared.result()
     side = service.HostsSide(site.answer, agent.deploy, agent.tail, hosts.fingerprints)
-    aws = service.serve(world, side, bundle=made.bundle(), label=made.label, deployment_id=hosts.FIRST_DEPLOYMENT, port=port)
+    aws = service.serve(world, side, bundles=made.bundles(), labels=made.labels(), deployment_id=hosts.FIRST_DEPLOYMENT, port=port)
     stops.append(aws.stop)
     stops.append(hosts.serve(world))
     proxy, ca_file, stop_network = network.serve(world, balancer.route)

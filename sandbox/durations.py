@@ -22,6 +22,7 @@ class Durations:
     di_compile: float = 60  # believed
     static_frontend: float = 93  # "Execution time: 93.41" of a real run
     static_admin: float = 75  # believed
+    schema_update: float = 6  # doctrine:schema:update of a small application; believed
     cache_flush: float = 2  # believed
     magento_start: float = 1.2  # bootstrapping the CLI: `bin/magento maintenance:*`; believed
     target_healthy: float = 45  # HealthyThresholdCount 3 x HealthCheckInterval 15 s

@@ -20,6 +20,9 @@ REGION = "eu-west-3"
 APPLICATION = "client-magento"
 PROD_FRONT, PROD_BACK = "client-magento-prod", "client-magento-prod-bo"
 PREPROD_FRONT, PREPROD_BACK = "client-magento-preprod", "client-magento-preprod-bo"
+PIM, CUSTOM_CONNECTION, CASHOUT = "client-pim", "client-custom-connection", "client-mirakl-cashout"
+# Environment -> repository of the three that share one database; all others are Magento's.
+OTHERS = {PIM: "pim", CUSTOM_CONNECTION: "custom-connection", CASHOUT: "mirakl-cashout"}
 
 
 class Clock:
@@ -83,6 +86,11 @@ class Host:
     @property
     def app(self) -> Path:
         return self.root / "var/app/current"
+
+    @property
+    def other(self) -> str:
+        """Which of the smaller applications it serves, by its repository; empty on Magento's hosts."""
+        return OTHERS.get(self.environment, "")
 
 
 @dataclass(slots=True)
@@ -225,6 +233,9 @@ _HOSTS = (
     ("be", "i-0c41f7be92d5a3e18", "10.0.101.40", "a", PROD_BACK, "al1"),
     ("pp-fe-1", "i-0a7d34e5f8b26c190", "10.0.101.72", "a", PREPROD_FRONT, "al2"),
     ("pp-be", "i-0f61b8a2d9c4e7350", "10.0.101.73", "a", PREPROD_BACK, "al2"),
+    ("pim-1", "i-05b9c3d17ea2f4608", "10.0.101.81", "a", PIM, "al1"),
+    ("custom-1", "i-09e4a7f20c6b8d135", "10.0.101.82", "a", CUSTOM_CONNECTION, "al1"),
+    ("mirakl-1", "i-0d83f6c5b1e29a074", "10.0.101.83", "a", CASHOUT, "al1"),
 )
 
 

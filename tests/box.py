@@ -67,6 +67,9 @@ class Control:
     def clear(self) -> None:
         self._http.delete("/sim/faults").raise_for_status()
 
+    def speed(self, speed: float) -> None:
+        self._http.post("/sim/speed", json={"speed": speed}).raise_for_status()
+
     def act(self, name: str, **options: str) -> None:
         self._http.post(f"/sim/actions/{name}", json=options).raise_for_status()
 

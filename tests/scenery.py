@@ -150,7 +150,7 @@ def facts(**more: Any) -> dict[str, Any]:
 def plan(by: Operator, **more: Any) -> Plan:
     shipment = Shipment(NEW, "elasticbeanstalk-eu-west-3-123456789012", "ops-console/x.zip", "0" * 64, "a" * 40, "5" * 40, "prod")
     drawn = plans.magento_as_written(target(), planned_hosts(), shipment, code_branch="master", close_back_office=False, release="r418")
-    steps, whole = estimate.timed(drawn.steps, target().lock_group)
+    steps, whole = estimate.timed(drawn.steps, target().lock_group, "magento")
     value = plans.with_facts(drawn, steps, facts(estimate=whole.to_json(), **more))
     return Plan.objects.create(
         kind="release",

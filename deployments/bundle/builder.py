@@ -15,7 +15,7 @@ from deployments.bundle.archive import codec, ending, set_offsets
 from deployments.bundle.checks import BundleRefused, Finding, Limits, check_names, look_at_names
 from deployments.bundle.edits import Edits
 from deployments.bundle.manifest import Manifest, evidence
-from deployments.bundle.overlay import LINK, Overlay, lay_over
+from deployments.bundle.overlay import LINK, Configuration, Overlay, lay_over
 from deployments.bundle.pack import Item, Packed, pack, pack_few
 from deployments.bundle.renew import Writer, renew
 from deployments.bundle.shelf import Facts, Index, Shelf, sha256_of
@@ -28,7 +28,10 @@ SUBMODULE = "160000"
 
 @dataclass(frozen=True)
 class Sources:
-    """Both repositories at pinned commits. `accepted`: paths whose findings somebody took responsibility for; they stay named."""
+    """Both repositories at pinned commits. `accepted`: paths whose findings somebody took responsibility for; they stay named.
+
+    `config_prefix`: the directory of the configuration that is laid over the code; "" is all of it.
+    """
 
     magento: Mirror
     magento_commit: str
@@ -37,11 +40,13 @@ class Sources:
     edits: Edits = field(default_factory=Edits)
     accepted: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    config_prefix: str = ""
 
     @property
     def name(self) -> str:
         """Derived from the commits and the edits, so that a release can be found again by what it is made of."""
-        return f"{self.magento_commit[:12]}-{self.config_commit[:12]}-{self.edits.digest[:8]}"
+        directory = f"-{self.config_prefix.replace('/', '-')}" if self.config_prefix else ""
+        return f"{self.magento_commit[:12]}-{self.config_commit[:12]}-{self.edits.digest[:8]}{directory}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def build(sources: Sources, store: Path) -> Bundle:
 def preview(sources: Sources) -> Overlay:
     """What the configuration and the edits will change, without building: diffs, replaced paths, modules."""
     try:
-        return lay_over(sources.magento, sources.magento_commit, sources.config, sources.config_commit, sources.edits, sources.limits)
+        config = Configuration(sources.config, sources.config_commit, sources.config_prefix)
+        return lay_over(sources.magento, sources.magento_commit, config, sources.edits, sources.limits)
     except NotFound:
         check_commits(sources)
         raise

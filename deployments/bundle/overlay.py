@@ -43,12 +43,34 @@ class Overlay:
     modules: dict[str, bool]
 
 
-def lay_over(magento: Mirror, magento_commit: str, config: Mirror, config_commit: str, edits: Edits, limits: Limits) -> Overlay:
+@dataclass(frozen=True)
+class Configuration:
+    """A repository at a commit, or one directory of it: then paths begin there."""
+
+    mirror: Mirror
+    commit: str
+    prefix: str = ""
+
+    def tree(self) -> list[Entry]:
+        """Raises `BundleRefused` where the directory is not there."""
+        entries = self.mirror.tree(self.commit, sizes=True)
+        if not self.prefix:
+            return entries
+        start = f"{self.prefix}/"
+        found = [entry._replace(path=entry.path.removeprefix(start)) for entry in entries if entry.path.startswith(start)]
+        if not found:
+            raise BundleRefused(
+                f"The configuration has no directory “{self.prefix}” at {self.commit[:7]}", "Choose its branch, or correct estate.yaml."
+            )
+        return found
+
+
+def lay_over(magento: Mirror, magento_commit: str, config: Configuration, edits: Edits, limits: Limits) -> Overlay:
     """The same answer for the same commits and edits. Raises `BundleRefused` where the two trees cannot stand together."""
-    wanted = _files_of(config.tree(config_commit, sizes=True), limits)
+    wanted = _files_of(config.tree(), limits)
     files = {
         entry.path: Laid(entry.mode, content)
-        for entry, content in zip(wanted, _contents(config, [entry.sha for entry in wanted], limits), strict=True)
+        for entry, content in zip(wanted, _contents(config.mirror, [entry.sha for entry in wanted], limits), strict=True)
     }
     for path, laid in files.items():
         if laid.mode == LINK:

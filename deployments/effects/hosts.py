@@ -145,7 +145,7 @@ class Reopen(HostCommand):
 
 
 class HostLook:
-    """A look that changes nothing; its exit code must be 0."""
+    """A look that changes nothing; its exit code must be 0. Params: says (what it has to print, where that is told)."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         context.out(act.target).line("$ " + str(commands.Command(act.argv)))
@@ -153,6 +153,10 @@ class HostLook:
 
     def probe(self, act: Act, context: Context) -> Finding:
         found = runner().probe(act.params["ip"], act.argv, deadline=LOOK_SECONDS)
+        printed, wanted = found.out.decode("utf-8", "replace").strip(), act.params.get("says")
+        if found.rc == 0 and wanted is not None and printed != wanted:
+            expected = f"“{wanted}”" if wanted else "nothing"
+            return Failed(f"{act.target}: {commands.Command(act.argv)} says “{printed[:200]}”; expected {expected}", {"rc": 0})
         if found.rc == 0:
             return Done(f"{act.target}: {commands.Command(act.argv)}: yes", {"rc": 0})
         said = found.err.decode("utf-8", "replace").strip()

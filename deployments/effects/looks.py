@@ -8,17 +8,20 @@ from typing import Any
 
 from django.utils import timezone
 
-from deployments import gates
+from deployments import gates, operations
 from deployments.steps import PlannedHost
 from estate import observe
 from estate.models import Host, ShopAnswer
 from estate.reading import current
+from remote.errors import RemoteError
+from remote.http import fetch
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act
 
 SETTLING = timedelta(seconds=180)  # health goes from Info to Ok one or two minutes after an update
 GOOD_PAGES = 5  # in a row
+ANSWER_SECONDS = 5.0
 
 
 class Gates:
@@ -28,10 +31,7 @@ class Gates:
         return {}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        run = Run.objects.get(number=context.run)
-        target = current().target(run.service, run.environment)
-        hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
-        found = gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+        found = self.ask(Run.objects.get(number=context.run), context)
         out = context.out("console")
         for gate in found:
             out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
@@ -39,6 +39,38 @@ class Gates:
         if closed:
             return Failed("Not started: " + "; ".join(f"{gate.title}: {gate.said}" for gate in closed) + ". Nothing has been changed.")
         return Done(f"{len(found)} of {len(found)} gates are open")
+
+    def ask(self, run: Run, context: Context) -> list[gates.Gate]:
+        target = current().target(run.service, run.environment)
+        hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
+        return gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "it was only a look"
+
+
+class OperationGates(Gates):
+    """The same of a small operation."""
+
+    def ask(self, run: Run, context: Context) -> list[gates.Gate]:
+        target = current().target(run.service, run.environment)
+        return operations.gates_now(target, context.facts, run.lock_group, own_run=context.run)
+
+
+class Quiet:
+    """No payout is near, and none runs. Params: service, environment, hosts."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        return {}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        target = current().target(act.params["service"], act.params["environment"])
+        hosts = [PlannedHost(**host) for host in act.params["hosts"]]
+        found = list(gates.money(gates.Asked(target, hosts, context.facts, own_run=context.run)))
+        for gate in found:
+            context.out("console").line(f"{gate.state:>7}  {gate.title}: {gate.said}")
+        closed = "; ".join(f"{gate.title}: {gate.said}" for gate in found if gate.closes)
+        return Failed(f"Not deployed: {closed}. The hosts are as they were.") if closed else Done("no payout is near, and none runs")
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"
@@ -60,11 +92,13 @@ class Verify:
         shut = [host for host in hosts if host.tier == target.tiers[-1].key and host.maintenance == "on"]
         pages = self._pages(target.service, target.environment.key, context) if target.shop else []
         good = [page for page in pages if page.state == ShopAnswer.State.OPEN]
+        status = self._answers(target.address)
+        outside = f"{len(good)} of the last {len(pages)} pages good" if target.shop else f"{target.address or 'outside'} answers {status}"
         said = (
-            f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, {len(hosts) - len(dark)} with both lights on, "
-            f"{len(good)} of the last {len(pages)} pages good"
+            f"{len(hosts) - len(others)} of {len(hosts)} hosts on {act.params['label']}, "
+            f"{len(hosts) - len(dark)} with both lights on, {outside}"
         )
-        well = len(hosts) == len(act.params["hosts"]) and not (unseen or others or dark or shut)
+        well = len(hosts) == len(act.params["hosts"]) and not (unseen or others or dark or shut) and status in ("200", "")
         if well and (not target.shop or (len(good) == len(pages) >= GOOD_PAGES)):
             context.out("console").line(said)
             return Done(said)
@@ -75,6 +109,15 @@ class Verify:
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"
+
+    def _answers(self, address: str) -> str:
+        """The status that a visitor gets there, or why there is none; "" where there is no address."""
+        if not address:
+            return ""
+        try:
+            return str(fetch(address, deadline=ANSWER_SECONDS).status)
+        except RemoteError as error:
+            return f"nothing: {error}"
 
     def _pages(self, service: str, environment: str, context: Context) -> list[ShopAnswer]:
         """The newest answers since this step began."""

@@ -278,8 +278,8 @@ def lower_first(sentence: str) -> str:
 
 @register.filter
 def release(label: str) -> str:
-    """`r418-a91c3e7` is r418 where there is no room for all of it."""
-    return label.partition("-")[0]
+    """`r418-a91c3e7` is r418 where there is no room for all of it, and `pim-r13-1f09c7a` is pim-r13."""
+    return label.rpartition("-")[0] or label
 
 
 @register.filter

@@ -205,6 +205,11 @@ def abort(environment: str, *, patience: Patience | None = None) -> None:
     tell(_SERVICE, "abort_environment_update", patience=patience, EnvironmentName=environment)
 
 
+def restart(environment: str, *, patience: Patience | None = None) -> None:
+    """Restarts the web servers of all its instances. Raises Busy where the environment is not Ready."""
+    tell(_SERVICE, "restart_app_server", patience=patience, EnvironmentName=environment)
+
+
 def request_logs(environment: str, kind: Literal["tail", "bundle"] = "tail", *, patience: Patience | None = None) -> None:
     """Asks every instance for its logs; `retrieve_logs` has them some seconds later. Raises Busy while the environment is updated."""
     tell(_SERVICE, "request_environment_info", patience=patience, EnvironmentName=environment, InfoType=kind)

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.aws import beanstalk_health, loadbalancing
-from sandbox.world import Host, World
+from sandbox.world import REGION, Host, World
 
 Routed = tuple[int, dict[str, str], bytes, str]
 """Status, headers, body, and the name of the host that answered; the empty name is the load balancer itself."""
 
 HTML = "text/html"
+DNS = f".{REGION}.elb.amazonaws.com"
 
 
 def route(world: World, host_header: str, path: str, headers: Mapping[str, str], client_ip: str) -> Routed:
@@ -41,11 +42,12 @@ def route(world: World, host_header: str, path: str, headers: Mapping[str, str],
 
 
 def _listener(host_header: str, headers: Mapping[str, str]) -> Any:
-    """The pre-production's names have its name in them; everything else reaches production."""
+    """By the balancer's own DNS name; else the pre-production's names have its name in them, and the rest reaches production."""
+    name = host_header.partition(":")[0]
     wanted = "client-magento-preprod-alb" if "preprod" in host_header else "client-magento-alb"
     port = "80" if headers.get("X-Forwarded-Proto") == "http" else "443"
     for balancer in loadbalancing.backend().load_balancers.values():
-        if balancer.name == wanted:
+        if balancer.dns_name == name or (balancer.name == wanted and not name.endswith(DNS)):
             return next((listener for listener in balancer.listeners.values() if str(listener.port) == port), None)
     return None
 

@@ -6,7 +6,7 @@ by itself what the document has already chosen: instance ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import timedelta
@@ -20,7 +20,20 @@ from sandbox.aws import loadbalancing
 from sandbox.aws.state import DEPLOYED, SETTINGS, Deployment, Environment, Instance, Ledger, Version
 from sandbox.aws.storage import BEANSTALK_BUCKET, BUCKETS, CONFIG_BUCKET
 from sandbox.aws.targets import Targets
-from sandbox.world import APPLICATION, PREPROD_BACK, PREPROD_FRONT, PROD_BACK, PROD_FRONT, REGION, Host, World
+from sandbox.world import (
+    APPLICATION,
+    CASHOUT,
+    CUSTOM_CONNECTION,
+    OTHERS,
+    PIM,
+    PREPROD_BACK,
+    PREPROD_FRONT,
+    PROD_BACK,
+    PROD_FRONT,
+    REGION,
+    Host,
+    World,
+)
 
 ZONES = ("a", "b", "c")
 PROD_BALANCER, PREPROD_BALANCER = "client-magento-alb", "client-magento-preprod-alb"
@@ -30,6 +43,9 @@ ENVIRONMENTS = (
     (PROD_BACK, "e-x9pw2hdnre", PROD_BALANCER, "Magento, back office, production"),
     (PREPROD_FRONT, "e-4tbkuy8rgs", PREPROD_BALANCER, "Magento, front office, pre-production"),
     (PREPROD_BACK, "e-j6vzc3mhwa", PREPROD_BALANCER, "Magento, back office, pre-production"),
+    (PIM, "e-c8nf2wpzkt", "client-pim-alb", "PIM"),
+    (CUSTOM_CONNECTION, "e-h5rd9qvmxs", "client-custom-connection-alb", "Custom Connection"),
+    (CASHOUT, "e-y2gk6btjua", "client-mirakl-cashout-alb", "Mirakl-HiPay connector"),
 )
 ENV_PHP = b"""<?php
 // Secrets stand here on the real estate; in the sandbox there are none.
@@ -56,8 +72,8 @@ def client(service: str, endpoint: str) -> Any:
     )
 
 
-def storage(endpoint: str, bundle: bytes, label: str) -> Version:
-    """The buckets, the secrets file, and the bundle of the version that is deployed everywhere."""
+def storage(endpoint: str, bundles: Mapping[str, bytes]) -> list[Version]:
+    """The buckets, the secrets files, and the bundles of the versions that are deployed, by their labels."""
     s3 = client("s3", endpoint)
     for bucket in BUCKETS:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -67,6 +83,13 @@ def storage(endpoint: str, bundle: bytes, label: str) -> Version:
         )
     s3.put_object(Bucket=CONFIG_BUCKET, Key="env.php", Body=ENV_PHP)
     s3.put_object(Bucket=CONFIG_BUCKET, Key="env-preprod.php", Body=ENV_PHP.replace(b"client-magento-prod.", b"client-magento-preprod."))
+    for name in OTHERS.values():
+        s3.put_object(Bucket=CONFIG_BUCKET, Key=f"{name}/parameters.yml", Body=b"parameters: {}\n")
+    s3.put_object(Bucket=CONFIG_BUCKET, Key=f"{OTHERS[CUSTOM_CONNECTION]}/ftp-user", Body=b"")
+    return [_released(s3, label, bundle) for label, bundle in bundles.items()]
+
+
+def _released(s3: Any, label: str, bundle: bytes) -> Version:
     key = f"{APPLICATION}/{label}.zip"
     s3.put_object(Bucket=BEANSTALK_BUCKET, Key=key, Body=bundle)
     return Version(label, "Released by Rundeck", BEANSTALK_BUCKET, key, s3.head_object(Bucket=BEANSTALK_BUCKET, Key=key)["LastModified"])
@@ -134,13 +157,33 @@ def balancers(endpoint: str, world: World, vpc: str, subnets: list[str], targets
                 Conditions=[{"Field": "path-pattern", "Values": ["/backend/*"]}],
                 Actions=[{"Type": "forward", "TargetGroupArn": groups[back]}],
             )
+    for name, _, balancer_name, _ in ENVIRONMENTS:
+        if name in OTHERS:
+            _other_balancer(elbv2, world, vpc, subnets, targets, name, balancer_name)
 
 
-def environments(ledger: Ledger, version: Version, deployment_id: int) -> None:
-    """All environments on the version that was released last."""
+def _other_balancer(elbv2: Any, world: World, vpc: str, subnets: list[str], targets: Targets, environment: str, name: str) -> None:
+    """Of one of the smaller applications: its own, reached by its DNS name, in HTTP only."""
+    balancer = elbv2.create_load_balancer(Name=name, Subnets=subnets, Scheme="internet-facing", Type="application")["LoadBalancers"][0]
+    loadbalancing.backend().load_balancers[balancer["LoadBalancerArn"]].activate()
+    group = _target_group(elbv2, world, vpc, environment, "/")
+    for host in world.hosts_of(environment):
+        targets.register(environment, host, settled=True)
+    elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": host.instance_id} for host in world.hosts_of(environment)])
+    elbv2.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Port=80,
+        Protocol="HTTP",
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+
+
+def environments(ledger: Ledger, labels: Mapping[str, str], versions: Sequence[Version], deployment_id: int) -> None:
+    """All environments on the versions that were released last; `labels` by environment."""
     now = ledger.world.clock.now()
-    ledger.versions[version.label] = version
+    ledger.versions |= {version.label: version for version in versions}
     for name, id_, balancer, description in ENVIRONMENTS:
+        version = ledger.versions[labels[name]]
         deployed = Deployment(version.label, deployment_id, DEPLOYED, now - RELEASED_BEFORE)
         hosts = ledger.world.hosts_of(name)
         ledger.environments[name] = Environment(
@@ -162,13 +205,13 @@ def _instance(host: Host, deployed: Deployment) -> Instance:
     return Instance(host, deployed, deployed.at + RELEASED_BEFORE - LAUNCHED_BEFORE)
 
 
-def _target_group(elbv2: Any, world: World, vpc: str, environment: str) -> str:
+def _target_group(elbv2: Any, world: World, vpc: str, environment: str, path: str = "/pub/health_check.php") -> str:
     arn: str = elbv2.create_target_group(
         Name=environment,
         VpcId=vpc,
         Protocol="HTTP",
         Port=80,
-        HealthCheckPath="/pub/health_check.php",
+        HealthCheckPath=path,
         HealthCheckIntervalSeconds=15,
         HealthCheckTimeoutSeconds=5,
         HealthyThresholdCount=3,

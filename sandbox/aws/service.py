@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
@@ -63,8 +63,13 @@ class Aws:
         return turn
 
 
-def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, deployment_id: int, port: int = 0) -> Aws:
-    """Starts AWS's endpoint with the estate of the hand-over document in it; `bundle`, `label` and its number are deployed everywhere."""
+def serve(
+    world: World, hosts: HostsSide, *, bundles: Mapping[str, bytes], labels: Mapping[str, str], deployment_id: int, port: int = 0
+) -> Aws:
+    """Starts AWS's endpoint with the estate of the hand-over document in it.
+
+    `bundles` by label are what is deployed, `labels` by environment where; `deployment_id` is the number of all those deployments.
+    """
     mock_random.seed(world.seed)
     ledger, seen, storage = Ledger(world), Traffic(world.clock), Storage()
     groups = Targets(world, _prober(world, hosts))
@@ -78,11 +83,11 @@ def serve(world: World, hosts: HostsSide, *, bundle: bytes, label: str, deployme
     beanstalk = Beanstalk(ledger, doctor, seen, storage, logs, loadbalancing.ThroughBalancer(), hosts.deploy)
     beanstalk_wire.install(beanstalk)
 
-    version = seed.storage(endpoint, bundle, label)
+    versions = seed.storage(endpoint, bundles)
     vpc, public, private = seed.network(endpoint)
     seed.instances(endpoint, world, private)
     seed.balancers(endpoint, world, vpc, public, groups)
-    seed.environments(ledger, version, deployment_id)
+    seed.environments(ledger, labels, versions, deployment_id)
     history.release_before(ledger)
     recorder = Recorder(ledger, doctor, seen)
     recorder.backfill()

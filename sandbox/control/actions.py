@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.repositories import Name, Repositories
+from sandbox.repositories import NAMES, Name, Repositories
 from sandbox.repositories.php import model
 from sandbox.world import PROD_FRONT, REGION, Fault, Host, World
 
@@ -58,6 +58,8 @@ def _push_commit(world: World, options: Options) -> str:
     changes = {"app/code/Client/Search/Model/Ranking.php": model("Client", "Ranking") + f"// {now:%Y-%m-%d %H:%M:%S.%f}\n".encode()}
     if name == "beanstalk-config":
         changes = {"README.md": f"# Beanstalk configuration\n\nChanged {now:%Y-%m-%d %H:%M:%S.%f}.\n".encode()}
+    elif name != "magento":
+        changes = {"src/Service/Ranking.php": f"<?php\n// {now:%Y-%m-%d %H:%M:%S.%f}\n".encode()}
     commit = repositories.commit(name, branch, message, changes, at=now)
     return f"Pushed {commit[:7]} “{message}” to {branch} of {name}."
 
@@ -106,10 +108,9 @@ def _host(world: World, options: Options) -> Host:
 
 def _repository(options: Options) -> Name:
     name = options.get("repository", "magento")
-    if name == "magento":
-        return "magento"
-    if name == "beanstalk-config":
-        return "beanstalk-config"
+    for known in NAMES:
+        if name == known:
+            return known
     raise Refused(f"There is no repository {name}.")
 
 
@@ -120,5 +121,6 @@ ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "flag-left-behind": _flag_left_behind,
     "host-key-changed": _lasting("host-key-changed", "{host} answers with another host key until the fault is cleared."),
     "disk-full": _lasting("disk-full", "The disk of {host} is full until the fault is cleared."),
+    "payout-runs": _lasting("payout-runs", "A payout runs on {host} until the fault is cleared."),
     "ssh-drop": _ssh_drop,
 }

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox.hosts import database, releases, shares, site, statics
-from sandbox.repositories import Repositories
+from sandbox.hosts import applications, database, releases, shares, site, statics
+from sandbox.repositories import NAMES, Repositories
 from sandbox.repositories.git import git
 from sandbox.world import Host, World
 
@@ -27,7 +27,7 @@ def of(world: World) -> dict[str, Any]:
         "faults": [
             {"kind": fault.kind, "host": fault.host, "times": fault.times, "options": fault.options} for fault in world.faults.listed()
         ],
-        "repositories": {name: _heads(Repositories(world.data / "repositories").path(name)) for name in ("magento", "beanstalk-config")},
+        "repositories": {name: _heads(Repositories(world.data / "repositories").path(name)) for name in NAMES},
     }
 
 
@@ -51,12 +51,12 @@ def _host(world: World, host: Host) -> dict[str, Any]:
         "platform": host.platform,
         "ssh_port": host.ssh_port,
         "label": label,
-        "commit": label.partition("-")[2],
+        "commit": label.rpartition("-")[2],
         "unpacked": releases.staging(host).exists(),
         "maintenance": (host.app / "var/.maintenance.flag").exists(),
-        "statics": statics.read_version(host.app / "pub/static"),
+        "statics": "–" if host.other else statics.read_version(host.app / "pub/static"),
         "database_fits": _database_fits(world, host),
-        "mounts": {point: point in mounted for point in shares.SHARES.values()},
+        "mounts": {} if host.other else {point: point in mounted for point in shares.SHARES.values()},
         "home": site.answer(world, host, "/", {}).status,
         "health_check": site.answer(world, host, "/pub/health_check.php", {}).status,
     }
@@ -64,6 +64,8 @@ def _host(world: World, host: Host) -> dict[str, Any]:
 
 def _database_fits(world: World, host: Host) -> bool:
     """False also while a release is being swapped."""
+    if host.other:
+        return applications.known(world, host) == applications.fingerprint(host.app)
     known = database.of_database(world, host)
     try:
         return bool(known and not database.request_error(database.of_code(host.app), known))

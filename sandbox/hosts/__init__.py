@@ -1,4 +1,4 @@
-"""The seven hosts of the estate: folders that stand for `/`, and everything that looks into them.
+"""The hosts of the estate: folders that stand for `/`, and everything that looks into them.
 
 `install` fills the folders; `serve` listens for SSH; `agent` deploys into them, `site` answers visitors from them.
 """

@@ -41,6 +41,7 @@ class HostFile:
 class Extensions:
     commands: tuple[ContainerCommand, ...]  # in the order of their names
     files: tuple[HostFile, ...]
+    services: tuple[str, ...] = ()  # those that shall run
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,15 @@ def read(release: Path) -> Extensions:
     """Raises BadExtension."""
     commands: list[ContainerCommand] = []
     files: list[HostFile] = []
+    services: list[str] = []
     for config in sorted((release / ".ebextensions").glob("*.config")):
         content = _yaml(config)
         for name, spec in (content.get("container_commands") or {}).items():
             commands.append(_command(str(name), config.name, spec))
         for path, spec in (content.get("files") or {}).items():
             files.append(HostFile(str(path), str(spec.get("content", "")), str(spec.get("source", ""))))
-    return Extensions(tuple(sorted(commands, key=lambda command: command.name)), tuple(files))
+        services += [str(name) for name in (content.get("services") or {}).get("sysvinit", {})]
+    return Extensions(tuple(sorted(commands, key=lambda command: command.name)), tuple(files), tuple(services))
 
 
 def mount_hook(name: str, script: str) -> MountHook:

@@ -1,13 +1,14 @@
-"""How the sandbox starts: each host's folder filled as `/`, with the release that is deployed everywhere, its shares and its logs."""
+"""How the sandbox starts: each host's folder filled as `/`, with the release that is deployed there, its shares and its logs."""
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sandbox.hosts import database, releases, shares, statics
-from sandbox.hosts.agent.deployment import env_php
-from sandbox.repositories import Repositories
+from sandbox.hosts import applications, database, extensions, releases, shares, statics
+from sandbox.hosts.agent.deployment import Deployment, env_php
+from sandbox.repositories import NAMES, Repositories
 from sandbox.repositories.git import git
 from sandbox.world import Host, World
 
@@ -26,6 +27,9 @@ def install(world: World, repositories: Repositories) -> None:
             continue
         for folder in _FOLDERS:
             (host.root / folder).mkdir(parents=True, exist_ok=True)
+        if host.other:
+            _install_other(world, repositories, host, deployed_at)
+            continue
         releases.unpack(bundles[shares.stage_of(host)], host.app)
         (host.app / "var").mkdir(exist_ok=True)
         (host.app / "app/etc/env.php").write_text(env_php(host))
@@ -34,6 +38,24 @@ def install(world: World, repositories: Repositories) -> None:
         _share_and_mount(world, host, str(int(deployed_at.timestamp())))
         database.write(world, host, database.of_code(host.app))
         _past(host, repositories.label, deployed_at)
+
+
+def _install_other(world: World, repositories: Repositories, host: Host, deployed_at: datetime) -> None:
+    """One of the smaller applications, as a deployment leaves it; nobody waits for it here."""
+    name = next(name for name in NAMES if name == host.other)
+    label = repositories.other_label(name)
+    deployment = Deployment(world, host, repositories.other_bundle(name), label, FIRST_DEPLOYMENT, leader=True)
+    releases.unpack(deployment.bundle, deployment.staging)
+    deployment.extensions = extensions.read(deployment.staging)
+    deployment.write_host_files()
+    applications.learn(world, host, deployment.staging)
+    for command in deployment.commands():
+        if "bin/console" not in command.command:
+            deployment.perform(shlex.split(command.command), lambda text: None)
+    deployment.staging.rename(host.app)
+    (host.root / "etc/hostname").write_text(f"ip-{host.private_ip.replace('.', '-')}\n")
+    releases.write_manifest(host, label, FIRST_DEPLOYMENT)
+    _past(host, label, deployed_at)
 
 
 def _share_and_mount(world: World, host: Host, version: str) -> None:

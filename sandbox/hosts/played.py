@@ -1,4 +1,4 @@
-"""Commands of a host that the sandbox plays itself, because the real ones would look at this machine: php, curl, df, findmnt, mountpoint.
+"""Commands of a host that the sandbox plays itself, because the real ones would look at this machine: php, curl, df, service, pgrep, …
 
 The same function serves an exec request over SSH directly and a stand-in that the runner started on the host.
 """
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.hosts import magento, shares
+from sandbox.hosts import applications, magento, shares
 from sandbox.hosts.curl import curl
 from sandbox.hosts.faults import stands
 from sandbox.hosts.paths import mapped
@@ -30,11 +30,13 @@ def _php(call: Play) -> int:
         return 0
     script = Path(mapped(call.host, arguments[0]))
     script = script if script.is_absolute() else call.cwd / script
-    if script.name != "magento" or not script.exists():
+    if script.name not in ("magento", "console") or not script.exists():
         call.out(f"Could not open input file: {arguments[0]}\n")
         return 1
-    deed = call.world.deeds.begin(f"bin/magento {' '.join(arguments[1:])}", call.host.name)
+    deed = call.world.deeds.begin(f"bin/{script.name} {' '.join(arguments[1:])}", call.host.name)
     try:
+        if script.name == "console":
+            return applications.console(call.world, call.host, script.parent.parent, arguments[1:], call.out)
         return magento.run(call.world, call.host, script.parent.parent, arguments[1:], call.out, killed=call.killed)
     finally:
         call.world.deeds.end(deed)
@@ -110,6 +112,39 @@ def _id(call: Play) -> int:
     return 0
 
 
+def _service(call: Play) -> int:
+    """`service NAME status`, as the scripts of Amazon Linux 1 answer it."""
+    name = call.argv[1] if len(call.argv) > 1 else ""
+    if not applications.is_running(call.host, name):
+        call.out(f"{name} is stopped\n")
+        return 3
+    call.out(f"{name} (pid  2917) is running...\n")
+    return 0
+
+
+def _getent(call: Play) -> int:
+    """`getent passwd NAME`."""
+    line = applications.users(call.host).get(call.argv[-1])
+    if call.argv[1:2] != ["passwd"] or line is None:
+        return 2
+    call.out(f"{line}\n")
+    return 0
+
+
+def _pgrep(call: Play) -> int:
+    """The only processes that are played by themselves are payouts: a fault that stands while one runs."""
+    if "ashout:" not in call.argv[-1] or not stands(call.world, "payout-runs", call.host):
+        return 1
+    call.out("4711\n")
+    return 0
+
+
+def _stat(call: Play) -> int:
+    """`stat -c %U PATH` alone: who owns it. Here everything is one person's."""
+    call.out(applications.owner(call.host, call.argv[-1].removeprefix(str(call.host.root)).rstrip("/")) + "\n")
+    return 0
+
+
 def _nothing(call: Play) -> int:
     return 0
 
@@ -123,9 +158,16 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "hostname": _hostname,
     "id": _id,
     "whoami": _id,
+    "service": _service,
+    "getent": _getent,
+    "pgrep": _pgrep,
+    "stat": _stat,
     "chown": _nothing,
     "chgrp": _nothing,
 }
+
+
+ONLY_WITH = {"stat": ["-c", "%U"]}  # played with these arguments; else it is the operating system's own
 
 
 def real_program(name: str) -> str:

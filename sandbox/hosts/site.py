@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from sandbox.hosts import database, releases, statics
+from sandbox.hosts import applications, database, releases, statics
 from sandbox.hosts.faults import stands
 from sandbox.world import PREPROD_BACK, PROD_BACK, Host, World
 
@@ -42,6 +42,8 @@ def answer(world: World, host: Host, path: str, headers: Mapping[str, str]) -> A
 
 
 def _answer(world: World, host: Host, plain: str, headers: Mapping[str, str]) -> Answer:
+    if host.other:
+        return Answer(*applications.page(world, host))
     app = host.app
     if not (app / "pub/index.php").exists():
         return _page(404, "404 Not Found", "<h1>Not Found</h1><p>The requested URL was not found on this server.</p>")

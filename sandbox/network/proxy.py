@@ -1,6 +1,6 @@
 """An ordinary HTTP forward proxy behind which the shop of the sandbox stands: http in absolute form, https by CONNECT, and plain requests.
 
-Names that are not the shop's are refused: nothing of the sandbox leads outside.
+Names that are neither the shop's nor a load balancer's are refused: nothing of the sandbox leads outside.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from sandbox.world import World
+from sandbox.world import REGION, World
 
 Route = Callable[[World, str, str, Mapping[str, str], str], tuple[int, dict[str, str], bytes, str]]
 """(world, host header, path, headers, client's address) -> (status, headers, body, name of the host that answered)."""
 
 SHOP = "www.client.url"
 _CDN = {"static.client.url": "/pub/static", "media.client.url": "/pub/media"}  # CloudFront adds these to the path
+_BALANCERS = f".{REGION}.elb.amazonaws.com"  # load balancers by their own names, in HTTP only: the certificate is the shop's
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -56,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         host, path, scheme = self._asked_for()
-        if not _is_shops(host):
+        if not _is_shops(host) and not (scheme == "http" and host.endswith(_BALANCERS)):
             self._answer(502, {"Content-Type": "text/plain"}, f"{host} is not in the sandbox\n".encode())
             return
         path = _CDN.get(host, "") + path

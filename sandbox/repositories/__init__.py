@@ -1,4 +1,4 @@
-"""The two repositories of the estate: real git, bare, below `data/repositories`, served over the sandbox's SSH by `sandbox.hosts`.
+"""The repositories of the estate: real git, bare, below `data/repositories`, served over the sandbox's SSH by `sandbox.hosts`.
 
 `prepare` makes them once; a second call finds them and reads their state from git itself.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from sandbox.repositories.applications import APPLICATIONS
+from sandbox.repositories.applications import history as application_history
 from sandbox.repositories.bundle import zipped
 from sandbox.repositories.git import Commit, Writing, files_of, git, make_bare
 from sandbox.repositories.history import (
@@ -19,17 +21,18 @@ from sandbox.repositories.history import (
     magento_history,
 )
 from sandbox.repositories.magento_tree import Tree
-from sandbox.world import World
+from sandbox.world import OTHERS, PREPROD_BACK, PREPROD_FRONT, PROD_BACK, PROD_FRONT, World
 
-Name = Literal["magento", "beanstalk-config"]
+Name = Literal["magento", "beanstalk-config", "pim", "custom-connection", "mirakl-cashout"]
+NAMES: tuple[Name, ...] = get_args(Name)
 RELEASE_NUMBER = 417
 
-__all__ = ["RELEASE_NUMBER", "Name", "Repositories", "prepare"]
+__all__ = ["NAMES", "RELEASE_NUMBER", "Name", "Repositories", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
-    root: Path  # holds client/magento.git and client/beanstalk-config.git
+    root: Path  # holds client/magento.git, client/beanstalk-config.git and those of the smaller applications
 
     def path(self, name: Name) -> Path:
         return self.root / "client" / f"{name}.git"
@@ -63,6 +66,25 @@ class Repositories:
                 *(file for file in files_of(self.path("beanstalk-config"), config) if file[0].startswith((".ebextensions/", ".platform/"))),
             ]
         )
+
+    def other_label(self, name: Name) -> str:
+        """Of the release of a smaller application that is deployed when the sandbox starts, as in `pim-r12-1a2b3c4`."""
+        return f"{name}-r{APPLICATIONS[name].number}-{self._ref(name, 'refs/sandbox/deployed')[:7]}"
+
+    def labels(self) -> dict[str, str]:
+        """Which version each Beanstalk environment begins with."""
+        others = {environment: self.other_label(name) for environment, name in _others()}
+        return dict.fromkeys((PROD_FRONT, PROD_BACK, PREPROD_FRONT, PREPROD_BACK), self.label) | others
+
+    def bundles(self) -> dict[str, bytes]:
+        """The zips of those versions, by their labels."""
+        return {self.label: self.bundle()} | {self.other_label(name): self.other_bundle(name) for _, name in _others()}
+
+    def other_bundle(self, name: Name) -> bytes:
+        """Its code with its own directory of the configuration's master over it."""
+        code = files_of(self.path(name), "refs/sandbox/deployed")
+        configuration = files_of(self.path("beanstalk-config"), self.head("beanstalk-config", "master"), name)
+        return zipped([*code, *((path.removeprefix(f"{name}/"), mode, content) for path, mode, content in configuration)])
 
     def commit(
         self,
@@ -112,12 +134,18 @@ class Repositories:
         return git(self.path(name), "rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
 
 
+def _others() -> list[tuple[str, Name]]:
+    """Environments of the smaller applications, with their repositories."""
+    return [(environment, name) for environment, other in OTHERS.items() for name in NAMES if name == other]
+
+
 def prepare(world: World) -> Repositories:
-    """Both repositories below `world.data/repositories`, made where they are not there yet."""
+    """All repositories below `world.data/repositories`, made where they are not there yet."""
     repositories = Repositories(world.data / "repositories")
     for name, history, deployed in (
         ("magento", magento_history(), DEPLOYED_MESSAGE),
         ("beanstalk-config", beanstalk_history(), ""),
+        *((name, application_history(name), each.deployed) for name, each in APPLICATIONS.items()),
     ):
         repository = repositories.root / "client" / f"{name}.git"
         if repository.exists():

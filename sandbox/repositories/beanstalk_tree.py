@@ -140,19 +140,78 @@ def nfs_tree(stage: Stage) -> Tree:
 
 def other_applications() -> Tree:
     """The directories `pim`, `custom-connection` and `mirakl-cashout` of branch `master`."""
-    schema = "container_commands:\n  01_credentials:\n    command: install -m 0640 /tmp/parameters.yml config/parameters.yml\n"
-    schema += "  02_schema:\n    command: php bin/console doctrine:schema:update --force\n    leader_only: true\n"
-    chown = "  03_owner:\n    command: chown -R webapp:webapp .\n"
-    ftp = "packages:\n  yum:\n    vsftpd: []\nservices:\n  sysvinit:\n    vsftpd: {enabled: true, ensureRunning: true}\n"
-    ftp_files = "  04_ftp_directories:\n    command: find . -type d -exec chmod 775 {} +\n"
-    apache = 'files:\n  "/etc/httpd/conf.d/cashout.conf":\n    mode: "000644"\n    content: |\n      DocumentRoot /var/app/current/public\n'
-    cron = 'files:\n  "/etc/cron.d/cashout":\n    mode: "000644"\n    content: |\n'
-    cron += "      15 3 * * * webapp php /var/app/current/bin/console cashout:run\n"
+    ftp_commands = (
+        (
+            "04_ftp_user",
+            "useradd -d /var/app/current -g webapp -s /sbin/nologin ftpuser",
+            "    ignoreErrors: true # code 9: there already\n",
+        ),
+        ("05_ftp_password", "sh -c 'chpasswd < /tmp/ftp-user'", ""),
+        ("06_ftp_directories", "find . -type d -exec chmod 775 {} +", ""),
+    )
     return {
-        "pim/.ebextensions/40-pim.config": (schema + chown).encode(),
-        "custom-connection/.ebextensions/10-vsftpd.config": ftp.encode(),
-        "custom-connection/.ebextensions/40-custom-connection.config": (schema + chown + ftp_files).encode(),
-        "mirakl-cashout/.ebextensions/20-apache.config": apache.encode(),
-        "mirakl-cashout/.ebextensions/40-cashout.config": (schema + chown).encode(),
-        "mirakl-cashout/.ebextensions/50-cron.config": cron.encode(),
+        "pim/.ebextensions/20-credentials.config": _secrets("pim", "parameters.yml"),
+        "pim/.ebextensions/40-pim.config": _simple_commands("credentials"),
+        "custom-connection/.ebextensions/10-vsftpd.config": VSFTPD_CONFIG,
+        "custom-connection/.ebextensions/20-credentials.config": _secrets("custom-connection", "parameters.yml", "ftp-user"),
+        "custom-connection/.ebextensions/40-custom-connection.config": _simple_commands("credentials", *ftp_commands),
+        "mirakl-cashout/.ebextensions/10-configuration.config": _secrets("mirakl-cashout", "parameters.yml"),
+        "mirakl-cashout/.ebextensions/20-apache.config": _file("/etc/httpd/conf.d/cashout.conf", "DocumentRoot /var/app/current/public"),
+        "mirakl-cashout/.ebextensions/40-cashout.config": _simple_commands("configuration"),
+        "mirakl-cashout/.ebextensions/50-cron.config": _file("/etc/cron.d/cashout", *_CASHOUT_CRON),
     }
+
+
+# Times of hipay's own documentation of the connector.
+_CONSOLE = "webapp php /var/app/current/bin/console"
+_CASHOUT_CRON = (
+    f'0 */6 * * * {_CONSOLE} vendor:process "24 hour ago" >> /var/log/hipay.log 2>&1',
+    f"30 0 1,11,21 * * {_CONSOLE} cashout:generate >> /var/log/hipay.log 2>&1",
+    f"0 2 * * * {_CONSOLE} cashout:process >> /var/log/hipay.log 2>&1",
+)
+VSFTPD_CONFIG = b"""packages:
+  yum:
+    vsftpd: []
+files:
+  "/etc/vsftpd/vsftpd.conf":
+    mode: "000600"
+    owner: root
+    group: root
+    content: |
+      anonymous_enable=NO
+      local_enable=YES
+      write_enable=YES
+      local_umask=002
+      chroot_local_user=YES
+      allow_writeable_chroot=YES
+      pasv_enable=YES
+      pasv_min_port=2048
+      pasv_max_port=4096
+services:
+  sysvinit:
+    vsftpd: {enabled: true, ensureRunning: true}
+"""
+
+
+def _file(path: str, *lines: str) -> bytes:
+    content = "\n".join(f"      {line}" for line in lines)
+    return f'files:\n  "{path}":\n    mode: "000644"\n    owner: root\n    group: root\n    content: |\n{content}\n'.encode()
+
+
+def _secrets(directory: str, *names: str) -> bytes:
+    parts = ["files:"]
+    for name in names:
+        parts += [f'  "/tmp/{name}":', '    mode: "000640"', "    owner: webapp", "    group: webapp", "    authentication: S3Auth"]
+        parts.append(f"    source: https://client-magento-config.s3.eu-west-3.amazonaws.com/{directory}/{name}")
+    return ("\n".join(parts) + "\n").encode()
+
+
+def _simple_commands(first: str, *more: tuple[str, str, str]) -> bytes:
+    """Credentials, schema, ownership, and what an application has besides: (name, command, further lines)."""
+    commands = [
+        (f"01_{first}", "install -o webapp -g webapp -m 0640 /tmp/parameters.yml config/parameters.yml", ""),
+        ("02_schema", "sudo -u webapp php bin/console doctrine:schema:update --force", "    leader_only: true\n"),
+        ("03_owner", "chown -R webapp:webapp .", ""),
+        *more,
+    ]
+    return ("container_commands:\n" + "".join(f"  {name}:\n    command: {line}\n{rest}" for name, line, rest in commands)).encode()

@@ -62,7 +62,7 @@ def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Se
 def production(control: box.Control) -> Target:
     target = current().target("magento", "production")
     _until(lambda: _is_at_rest(target), 60)
-    for host in Host.objects.filter(environment="production"):
+    for host in Host.objects.filter(service="magento", environment="production"):
         doors.runner().install(str(host.private_ip))
     return target
 
@@ -70,7 +70,7 @@ def production(control: box.Control) -> Target:
 def _is_at_rest(target: Target) -> bool:
     observe.refresh(target, max_age=0.4)
     rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
-    hosts = Host.objects.filter(environment="production", gone=None)
+    hosts = Host.objects.filter(service="magento", environment="production", gone=None)
     known = [host for host in hosts if host.version and host.target_state and host.health_status]
     return len(rows) == len(target.tiers) and all(row.status == "Ready" for row in rows) and len(known) == 5
 
@@ -139,7 +139,7 @@ def test_a_release_that_fails_on_host_2_names_it_and_its_relaunch_opens_the_shop
 
     assert relaunched.state == Run.State.SUCCEEDED, relaunched.said
     assert not Run.objects.filter(holds_lock=True).exists()
-    hosts = Host.objects.filter(environment="production", gone=None)
+    hosts = Host.objects.filter(service="magento", environment="production", gone=None)
     assert {host.version for host in hosts} == {facts["label"]}
     assert ShopAnswer.objects.latest("time").state == ShopAnswer.State.OPEN
     assert Release.objects.count() == 1

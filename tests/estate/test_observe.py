@@ -299,12 +299,12 @@ def test_a_target_group_that_the_account_has_no_more_is_forgotten() -> None:
 def test_the_played_estate_is_seen_as_it_is(sandbox: dict[str, str]) -> None:
     target = current().target("magento", "production")
     observe.watch()
-    for host in Host.objects.filter(environment="production"):
+    for host in Host.objects.filter(service="magento", environment="production"):
         maintenance._runner().install(str(host.private_ip))
     maintenance.observe_maintenance(target)
     Watched.objects.update(tried=None)
     observe.refresh(target, max_age=2)
-    hosts = {host.name: host for host in Host.objects.filter(environment="production")}
+    hosts = {host.name: host for host in Host.objects.filter(service="magento", environment="production")}
     assert set(hosts) == {"fe-1", "fe-2", "fe-3", "fe-4", "be"}
     assert hosts["fe-2"].instance_id == "i-012e92fb498ad40d7"
     assert {host.tier for name, host in hosts.items() if name.startswith("fe")} == {"front"}

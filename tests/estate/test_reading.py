@@ -59,7 +59,7 @@ def test_the_least_role_is_one_that_changes_things(tmp_path: Path) -> None:
 def test_an_unknown_target_names_what_there_is(tmp_path: Path) -> None:
     estate = reading.load(written(tmp_path, SHIPPED))
     with pytest.raises(UnknownTarget, match="magento in production, magento in pre-production"):
-        estate.target("pim", "production")
+        estate.target("pin", "production")
 
 
 def test_an_unknown_key_is_named_with_its_line_and_the_known_ones(tmp_path: Path) -> None:

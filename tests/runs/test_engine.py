@@ -34,6 +34,7 @@ def test_a_run_does_each_effect_once_in_the_order_of_the_plan(start: Start, worl
     assert run.ended is not None
     assert world.order[:3] == ["put", "version", "update"]
     assert set(world.order[3:]) == {"flush-fe-1", "flush-fe-2", "flush-fe-3"}
+    assert run.started == run.steps.get(position=1).started, "also where one tick sees the whole of it"
     assert set(world.applied.values()) == {1}
     assert {step.state for step in run.steps.all()} == {Step.State.DONE}
     assert all(step.started and step.ended for step in run.steps.all())

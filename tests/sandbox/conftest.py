@@ -112,7 +112,13 @@ def refused(call: Any, **arguments: Any) -> tuple[int, str, str]:
 def serve(folder: Path, seed_: int = 1, speed: float = SPEED) -> Estate:
     world, hosts = make_world(folder, speed=speed, seed=seed_), Hosts()
     side = service.HostsSide(hosts.answer, hosts.deploy, hosts.tail)
-    return Estate(world, service.serve(world, side, bundle=b"PK", label=LABEL, deployment_id=DEPLOYMENT), hosts)
+    return Estate(
+        world,
+        service.serve(
+            world, side, bundles={LABEL: b"PK"}, labels={name: LABEL for name, *_ in seed.ENVIRONMENTS}, deployment_id=DEPLOYMENT
+        ),
+        hosts,
+    )
 
 
 @pytest.fixture

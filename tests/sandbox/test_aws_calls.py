@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.world import OTHERS
 from tests.sandbox.conftest import LABEL, Estate, refused, until
 
 APPLICATION, PROD, PREPROD = "client-magento", "client-magento-prod", "client-magento-preprod"
@@ -24,7 +25,7 @@ BUCKET = "elasticbeanstalk-eu-west-3-123456789012"
 
 def test_environments_are_found_by_name_id_and_label(estate: Estate) -> None:
     everything = estate.beanstalk.describe_environments(ApplicationName=APPLICATION)["Environments"]
-    assert [e["EnvironmentName"] for e in everything] == [PROD, f"{PROD}-bo", PREPROD, f"{PREPROD}-bo"]
+    assert [e["EnvironmentName"] for e in everything] == [PROD, f"{PROD}-bo", PREPROD, f"{PREPROD}-bo", *OTHERS]
     assert {(e["Status"], e["Health"], e["HealthStatus"], e["VersionLabel"]) for e in everything} == {("Ready", "Green", "Ok", LABEL)}
     by_id = estate.beanstalk.describe_environments(EnvironmentIds=[everything[2]["EnvironmentId"]])["Environments"]
     assert [e["EnvironmentName"] for e in by_id] == [PREPROD]
@@ -32,10 +33,10 @@ def test_environments_are_found_by_name_id_and_label(estate: Estate) -> None:
 
 
 def test_environments_come_in_pages(estate: Estate) -> None:
-    first = estate.beanstalk.describe_environments(MaxRecords=3)
-    second = estate.beanstalk.describe_environments(MaxRecords=3, NextToken=first["NextToken"])
-    assert len(first["Environments"]) == 3
-    assert [e["EnvironmentName"] for e in second["Environments"]] == [f"{PREPROD}-bo"]
+    first = estate.beanstalk.describe_environments(MaxRecords=6)
+    second = estate.beanstalk.describe_environments(MaxRecords=6, NextToken=first["NextToken"])
+    assert len(first["Environments"]) == 6
+    assert [e["EnvironmentName"] for e in second["Environments"]] == [list(OTHERS)[-1]]
     assert "NextToken" not in second
 
 

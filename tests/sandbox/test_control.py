@@ -61,7 +61,7 @@ def test_the_page_needs_no_other_origin(page: Page) -> None:
 
 def test_the_state_is_the_truth_about_the_hosts(page: Page) -> None:
     state = page.state()
-    assert len(state["hosts"]) == 7
+    assert len(state["hosts"]) == 10
     fe_1 = page.host("fe-1")
     assert (fe_1["label"], fe_1["maintenance"], fe_1["home"], fe_1["health_check"]) == (page.ground.repositories.label, False, 200, 200)
     assert all(fe_1["mounts"].values())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.durations import DURATIONS
-from sandbox.hosts import extensions, magento, releases, shares
+from sandbox.hosts import applications, extensions, magento, releases, shares
 from sandbox.hosts.extensions import ContainerCommand, Extensions, MountHook
 from sandbox.hosts.faults import bare, stands, strikes_command, text_of
 from sandbox.world import Host, World
@@ -58,7 +58,7 @@ class Deployment:
                 hook, "", 50, f"{wanted}:  write error (disk full?).  Continue? (y/n/^C)\nwarning:  {wanted} is probably truncated"
             )
         releases.unpack(self.bundle, self.staging)
-        for folder in ("var", "generated", "pub/static", "pub/media"):
+        for folder in () if self.host.other else ("var", "generated", "pub/static", "pub/media"):
             (self.staging / folder).mkdir(parents=True, exist_ok=True)
         self.extensions = extensions.read(self.staging)
         self.world.clock.sleep(DURATIONS.unzip)
@@ -67,7 +67,8 @@ class Deployment:
         for file in self.extensions.files:
             path = self.host.root / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(env_php(self.host) if file.source else file.content)
+            path.write_text(_secret_of(self.host) if file.source else file.content)
+        applications.start_services(self.host, self.extensions.services)
 
     def commands(self) -> list[ContainerCommand]:
         """Those that run on this host, in alphabetical order; a leader-only one runs on the leader."""
@@ -90,25 +91,35 @@ class Deployment:
             both(text_of(fault, command.name, self.shown(self.staging)))
             code = int(fault.options.get("returncode", "1"))
         else:
-            code = self._played(shlex.split(command.command), both)
+            code = self.perform(shlex.split(command.command), both)
+            if " php " not in f" {command.command} ":  # PHP's own commands take their own time
+                self.world.clock.sleep(DURATIONS.magento_start)
         if code and not command.ignore_errors:
             raise CommandFailed(command.name, command.file, code, "".join(output))
         return "".join(output)
 
-    def _played(self, argv: list[str], write: Callable[[str], None]) -> int:
-        """Magento's CLI is played, installing a file is done; anything else would happen on a real host only."""
+    def perform(self, argv: list[str], write: Callable[[str], None]) -> int:
+        """The CLIs are played, installing a file and what the smaller applications need is done; all else is done on a real host only."""
         while argv[:1] == ["sudo"]:
             argv = argv[3:] if argv[1:2] == ["-u"] else argv[1:]
         if argv[:1] == ["php"] and argv[1:2] and argv[1].endswith("bin/magento"):
             return magento.run(self.world, self.host, self.staging, argv[2:], write)
-        if argv[:1] in (["install"], ["cp"], ["mv"]) and len(argv) > 2:
+        if argv[:1] == ["php"] and argv[1:2] and argv[1].endswith("bin/console"):
+            return applications.console(self.world, self.host, self.staging, argv[2:], write)
+        if argv[:2] == ["chown", "-R"] and argv[-1] == ".":
+            applications.own(self.host, shares.APP, argv[2].partition(":")[0])
+        elif argv[:1] == ["useradd"]:
+            return applications.add_user(self.host, argv, write)
+        elif argv[:4] == ["find", ".", "-type", "d"] and argv[4:6] == ["-exec", "chmod"]:
+            for folder in (self.staging, *(path for path in self.staging.rglob("*") if path.is_dir())):
+                folder.chmod(int(argv[6], 8))
+        elif argv[:1] in (["install"], ["cp"], ["mv"]) and len(argv) > 2:
             source, target = self._path(argv[-2]), self._path(argv[-1])
             if not source.exists():
                 write(f"{argv[0]}: cannot stat '{argv[-2]}': No such file or directory\n")
                 return 1
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-        self.world.clock.sleep(DURATIONS.magento_start)
         return 0
 
     def _path(self, text: str) -> Path:
@@ -137,6 +148,11 @@ class Deployment:
             if export in shares.SHARES:
                 shares.mount(self.world, self.host, export, point)
         return ""
+
+
+def _secret_of(host: Host) -> str:
+    """A file that a real host fetches from S3."""
+    return applications.PARAMETERS.format(name=host.other.replace("-", "_")) if host.other else env_php(host)
 
 
 def env_php(host: Host) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.hosts.paths import home, mapped, mapped_argv
-from sandbox.hosts.played import PLAYED, real_program
+from sandbox.hosts.played import ONLY_WITH, PLAYED, real_program
 from sandbox.world import Host
 
 _SUDO_WITH_VALUE = ("-u", "-g", "-C", "--user", "--group")
@@ -36,7 +36,7 @@ def parse(host: Host, line: str) -> Command:
     if not argv:
         raise NotFound("-sh: : command not found")
     name = Path(argv[0]).name
-    if name in PLAYED and argv[0] in (name, f"/usr/bin/{name}", f"/bin/{name}"):
+    if name in PLAYED and argv[1:3] == ONLY_WITH.get(name, argv[1:3]) and argv[0] in (name, f"/usr/bin/{name}", f"/bin/{name}"):
         return Command([name, *argv[1:]], played=True)
     program = mapped(host, argv[0])
     if program.startswith(str(host.root)):

@@ -1,4 +1,4 @@
-"""bitbucket.org, played: fetching from the two repositories by the real `git upload-pack`, and nothing else."""
+"""bitbucket.org, played: fetching from its repositories by the real `git upload-pack`, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import asyncssh
 
 from sandbox.hosts.ssh.keys import BITBUCKET
 from sandbox.hosts.ssh.pipes import Line, carry, start
+from sandbox.repositories import NAMES
 from sandbox.world import World
 
 _REFUSED = b"Unauthorized\nfatal: Could not read from remote repository.\n"
@@ -53,5 +54,5 @@ def _asked_for(world: World, line: str) -> Path | None:
         argv = ["git-upload-pack", *argv[2:]]
     if len(argv) != 2 or argv[0] != "git-upload-pack":
         return None
-    known = {f"client/{name}": world.data / "repositories" / "client" / f"{name}.git" for name in ("magento", "beanstalk-config")}
+    known = {f"client/{name}": world.data / "repositories" / "client" / f"{name}.git" for name in NAMES}
     return known.get(argv[1].strip("/").removesuffix(".git"))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from sandbox.hosts.paths import FOLLOWING
-from sandbox.hosts.played import PLAYED, real_program
+from sandbox.hosts.played import ONLY_WITH, PLAYED, real_program
 from sandbox.world import Host, World
 
 _MAPPED = (
@@ -87,18 +87,26 @@ def write(world: World, host: Host, socket: Path) -> Path:
     _script(folder / "sudo", _SUDO.replace("ROOT", root))
     play = _PLAY.replace("PYTHON", shlex.quote(sys.executable)).replace("PLAYER", shlex.quote(str(_PLAYER)))
     play = play.replace("SOCKET", shlex.quote(str(socket))).replace("HOST", host.name)
-    for name in PLAYED:
+    for name in PLAYED.keys() - ONLY_WITH.keys():
         _script(folder / name, play)
     for name in _MAPPED.split():
         if real := real_program(name):
             _script(
                 folder / name,
-                _MAP.replace("DIRECTORY", str(Path(real).parent))
+                _MAP.replace("#!/bin/sh\n", _played_first(name, play), 1)
+                .replace("DIRECTORY", str(Path(real).parent))
                 .replace("UNMAP", unmap)
                 .replace("ROOT", root)
                 .replace("FOLLOWING", _following(name)),
             )
     return folder
+
+
+def _played_first(name: str, play: str) -> str:
+    """With some arguments it is played all the same."""
+    if name not in ONLY_WITH:
+        return "#!/bin/sh\n"
+    return f'#!/bin/sh\ncase "$1 $2" in {shlex.quote(" ".join(ONLY_WITH[name]))}) {play.splitlines()[-1]} ;; esac\n'
 
 
 def _following(name: str) -> str:

@@ -1,0 +1,244 @@
+"""Small operations: what their plans are, who may, what refuses them, and each of them against the estate in a box."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from deployments import doors, operations
+from deployments.actions import NotPlannable, NotStartable
+from deployments.models import Evidence
+from estate import maintenance, observe
+from estate.definition import Target
+from estate.models import BeanstalkEnvironment, Host
+from estate.reading import current
+from people.models import Operator
+from people.permissions import Forbidden
+from runs.engine import tick
+from runs.models import Effect, Plan, Run
+from tests import box
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with box.running(tmp_path_factory.mktemp("operations") / "box", speed=300) as found:
+        yield found
+
+
+@pytest.fixture
+def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
+    for name, value in box.environment(ready).items():
+        monkeypatch.setenv(name, value)
+    settings.SSH_CONFIG = ready["ssh_config"]
+    settings.SSH_BROKER = ""
+    settings.DATA_DIR = tmp_path
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    settings.POLL_ACTIVE_SECONDS = 0.4
+    settings.TICK_SECONDS = 1.5
+    caches = (doors.door, doors.runner, maintenance._runner)
+    for cache in caches:
+        cache.cache_clear()
+    found = box.Control(ready)
+    found.clear()
+    yield found
+    found.clear()
+    found.close()
+    doors.door().close()
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def preproduction(control: box.Control) -> Target:
+    """One front host and the back office: the smallest Magento that there is."""
+    target = current().target("magento", "pre-production")
+    _until(lambda: _is_at_rest(target), 60)
+    for host in Host.objects.filter(environment="pre-production"):
+        doors.runner().install(str(host.private_ip))
+    return target
+
+
+def _is_at_rest(target: Target) -> bool:
+    observe.refresh(target, max_age=0.4)
+    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
+    hosts = Host.objects.filter(environment="pre-production", gone=None)
+    known = [host for host in hosts if host.version and host.target_state and host.health_status]
+    return len(rows) == 2 and all(row.status == "Ready" for row in rows) and len(known) == 2
+
+
+def _until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def _start(plan: Plan, by: Operator, **more: Any) -> Run:
+    words: dict[str, Any] = {"hash": plan.hash, "confirmation": plan.environment, "idempotency_key": uuid.uuid4().hex, "by": by}
+    return operations.start_operation(plan, **(words | more))
+
+
+def _through(run: Run) -> Run:
+    end = time.monotonic() + 120
+    while True:
+        tick(run.number)
+        run.refresh_from_db()
+        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
+            return run
+        assert time.monotonic() < end, run.said
+
+
+def _done(target: Target, key: str, by: Operator, *, option: bool = False) -> Run:
+    run = _through(_start(operations.plan_operation(target, key, option=option, by=by), by))
+    assert run.state == Run.State.SUCCEEDED, run.said
+    return run
+
+
+def _lines(plan: Plan) -> list[str]:
+    return [f"{act['target']}: {' '.join(act['argv'])}" for step in plan.document["steps"] for act in step["acts"] if act["argv"]]
+
+
+def test_maintenance_on_and_off_is_seen_on_the_hosts(preproduction: Target, operator: Operator) -> None:
+    _done(preproduction, "maintenance-on", operator, option=True)
+    maintenance.observe_maintenance(preproduction)
+    assert {host.name: host.maintenance for host in Host.objects.filter(environment="pre-production")} == {"pp-fe-1": "on", "pp-be": "on"}
+    _until(lambda: _flags(preproduction) == {"on"}, 10)
+    _done(preproduction, "maintenance-off", operator)
+    time.sleep(1.1)  # a second look within one second is none
+    maintenance.observe_maintenance(preproduction)
+    found = {host.name: host.maintenance for host in Host.objects.filter(environment="pre-production")}
+    assert found == {"pp-fe-1": "off", "pp-be": "on"}, "the back office only where it was ticked"
+    _done(preproduction, "maintenance-off", operator, option=True)
+
+
+def _flags(target: Target) -> set[str]:
+    return set(Host.objects.filter(environment=target.environment.key).values_list("maintenance", flat=True))
+
+
+def test_statics_are_generated_beside_the_old_ones_and_then_get_a_new_version(
+    preproduction: Target, operator: Operator, ready: dict[str, str]
+) -> None:
+    share = Path(ready["ssh_config"]).parents[1] / "nfs/preprod/magento-statics"
+    before = (share / "deployed_version.txt").read_text()
+    (share / "frontend/Client/dlm/fr_FR/css/styles-m.css").write_text("/* damaged */")
+    plan = operations.plan_operation(preproduction, "statics", by=operator)
+    lines = _lines(plan)
+    assert not any(" rm " in line for line in lines), "nothing is deleted"
+    assert sum(f"--content-version={before}" in line for line in lines) == 2
+    assert lines[-2].endswith("--refresh-content-version-only")
+    assert lines[-1].endswith("cache:flush")
+
+    assert _through(_start(plan, operator)).state == Run.State.SUCCEEDED
+
+    assert (share / "deployed_version.txt").read_text() != before
+    assert (share / ".htaccess").exists()
+    assert "damaged" not in (share / "frontend/Client/dlm/fr_FR/css/styles-m.css").read_text()
+
+
+def test_the_documents_way_deletes_first_where_it_is_ticked(preproduction: Target, operator: Operator) -> None:
+    plan = operations.plan_operation(preproduction, "statics", option=True, by=operator)
+    keys = [step["key"] for step in plan.document["steps"]]
+    assert keys == [
+        "preflight",
+        "look-at-statics",
+        "clear-statics",
+        "statics-frontend",
+        "statics-adminhtml",
+        "flush-cache",
+    ]
+    assert not any("--content-version" in line for line in _lines(plan))
+    assert any("without styles" in warning for warning in plan.document["facts"]["warnings"])
+
+
+def test_servers_are_restarted_once_and_the_environment_is_ready_again(preproduction: Target, operator: Operator) -> None:
+    run = _done(preproduction, "restart", operator)
+    assert {effect.target for effect in Effect.objects.filter(run=run, kind="beanstalk.restart")} == {
+        "client-magento-preprod",
+        "client-magento-preprod-bo",
+    }
+    assert Effect.objects.filter(run=run, kind="beanstalk.restart", attempt=1).count() == 2
+
+
+def test_a_restart_that_somebody_elses_deployment_meets_is_refused(preproduction: Target, control: box.Control, operator: Operator) -> None:
+    plan = operations.plan_operation(preproduction, "restart", by=operator)
+    control.speed(20)
+    control.act("someone-else", environment="client-magento-preprod")
+    _until(lambda: not _is_at_rest(preproduction), 20)
+    with pytest.raises(NotStartable, match="someone else is deploying"):
+        _start(plan, operator)
+    control.speed(300)
+    _until(lambda: _is_at_rest(preproduction), 60)
+    assert _through(_start(plan, operator)).state == Run.State.SUCCEEDED
+
+
+def test_logs_are_fetched_kept_and_can_be_downloaded(preproduction: Target, operator: Operator, client: Client) -> None:
+    run = _done(preproduction, "logs", operator)
+    assert set(Evidence.objects.filter(run=run).values_list("host", flat=True)) == {"pp-fe-1", "pp-be"}
+    client.force_login(operator)
+    page = client.get(f"/runs/{run.number}/")
+    assert "Download all as text" in page.content.decode()
+    text = client.get(f"/runs/{run.number}/evidence").content.decode()
+    assert "==> pp-fe-1" in text
+    assert "/var/log/eb-engine.log" in text
+
+
+def test_logs_do_not_wait_for_the_lock_of_a_run_that_failed(preproduction: Target, operator: Operator) -> None:
+    held = _start(operations.plan_operation(preproduction, "flush-caches", by=operator), operator)
+    Run.objects.filter(pk=held.pk).update(state=Run.State.FAILED)
+    with pytest.raises(NotStartable, match=f"run {held.number}"):
+        _start(operations.plan_operation(preproduction, "flush-caches", by=operator), operator)
+    _done(preproduction, "logs", operator)
+    Run.objects.filter(pk=held.pk).update(holds_lock=False)
+    _done(preproduction, "flush-caches", operator)
+
+
+def test_who_may_operate_where(preproduction: Target, operator: Operator, releaser: Operator, viewer: Operator) -> None:
+    with pytest.raises(Forbidden, match="operator"):
+        operations.plan_operation(preproduction, "logs", by=viewer)
+    assert operations.plan_operation(preproduction, "logs", by=operator).kind == "operation"
+    production = current().target("magento", "production")
+    with pytest.raises(Forbidden, match="releaser"):
+        operations.plan_operation(production, "logs", by=operator)
+    plan = operations.plan_operation(production, "logs", by=releaser)
+    with pytest.raises(NotStartable, match="Type “production”"):
+        _start(plan, releaser, confirmation="")
+
+
+def test_what_an_application_does_not_have_is_not_offered(preproduction: Target, operator: Operator, releaser: Operator) -> None:
+    pim = current().target("pim", "production")
+    assert [operation.key for operation in operations.operations_of(pim)] == ["restart", "logs"]
+    with pytest.raises(NotPlannable, match="There is: restart, logs"):
+        operations.plan_operation(pim, "statics", by=releaser)
+    with pytest.raises(NotPlannable, match="no operation “drop-tables”"):
+        operations.plan_operation(preproduction, "drop-tables", by=operator)
+
+
+def test_the_pages_plan_and_start_one(preproduction: Target, operator: Operator, viewer: Operator, client: Client) -> None:
+    client.force_login(viewer)
+    address = "/services/magento/pre-production/"
+    page = client.get(address).content.decode()
+    assert "Flush the caches" in page
+    assert "disabled" in page
+    assert client.post(f"{address}operations/flush-caches/").status_code == 403
+    client.force_login(operator)
+    made = client.post(f"{address}operations/flush-caches/")
+    assert made.status_code == 302
+    plan = Plan.objects.get()
+    shown = client.get(made["Location"]).content.decode()
+    assert "bin/magento cache:flush" in shown
+    gates = client.get(f"/plans/{plan.pk}/gates").content.decode()
+    assert "Flush the caches of Magento pre-production" in gates
+    began = client.post(f"/plans/{plan.pk}/start/", {"hash": plan.hash, "idempotency_key": "one"})
+    run = Run.objects.get()
+    assert began["Location"] == f"/runs/{run.number}/"
+    assert _through(run).state == Run.State.SUCCEEDED
+    assert "What is on which host" in client.get(f"/runs/{run.number}/").content.decode()

@@ -1,0 +1,247 @@
+"""The three smaller applications against the estate in a box: each is released, the money guard, one lock for all, what a plan shows."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from deployments import actions, doors, kinds, money
+from deployments.actions import Choice, NotStartable
+from deployments.bundle import BundleRefused
+from deployments.recipe import recipe
+from estate import observe
+from estate.definition import Target
+from estate.models import BeanstalkEnvironment, Host
+from estate.reading import current
+from people.models import Operator
+from remote.http import fetch
+from runs.engine import tick
+from runs.models import Run
+from tests import box
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+SERVICES = ("pim", "custom-connection", "mirakl-cashout")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with box.running(tmp_path_factory.mktemp("services") / "box", speed=300) as found:
+        yield found
+
+
+@pytest.fixture
+def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
+    for name, value in box.environment(ready).items():
+        monkeypatch.setenv(name, value)
+    settings.SSH_CONFIG = ready["ssh_config"]
+    settings.SSH_BROKER = ""
+    settings.DATA_DIR = tmp_path
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    settings.POLL_ACTIVE_SECONDS = 0.4
+    settings.TICK_SECONDS = 1.5
+    doors.door.cache_clear()
+    doors.runner.cache_clear()
+    found = box.Control(ready)
+    found.clear()
+    _until(_is_at_rest, 60)
+    for host in Host.objects.filter(service__in=SERVICES):
+        doors.runner().install(str(host.private_ip))
+    yield found
+    found.clear()
+    found.close()
+    doors.door().close()
+    doors.door.cache_clear()
+    doors.runner.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever the tests run, no payout is near; those about payouts say so themselves."""
+    monkeypatch.setattr("deployments.money.window_at", lambda money, now: None)
+
+
+def _is_at_rest() -> bool:
+    targets = [current().target(service, "production") for service in SERVICES]
+    for target in targets:
+        observe.refresh(target, max_age=0.4)
+    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for target in targets for tier in target.tiers])
+    hosts = Host.objects.filter(service__in=SERVICES, gone=None)
+    known = [host for host in hosts if host.version and host.target_state == "healthy" and host.health_status in ("Ok", "Info")]
+    return len(rows) == 3 and all(row.status == "Ready" for row in rows) and len(known) == 3
+
+
+def _until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def _target(service: str) -> Target:
+    return current().target(service, "production")
+
+
+def _start(plan: Any, by: Operator, **more: Any) -> Run:
+    words: dict[str, Any] = {"hash": plan.hash, "confirmation": "production", "idempotency_key": uuid.uuid4().hex, "by": by}
+    return actions.start_release(plan, **(words | more))
+
+
+def _through(run: Run) -> Run:
+    end = time.monotonic() + 120
+    while True:
+        tick(run.number)
+        run.refresh_from_db()
+        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
+            return run
+        assert time.monotonic() < end, run.said
+
+
+@pytest.mark.parametrize(
+    ("service", "deployed", "commands"),
+    [
+        ("pim", 12, ["01_credentials", "02_schema", "03_owner"]),
+        (
+            "custom-connection",
+            8,
+            ["01_credentials", "02_schema", "03_owner", "04_ftp_user", "05_ftp_password", "06_ftp_directories"],
+        ),
+        ("mirakl-cashout", 5, ["01_configuration", "02_schema", "03_owner"]),
+    ],
+)
+def test_each_is_released_and_looked_at(control: box.Control, releaser: Operator, service: str, deployed: int, commands: list[str]) -> None:
+    target = _target(service)
+    plan = actions.plan_release(target, Choice(), by=releaser)
+    facts = plan.document["facts"]
+    assert int(facts["release"].removeprefix("r")) > deployed, "one above every number that was ever seen"
+    assert facts["label"] == f"{service}-{facts['release']}-{facts['magento']['to'][:7]}"
+    assert facts["previous_label"].startswith(f"{service}-r")
+    assert facts["magento"]["from"], "what is live is known by its label"
+    assert [each["name"] for each in facts["recipe"]["commands"]] == commands
+    assert [each["name"] for each in facts["recipe"]["commands"] if each["leader_only"]] == ["02_schema"]
+    assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
+
+    run = _through(_start(plan, releaser))
+
+    assert run.state == Run.State.SUCCEEDED, run.said
+    assert Host.objects.get(service=service, gone=None).version == facts["label"]
+    answer = fetch(target.address)
+    assert (answer.status, facts["label"] in answer.text) == (200, True)
+    assert not Run.objects.filter(holds_lock=True).exists()
+
+
+def test_what_the_deployment_should_have_set_up_is_looked_at(control: box.Control, releaser: Operator, ready: dict[str, str]) -> None:
+    """Somebody stops vsftpd behind the deployment's back: Beanstalk says success, the run says no."""
+    target = _target("custom-connection")
+    plan = actions.plan_release(target, Choice(), by=releaser)
+    run = _start(plan, releaser)
+    services = Path(ready["ssh_config"]).parents[1] / "hosts/custom-1/var/lib/sandbox/services.json"
+    end = time.monotonic() + 120
+    while run.state in (Run.State.QUEUED, Run.State.RUNNING):
+        tick(run.number)
+        services.write_text(json.dumps({"vsftpd": "stopped"}))
+        run.refresh_from_db()
+        assert time.monotonic() < end, run.said
+    services.write_text(json.dumps({"vsftpd": "running"}))
+    assert run.state == Run.State.FAILED
+    assert "service vsftpd status" in run.said
+
+
+def test_one_lock_for_all_three(control: box.Control, releaser: Operator) -> None:
+    first = actions.plan_release(_target("pim"), Choice(), by=releaser)
+    second = actions.plan_release(_target("mirakl-cashout"), Choice(), by=releaser)
+    run = _start(first, releaser)
+    with pytest.raises(NotStartable, match=f"run {run.number}"):
+        _start(second, releaser)
+    assert _through(run).state == Run.State.SUCCEEDED
+    _until(_is_at_rest, 60)
+    assert _through(_start(second, releaser)).state == Run.State.SUCCEEDED
+
+
+def test_no_release_around_a_payout_nor_while_one_runs(control: box.Control, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    plan = actions.plan_release(_target("mirakl-cashout"), Choice(), by=releaser)
+    control.fault("payout-runs", "mirakl-1")
+    with pytest.raises(NotStartable, match="a payout runs"):
+        _start(plan, releaser)
+    control.clear()
+    guarded = _target("mirakl-cashout").money
+    assert guarded is not None
+    near = money.Window(*(timezone.now().astimezone(guarded.zone) + timedelta(minutes=each) for each in (-10, 20, 80)))
+    monkeypatch.setattr("deployments.money.window_at", lambda money, now: near)
+    with pytest.raises(NotStartable, match="No payout is near"):
+        _start(plan, releaser)
+    assert not Run.objects.exists()
+    other = actions.plan_release(_target("pim"), Choice(), by=releaser)
+    assert all(gate.key not in ("payout", "paying") for gate in actions.gates_of(other)), "the PIM pays nobody"
+
+
+def test_a_payout_that_begins_after_the_preflight_stops_the_run_before_the_deployment(
+    control: box.Control, releaser: Operator, settings: Settings
+) -> None:
+    settings.TICK_SECONDS = 0.05  # so that the run can be looked at between two of its steps
+    run = _start(actions.plan_release(_target("mirakl-cashout"), Choice(), by=releaser), releaser)
+    before = Host.objects.get(service="mirakl-cashout").version
+    end = time.monotonic() + 60
+    while run.state in (Run.State.QUEUED, Run.State.RUNNING):
+        if run.steps.filter(key="preflight", state="done").exists():
+            control.fault("payout-runs", "mirakl-1")
+        tick(run.number)
+        run.refresh_from_db()
+        assert time.monotonic() < end, run.said
+    assert run.state == Run.State.FAILED
+    assert run.steps.get(state="failed").key == "no-payout"
+    observe.refresh(_target("mirakl-cashout"), max_age=0.4)
+    assert Host.objects.get(service="mirakl-cashout").version == before
+
+
+def test_a_directory_that_is_not_there_is_refused(control: box.Control, releaser: Operator, settings: Settings, tmp_path: Path) -> None:
+    changed = tmp_path / "estate.yaml"
+    changed.write_text(Path("estate.yaml").read_text().replace("directory: pim}", "directory: pin}"))
+    settings.ESTATE_FILE = changed
+    with pytest.raises(BundleRefused, match="no directory “pin”"):
+        actions.plan_release(_target("pim"), Choice(), by=releaser)
+
+
+def test_the_grammar_of_the_estate_knows_the_kinds_that_there_are() -> None:
+    grammar = json.loads(Path("estate/schema.json").read_text())
+    plan = grammar["properties"]["services"]["additionalProperties"]["properties"]["plan"]
+    assert set(plan["enum"]) == set(kinds.KINDS)
+
+
+class _Configuration:
+    """A mirror with one file."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def tree(self, commit: str, *, sizes: bool) -> list[Any]:
+        from remote.git import Entry
+
+        return [Entry("100644", "blob", "ab" * 20, len(self._text), "pim/.ebextensions/40.config")]
+
+    def file(self, commit: str, path: str) -> bytes:
+        return self._text.encode()
+
+
+@pytest.mark.parametrize("text", ["a: [", "- list", "container_commands: text", "container_commands: [1]"])
+def test_a_configuration_that_beanstalk_cannot_read_is_said(text: str) -> None:
+    mirror: Any = _Configuration(text)
+    found = recipe(mirror, "c0ffee", "pim")
+    assert found["commands"] == []
+    assert len(found["wrong"]) == 1
+
+
+def test_what_is_not_of_the_directory_is_not_in_the_recipe() -> None:
+    mirror: Any = _Configuration("container_commands: {01_one: {command: [a, b], leader_only: true}}")
+    assert recipe(mirror, "c0ffee", "custom-connection") == {"commands": [], "wrong": []}
+    (one,) = recipe(mirror, "c0ffee", "pim")["commands"]
+    assert one == {"name": "01_one", "command": "a b", "file": "40.config", "leader_only": True, "may_fail": False}
