@@ -121,7 +121,7 @@ def _words(refused: Exception) -> str:
 @may_view
 def operation_new(request: HttpRequest, service: str, environment: str, key: str) -> HttpResponseBase:
     """A plan of a small operation; changes nothing but the console's own tables."""
-    target = _target(service, environment)
+    target = target_or_404(service, environment)
     try:
         by = require(request.user, operations.KIND, target.environment.key)
         made = operations.plan_operation(target, key, option=bool(request.POST.get("option")), by=by)
@@ -269,7 +269,7 @@ def _with_button(made: Plan) -> Plan:
 
 
 def _operation(request: HttpRequest, made: Plan, *, ask: bool, refused: list[str] | None, status: int) -> HttpResponse:
-    target = _target(made.service, made.environment)
+    target = target_or_404(made.service, made.environment)
     context = {
         "target": target,
         "operation": operations.OPERATIONS.get(made.document["facts"]["operation"]),
