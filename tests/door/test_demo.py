@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,8 +146,6 @@ def test_from_the_first_line_to_the_last_process(whole: tuple[subprocess.Popen[s
 
     everybody = descendants(process.pid)
     assert len(everybody) >= 7
-    started = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
-    assert time.monotonic() - started < 15
     until(lambda: not [pid for pid in everybody if lives(pid)])

@@ -233,7 +233,7 @@ def test_a_deadline_ends_git_and_what_it_started(tmp_path: Path, monkeypatch: py
     began = time.monotonic()
     with pytest.raises(Unanswered, match="within 1 s"):
         Mirror(tmp_path / "m.git", "git@bitbucket.org:client/magento.git", deadline=1).heads("master")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     pid = int((tmp_path / "pid").read_text())
     until = time.monotonic() + 5
     while _runs(pid) and time.monotonic() < until:
