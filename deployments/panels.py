@@ -106,4 +106,4 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
         "and the leader may have migrated the database. "
         "Beanstalk stops by itself at the first failing host."
     )
-    return {"big": "Versions are mixed", "text": text, "run": run}
+    return {"big": "Versions are mixed" if new else "Deployment begun", "text": text, "run": run}

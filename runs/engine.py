@@ -158,8 +158,9 @@ class Tick:
             )
             for act in planned.acts
         ]
-        for work in works:
+        for position, work in enumerate(works):
             work.fresh = work.act.key in begun
+            work.leads = position == 0
         outcome = of_step(_side_by_side(works) if planned.parallel and len(works) > 1 else _one_after_the_other(works))
         if isinstance(outcome, Proven):
             self._done(step, planned, works)

@@ -97,6 +97,7 @@ class Work:
         facts: Mapping[str, Any],
         troubles: int,
     ) -> None:
+        self.leads = False  # the first effect of its step
         self.act = act
         self.row = row
         self.step = step
@@ -202,6 +203,7 @@ class Work:
                 said = redact(said)
                 if said != self.row.said or any(self.row.answer.get(name) != value for name, value in answer.items()):
                     self._record(State.OBSERVED, said=said, answer=answer)
+                    self._tell_step(said)
                 return self._pause(ask_again, said, running=True)
         return None
 
@@ -245,6 +247,12 @@ class Work:
         with self.lease.write():
             changes = {"state": state, "said": self.row.said, "answer": self.row.answer, "ended": self.row.ended}
             Effect.objects.filter(pk=self.row.pk).update(**changes)
+
+    def _tell_step(self, said: str) -> None:
+        """What the first effect of a step says while it runs, its step says; a page must not read what was true a tick ago."""
+        if said and self.leads:
+            with self.lease.write():
+                Step.objects.filter(pk=self.step.pk).update(said=said)
 
     def _context(self) -> Context:
         return Context(
