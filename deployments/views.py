@@ -25,6 +25,7 @@ from people.views import may_view
 from remote.errors import RemoteError
 from runs.actions import Refusal
 from runs.models import Plan, Run
+from runs.numbers import whole
 
 RECENT = 100  # runs that are looked through for each service's last release
 
@@ -85,7 +86,7 @@ def _relaunched(target: Target, number: str) -> Run | None:
     if not number:
         return None
     mine = Run.objects.filter(service=target.service, environment=target.environment.key, kind="release")
-    run = mine.select_related("plan").filter(pk=number).first() if _is_number(number) else None
+    run = mine.select_related("plan").filter(pk=whole(number)).first() if whole(number) is not None else None
     if run is None:
         raise actions.NotPlannable(f"There is no run {number} of {target.name} to relaunch. Plan a new release instead.")
     return run
@@ -93,16 +94,10 @@ def _relaunched(target: Target, number: str) -> Run | None:
 
 def _number(text: str) -> int | None:
     """Raises NotPlannable for what is none; None where nothing was chosen."""
-    if not text:
-        return None
-    if not _is_number(text):
+    number = whole(text)
+    if text and number is None:
         raise actions.NotPlannable(f"“{text[:40]}” is not the number of a release.")
-    return int(text)
-
-
-def _is_number(text: str) -> bool:
-    """Digits that a database takes for a key."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
+    return number
 
 
 def _kept_key(posted: str) -> str:
