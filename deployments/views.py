@@ -86,7 +86,8 @@ def _relaunched(target: Target, number: str) -> Run | None:
     if not number:
         return None
     mine = Run.objects.filter(service=target.service, environment=target.environment.key, kind="release")
-    run = mine.select_related("plan").filter(pk=whole(number)).first() if whole(number) is not None else None
+    key = whole(number)
+    run = mine.select_related("plan").filter(pk=key).first() if key is not None else None
     if run is None:
         raise actions.NotPlannable(f"There is no run {number} of {target.name} to relaunch. Plan a new release instead.")
     return run
