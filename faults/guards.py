@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from faults import sabotage, suite, timing
+from faults import releases, sabotage, suite, timing
 from faults.processes import NotThere
 from faults.releases import Broken
 from faults.rig import Rig
@@ -20,6 +20,8 @@ def caught(rig: Rig, guard: str) -> str:
     token, words = sabotage.CAUGHT_BY[guard]
     name, _, point = token.partition(":")
     promise = suite.PROMISES[name]
+    if name not in ("P5", "P7", "P8", "P9"):
+        releases.reference(rig, "pre-production")
     longest, timing.LONGEST_RUN = timing.LONGEST_RUN, ENOUGH
     rig.sim("speed", speed=QUICK if name in ("P1", "P2") else timing.SPEED)
     try:
