@@ -2,7 +2,7 @@
 
 A poll is claimed by an atomic UPDATE of its `Watched` row, so any number of processes and pages together ask no more often than one would.
 Beanstalk answers two describe calls a second for the whole account. While something is under way, events are asked each second, the
-environments and the health of their hosts every fourth, causes and what rests every 24th: two calls a second in all (`_close`).
+environments and the health of their hosts every fourth, causes and what rests as what is left allows: two calls a second in all (`_close`).
 Errors never erase what is known: it stays, with its age, and the row says why.
 What is asked and how it is kept stands in `estate.sightings`; maintenance mode, which only hosts know, in `estate.maintenance`.
 """
