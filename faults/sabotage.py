@@ -61,7 +61,8 @@ def _no_fence() -> None:
     @contextmanager
     def write(self: leases.Lease, **changes: Any) -> Iterator[None]:
         with transaction.atomic():
-            Run.objects.filter(number=self.number).update(**changes)
+            if not Run.objects.filter(number=self.number).update(**changes):
+                raise leases.Fenced
             yield
 
     leases.Lease.write = write  # type: ignore[method-assign]

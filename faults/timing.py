@@ -14,7 +14,7 @@ SETTINGS = {
     "POLL_ACTIVE_SECONDS": "0.1",
     "POLL_IDLE_SECONDS": "2",
     "PROBE_SECONDS": "0.3",
-    "STEP_SECONDS": "120",
+    "STEP_SECONDS": "600",
     "LOG_LEVEL": "INFO",
 }
 RESUMED = 3 * LEASE + 6.0  # seconds, on a busy machine; three leases in production are the promised minute
