@@ -47,7 +47,7 @@ def measured(answers: Iterable[Answer], start: datetime, end: datetime) -> Downt
     state, known_until = UNKNOWN, start
     begins = start
     for time, last, answered in answers:
-        next_begins = max(time, start)
+        next_begins = min(max(time, start), end)
         _add_known(bands, begins, next_begins, state, known_until)
         begins, state, known_until = next_begins, answered, (last or time) + GAP
     _add_known(bands, begins, end, state, known_until)

@@ -136,7 +136,7 @@ def test_from_the_first_line_to_the_last_process(whole: tuple[subprocess.Popen[s
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
     assert json.load(ask(f"{url}/readyz"))["status"] == "ready"
     request = urllib.request.Request(f"{url}/api/v1/services", headers={"Authorization": f"Bearer {token}"})  # noqa: S310  (our own)
-    assert json.load(ask(request))["items"][0]["key"] == "magento"
+    assert "magento" in [service["key"] for service in json.load(ask(request))["items"]]
     assert (data / "sockets").stat().st_mode & 0o777 == 0o700
 
     before = descendants(process.pid)

@@ -176,7 +176,7 @@ def test_without_script_a_run_is_started_read_and_stopped(arrives: Arrives) -> N
     person.page.click("#plan button.primary")
     person.reads("Ask the gates")
     person.page.click("a[href='?gates=now']")
-    person.reads("16 of 16 pass")
+    person.reads("17 of 17 pass")
     person.page.click("[data-go]")
     person.reads("Stop this run")
     person.page.click("text=Stop this run…")
