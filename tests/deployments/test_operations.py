@@ -234,7 +234,7 @@ def test_the_pages_plan_and_start_one(preproduction: Target, operator: Operator,
     assert "bin/magento cache:flush" in shown
     gates = client.get(f"/plans/{plan.pk}/gates").content.decode()
     assert "Flush the caches of Magento pre-production" in gates
-    began = client.post(f"/plans/{plan.pk}/start/", {"hash": plan.hash, "idempotency_key": "one"})
+    began = client.post(f"/plans/{plan.pk}/start/", {"hash": plan.hash, "idempotency_key": "one-key-of-a-test"})
     run = Run.objects.get()
     assert began["Location"] == f"/runs/{run.number}/"
     assert _through(run).state == Run.State.SUCCEEDED

@@ -87,7 +87,9 @@ def test_a_cut_page_is_judged_by_what_came() -> None:
 @pytest.mark.django_db
 def test_each_shop_is_asked_and_each_answer_is_stored(server: tuple[type[_Shop], Shop], monkeypatch: pytest.MonkeyPatch) -> None:
     estate = reading.current()
-    played = replace(estate, services={key: _pointed_at(service, server[1]) for key, service in estate.services.items() if key == "magento"})
+    played = replace(
+        estate, services={key: _pointed_at(service, server[1]) for key, service in estate.services.items() if key == "magento"}
+    )
     monkeypatch.setattr(prober, "current", lambda: played)
     rung: list[str] = []
     monkeypatch.setattr(prober, "publish", lambda channel, frame: rung.append(frame["changed"][0]))
