@@ -31,7 +31,7 @@ def nothing(rig: Rig, group: str) -> dict[str, Any]:
 def _saved(rig: Rig, group: str, acts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     step = {"key": "only", "title": "The only step", "acts": list(acts), "note": "", "where": "", "seconds": 1, "parallel": False}
     document = {
-        "kind": "operation", "title": "A run of the fault suite", "service": "magento", "environment": "pre-production",
+        "kind": "adopted", "title": "A run of the fault suite", "service": "magento", "environment": "pre-production",
         "lock_group": group, "steps": [step], "facts": {"hosts": []},
     }  # fmt: skip
     return rig.ask("plan", document=json.loads(json.dumps(document)))
