@@ -128,3 +128,16 @@ class ShopAnswer(models.Model):
     class Meta:
         db_table = "shop_answer"
         indexes = [models.Index(fields=["service", "environment", "time"], name="shop_answer_time")]
+
+
+class DeadlineSource(models.Model):
+    """What one source of `estate.deadlines` last said, when, and what went wrong since."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    tried = models.DateTimeField(null=True)
+    answered = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    deadlines = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "deadline_source"

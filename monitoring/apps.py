@@ -9,7 +9,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         """Says what is looked at, and how often; the scheduler does it."""
-        from estate import maintenance, observe
+        from estate import deadlines, maintenance, observe
         from monitoring import activity, prober
         from runs import periodic
 
@@ -18,3 +18,4 @@ class MonitoringConfig(AppConfig):
         periodic.register("shop history", 3600, prober.thin)
         periodic.register("estate", min(settings.POLL_ACTIVE_SECONDS, 1.0), observe.watch)
         periodic.register("maintenance", 5, maintenance.watch)
+        periodic.register("deadlines", 30, deadlines.refresh)

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "ninja",
     "live",
     "people",
+    "people.notifications",
     "estate",
     "runs",
     "monitoring",
