@@ -140,7 +140,7 @@ def _no_kill() -> None:
         return Failed(f"{act.target}: the command was cancelled") if "cancel" in context.answer else usual(self, act, context, state)
 
     usual = hosts.HostCommand.judge
-    hosts.HostCommand.judge = judge  # type: ignore[method-assign]
+    hosts.HostCommand.judge = judge  # type: ignore[method-assign, assignment]
 
 
 def _no_lock() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,58 +11,23 @@ from deployments import commands
 from deployments.doors import runner
 from estate.models import Host
 from remote.errors import HostKeyRefused, RemoteError, Unreachable
-from remote.ssh.runner import Key, State
-from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Out, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
+from runs.host_commands import Detached, key_of
 from runs.models import Effect
 from runs.plan import Act
 
 AWS_CLOCK = timedelta(seconds=5)  # AWS's clock and ours may differ by so much
-FIRST_SECONDS = 1.0  # with the runner's own deadline this stays below half of the engine's lease
-_NOT_IN_KEYS = re.compile(r"[^a-z0-9._-]")
 LOOK_SECONDS = 8.0  # a bounded look at a host; a dead mount hangs longer than that
 
 
-class HostCommand:
-    """One command on one host. Params: ip, instance_id; files (must exist afterwards), fatal (a pattern no line of the output may have)."""
-
-    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        """Starts it and stays for its first second: the first lines come with the answer to the start."""
-        out, offset = context.out(act.target), int(context.answer.get("offset", 0))
-        out.line("$ " + str(commands.Command(act.argv)))
-        state, output = runner().attend(
-            act.params["ip"], _key(context), act.argv, epoch=context.epoch, offset=offset, seconds=min(FIRST_SECONDS, context.patience)
-        )
-        _store(output, out, offset)
-        return {"started": state.kind}
-
-    def probe(self, act: Act, context: Context) -> Finding:
-        """Follows what is running for as long as the engine has patience, then says what it is."""
-        host, key, offset = act.params["ip"], _key(context), int(context.answer.get("offset", 0))
-        out = context.out(act.target)
-        offset = _store(runner().follow(host, key, offset=offset, seconds=context.patience), out, offset)
-        state = runner().status(host, key)
-        if state.kind != "running" and state.size > offset:  # it ended between the two questions: its last lines
-            _store(runner().follow(host, key, offset=offset, seconds=0), out, offset)
-        return self.judge(act, context, state)
-
-    def judge(self, act: Act, context: Context, state: State) -> Finding:
-        if state.kind == "absent":
-            return NotDone(f"{act.target}: never started")
-        if state.kind == "running":
-            return Running(f"{act.target}: running", ask_again=0)
-        if state.kind == "finished" and state.rc == 0:
-            return self.accept(act, context)
-        if state.kind == "finished":
-            return Failed(f"{act.target}: the command ended with exit code {state.rc}", {"rc": state.rc})
-        if state.kind == "cancelled":
-            return Failed(f"{act.target}: the command was cancelled; nothing of it is left running", {"cancelled": True})
-        return CannotTell(f"{act.target}: the host lost the command, without an exit code. Was it restarted? Look at what the command did.")
+class HostCommand(Detached):
+    """Params: ip, instance_id; files (must exist afterwards), fatal (a pattern no line of the output may have)."""
 
     def accept(self, act: Act, context: Context) -> Finding:
         """Exit code 0 is not enough where the command is known to lie."""
         fatal = act.params.get("fatal")
         if fatal:
-            log = b"".join(runner().follow(act.params["ip"], _key(context), offset=0, seconds=0)).decode("utf-8", "replace")
+            log = b"".join(runner().follow(act.params["ip"], key_of(context), offset=0, seconds=0)).decode("utf-8", "replace")
             found = re.search(fatal, log)
             if found:
                 return Failed(f"{act.target}: exit code 0, but the output says “{found[0]}”", {"rc": 0})
@@ -71,10 +35,6 @@ class HostCommand:
             if runner().probe(act.params["ip"], commands.is_there(path).argv, deadline=LOOK_SECONDS).rc != 0:
                 return Failed(f"{act.target}: exit code 0, but {path} is not there", {"rc": 0})
         return Done(f"{act.target}: done", {"rc": 0})
-
-    def cancel(self, act: Act, context: Context) -> str:
-        proof = runner().cancel(act.params["ip"], _key(context))
-        return f"{act.target}: {proof}"
 
 
 class Maintenance(HostCommand):
@@ -96,7 +56,7 @@ class Reopen(HostCommand):
         return super().do(act, context)
 
     def probe(self, act: Act, context: Context) -> Finding:
-        state = runner().status(act.params["ip"], _key(context))
+        state = runner().status(act.params["ip"], key_of(context))
         if state.kind != "absent":
             return super().probe(act, context)
         if context.cancelled():
@@ -112,7 +72,7 @@ class Reopen(HostCommand):
         return Done(f"{act.target}: out of maintenance mode since its deployment replaced the flag's folder", {"flag": False})
 
     def cancel(self, act: Act, context: Context) -> str:
-        if runner().status(act.params["ip"], _key(context)).kind == "absent":
+        if runner().status(act.params["ip"], key_of(context)).kind == "absent":
             return f"{act.target}: maintenance mode is left as it is"
         return super().cancel(act, context)
 
@@ -181,18 +141,3 @@ def in_words(error: RemoteError) -> str:
     if isinstance(error, HostKeyRefused):
         return f"host key refused: {error}"
     return f"no connection: {error}" if isinstance(error, Unreachable) else str(error)
-
-
-def _store(output: Iterator[bytes], out: Out, offset: int) -> int:
-    """Each piece with the byte of the host's file behind it, so that whoever goes on reads none twice; the byte behind the last."""
-    for data in output:
-        offset += len(data)
-        out.write(data, offset=offset)
-    return offset
-
-
-def _key(context: Context) -> Key:
-    """The effect's own key: another attempt is another command to the runner. Hosts may have any name, the runner's keys may not."""
-    plain = _NOT_IN_KEYS.sub(".", context.key.lower())[:50]
-    is_the_key = plain == context.key.replace(":", ".")
-    return Key(str(context.run), plain if is_the_key else f"{plain}-{hashlib.sha256(context.key.encode()).hexdigest()[:12]}")

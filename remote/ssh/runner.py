@@ -137,19 +137,27 @@ class Runner:
 
     def install(self, host: str) -> None:
         """Writes the runner through this connection, which must be allowed to use sudo for that, and gives its folder to the SSH user."""
-        folder, _, _ = PLACE.rpartition("/")
         user = self._door.run(host, ("id", "-un"), deadline=DEADLINE).text.strip()
-        for argv, stdin in (
-            (("sudo", "mkdir", "-p", folder), b""),
-            (("sudo", "tee", f"{PLACE}.new"), SCRIPT.read_bytes()),
-            (("sudo", "chmod", "0755", f"{PLACE}.new"), b""),
-            (("sudo", "mv", f"{PLACE}.new", PLACE), b""),
-            (("sudo", "install", "-d", "-m", "0700", "-o", user, STATE), b""),
-        ):
-            done = self._door.run(host, argv, stdin=stdin, deadline=DEADLINE)
-            if done.rc != 0:
-                said = done.err.decode("utf-8", "replace").strip()
-                raise Refused(f"{host}: the runner could not be installed: {' '.join(argv)} ended with {done.rc}. {said}", _INSTALL)
+        self.put(host, PLACE, SCRIPT.read_bytes())
+        self._must(host, ("sudo", "install", "-d", "-m", "0700", "-o", user, STATE))
+
+    def put(self, host: str, place: str, content: bytes) -> None:
+        """A program of the console at an absolute path on the host, whole or not at all; the connection must be allowed to use sudo."""
+        folder, _, _ = place.rpartition("/")
+        self._must(host, ("sudo", "mkdir", "-p", folder))
+        self._must(host, ("sudo", "tee", f"{place}.new"), content)
+        self._must(host, ("sudo", "chmod", "0755", f"{place}.new"))
+        self._must(host, ("sudo", "mv", f"{place}.new", place))
+
+    def read(self, host: str, argv: Sequence[str], *, seconds: int) -> Iterator[bytes]:
+        """What a question prints, piece by piece and never as a whole; Refused where it ended with another code than 0."""
+        yield from self._stream(host, self._argv("probe", str(seconds), *_words(argv)), seconds)
+
+    def _must(self, host: str, argv: Sequence[str], stdin: bytes = b"") -> None:
+        done = self._door.run(host, argv, stdin=stdin, deadline=DEADLINE)
+        if done.rc != 0:
+            said = done.err.decode("utf-8", "replace").strip()
+            raise Refused(f"{host}: it could not be installed: {' '.join(argv)} ended with {done.rc}. {said}", _INSTALL)
 
     def _argv(self, verb: str, *words: str) -> tuple[str, ...]:
         return (PLACE, f"@{script_hash()}", verb, *words)

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from deployments import actions, gates, shipments
 from deployments.actions import NotPlannable
-from deployments.effects import hosts as host_effects
 from deployments.models import Release
 from deployments.steps import PlannedHost
 from estate.models import Host
@@ -21,6 +20,7 @@ from estate.reading import current
 from people.models import Operator
 from remote.ssh.connections import Result
 from runs import actions as runs
+from runs import host_commands
 from runs.effects import Context
 from runs.models import Run
 from runs.plan import Plan, Step
@@ -99,9 +99,9 @@ def _context(key: str) -> Context:
 
 @pytest.mark.parametrize("name", ["fe-1", "FE-1", "Client-Magento-Prod-9ad40", "a host with blanks", "x" * 90, "hôte"])
 def test_a_host_may_have_any_name(name: str) -> None:
-    key = host_effects._key(_context(f"maintenance-on:{name}"))
+    key = host_commands.key_of(_context(f"maintenance-on:{name}"))
     assert re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", key.step)
-    assert key != host_effects._key(_context(f"maintenance-on:{name}x"))
+    assert key != host_commands.key_of(_context(f"maintenance-on:{name}x"))
 
 
 def test_old_bundles_go(tmp_path: Path) -> None:
