@@ -78,7 +78,7 @@ class Host:
     instance_id: str
     private_ip: str
     zone: str
-    environment: str  # the Beanstalk environment's name
+    environment: str  # the Beanstalk environment's name; empty on a machine that Beanstalk does not own
     platform: str  # "al1": eb-activity.log, /var/app/ondeck; "al2": eb-engine.log, /var/app/staging
     root: Path
     ssh_port: int = 0
@@ -204,7 +204,8 @@ class World:
     data: Path  # everything the sandbox writes stands below this folder
     seed: int
     clock: Clock
-    hosts: dict[str, Host]  # by name
+    hosts: dict[str, Host]  # Beanstalk's, by name
+    machines: dict[str, Host] = field(default_factory=dict)  # hosts that nothing is deployed to: file server, Rundeck; by name
     faults: Faults = field(default_factory=Faults)
     visits: Visits = field(default_factory=Visits)
     deeds: Deeds = field(default_factory=Deeds)
@@ -215,7 +216,7 @@ class World:
 
     def host(self, name_id_or_ip: str) -> Host:
         """Raises KeyError where no host has that name, instance id or private address."""
-        for host in self.hosts.values():
+        for host in (*self.hosts.values(), *self.machines.values()):
             if name_id_or_ip in (host.name, host.instance_id, host.private_ip):
                 return host
         raise KeyError(name_id_or_ip)
@@ -238,6 +239,12 @@ _HOSTS = (
     ("mirakl-1", "i-0d83f6c5b1e29a074", "10.0.101.83", "a", CASHOUT, "al1"),
 )
 
+# Hosts that are reached over SSH and that nothing is deployed to: name, instance id, private address, zone.
+_MACHINES = (
+    ("rundeck", "i-0b3e7c91d5a2f8046", "10.0.101.20", "a"),
+    ("nfs", "i-0c8d5f2a6b1e93704", "10.0.101.30", "a"),
+)
+
 
 def make_world(data: Path, *, speed: float, seed: int, limited: bool = True) -> World:
     """The estate of the hand-over document, with empty host folders below `data/hosts/`."""
@@ -245,6 +252,9 @@ def make_world(data: Path, *, speed: float, seed: int, limited: bool = True) -> 
         name: Host(name, instance_id, ip, f"{REGION}{zone}", environment, platform, data / "hosts" / name)
         for name, instance_id, ip, zone, environment, platform in _HOSTS
     }
-    for host in hosts.values():
+    machines = {
+        name: Host(name, instance_id, ip, f"{REGION}{zone}", "", "al2", data / "hosts" / name) for name, instance_id, ip, zone in _MACHINES
+    }
+    for host in (*hosts.values(), *machines.values()):
         host.root.mkdir(parents=True, exist_ok=True)
-    return World(data, seed, Clock(speed), hosts, limited=limited, random=random.Random(seed))
+    return World(data, seed, Clock(speed), hosts, machines, limited=limited, random=random.Random(seed))

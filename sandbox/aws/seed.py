@@ -60,11 +60,11 @@ LAUNCHED_BEFORE = timedelta(days=23)
 RELEASED_BEFORE = timedelta(days=1, hours=2)
 
 
-def client(service: str, endpoint: str) -> Any:
+def client(service: str, endpoint: str, region: str = REGION) -> Any:
     make: Any = boto3.client
     return make(
         service,
-        region_name=REGION,
+        region_name=region,
         endpoint_url=endpoint,
         aws_access_key_id="sandbox",
         aws_secret_access_key="sandbox",  # noqa: S106 -- signatures are not checked here
@@ -98,7 +98,7 @@ def _released(s3: Any, label: str, bundle: bytes) -> Version:
 def network(endpoint: str) -> tuple[str, list[str], dict[str, str]]:
     """The VPC, its public subnets, and the private subnet of each third byte of an address."""
     ec2 = client("ec2", endpoint)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=_tags("vpc", Name="client"))["Vpc"]["VpcId"]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tagged("vpc", Name="client"))["Vpc"]["VpcId"]
     public, private = [], {}
     for number, zone in enumerate(ZONES, start=1):
         for kind, third in (("public", number), ("private", 100 + number)):
@@ -106,7 +106,7 @@ def network(endpoint: str) -> tuple[str, list[str], dict[str, str]]:
                 VpcId=vpc,
                 CidrBlock=f"10.0.{third}.0/24",
                 AvailabilityZone=f"{REGION}{zone}",
-                TagSpecifications=_tags("subnet", Name=f"client-{kind}-{zone}"),
+                TagSpecifications=tagged("subnet", Name=f"client-{kind}-{zone}"),
             )["Subnet"]["SubnetId"]
             if kind == "public":
                 public.append(subnet)
@@ -118,7 +118,7 @@ def network(endpoint: str) -> tuple[str, list[str], dict[str, str]]:
 def instances(endpoint: str, world: World, private: dict[str, str]) -> None:
     ec2 = client("ec2", endpoint)
     for host in world.hosts.values():
-        with _next_instance_id(host.instance_id):
+        with next_instance_id(host.instance_id):
             ec2.run_instances(
                 ImageId="ami-0f15e0a4c8d3e5ee0",
                 InstanceType="c5.xlarge",
@@ -126,7 +126,7 @@ def instances(endpoint: str, world: World, private: dict[str, str]) -> None:
                 MaxCount=1,
                 SubnetId=private[host.private_ip.split(".")[2]],
                 PrivateIpAddress=host.private_ip,
-                TagSpecifications=_tags(
+                TagSpecifications=tagged(
                     "instance",
                     **{"Name": host.name, "elasticbeanstalk:environment-name": host.environment},
                 ),
@@ -223,12 +223,12 @@ def _target_group(elbv2: Any, world: World, vpc: str, environment: str, path: st
     return arn
 
 
-def _tags(kind: str, **tags: str) -> list[dict[str, Any]]:
+def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 
 
 @contextmanager
-def _next_instance_id(instance_id: str) -> Iterator[None]:
+def next_instance_id(instance_id: str) -> Iterator[None]:
     """AWS chooses instance ids; here the document has chosen them. Moto draws one for each new instance from this function."""
     module: Any = moto_instances
     drawn = module.random_instance_id

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
-from sandbox.aws import beanstalk_wire, cloudwatch, console_output, history, identity, loadbalancing, seed, server
+from sandbox.aws import beanstalk_wire, cloudwatch, console_output, history, identity, inventory, loadbalancing, seed, server
 from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
 from sandbox.aws.logs import LogRequests
@@ -78,6 +78,7 @@ def serve(
     cloudwatch.install()
     identity.install()
     console_output.install(world, hosts.fingerprints)
+    inventory.install()
     endpoint, stop_server = server.listen(world, port)
     logs = LogRequests(ledger, storage, hosts.tail, _signer(endpoint))
     beanstalk = Beanstalk(ledger, doctor, seen, storage, logs, loadbalancing.ThroughBalancer(), hosts.deploy)
@@ -87,6 +88,7 @@ def serve(
     vpc, public, private = seed.network(endpoint)
     seed.instances(endpoint, world, private)
     seed.balancers(endpoint, world, vpc, public, groups)
+    inventory.fill(endpoint, world, vpc, public, private)
     seed.environments(ledger, labels, versions, deployment_id)
     history.release_before(ledger)
     recorder = Recorder(ledger, doctor, seen)

@@ -58,6 +58,8 @@ class Wire:
             self._deeds.end(self._deeds.begin(f"throttled {action}", service))
             code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
             return _refuse(respond, status, code, "Rate exceeded", s3=s3)
+        if self._faults.strikes("access-denied", service=service, operation=action):
+            return _refuse(respond, 403, "AccessDenied", f"The caller is not authorized to perform {service}:{action or 'this'}", s3=s3)
         if action == "PutObject" and self._faults.strikes("s3-refuses"):
             return _refuse(respond, 403, "AccessDenied", "Access Denied", s3=True)
         if self._faults.strikes("aws-500", operation=action):

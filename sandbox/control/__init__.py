@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sandbox.control import state
-from sandbox.control.actions import ACTIONS, Refused, act
+from sandbox.control.actions import ACTIONS, act
+from sandbox.control.refusal import Refused
 from sandbox.world import Fault, World
 
 __all__ = ["serve"]
@@ -113,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         kind, host, times, options = asked.get("kind"), asked.get("host", ""), asked.get("times", 1), asked.get("options", {})
         if not isinstance(kind, str) or not kind:
             raise Refused("kind is the name of a fault, such as command-fails.")
-        if host not in ("", "bitbucket.org", *self.server.world.hosts):
+        if host not in ("", "bitbucket.org", *self.server.world.hosts, *self.server.world.machines):
             raise Refused(f"There is no host {host}.")
         if not isinstance(times, int) or isinstance(times, bool) or (times < 1 and times != -1):
             raise Refused("times is a number from 1, or -1 until the fault is cleared.")

@@ -10,15 +10,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.control.drift import DRIFTS
+from sandbox.control.refusal import Refused
 from sandbox.repositories import NAMES, Name, Repositories
 from sandbox.repositories.php import model
 from sandbox.world import PROD_FRONT, REGION, Fault, Host, World
 
 Options = Mapping[str, str]
-
-
-class Refused(Exception):
-    """The text says why."""
 
 
 def act(world: World, name: str, options: Options) -> str:
@@ -123,4 +121,5 @@ ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "disk-full": _lasting("disk-full", "The disk of {host} is full until the fault is cleared."),
     "payout-runs": _lasting("payout-runs", "A payout runs on {host} until the fault is cleared."),
     "ssh-drop": _ssh_drop,
+    **DRIFTS,
 }

@@ -6,7 +6,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sandbox.hosts import applications, database, extensions, releases, shares, statics
+from sandbox.hosts import applications, database, extensions, machines, releases, shares, statics
 from sandbox.hosts.agent.deployment import Deployment, env_php
 from sandbox.repositories import NAMES, Repositories
 from sandbox.repositories.git import git
@@ -38,6 +38,10 @@ def install(world: World, repositories: Repositories) -> None:
         _share_and_mount(world, host, str(int(deployed_at.timestamp())))
         database.write(world, host, database.of_code(host.app))
         _past(host, repositories.label, deployed_at)
+    for host in world.machines.values():
+        for folder in _FOLDERS:
+            (host.root / folder).mkdir(parents=True, exist_ok=True)
+        machines.furnish(world, host)
 
 
 def _install_other(world: World, repositories: Repositories, host: Host, deployed_at: datetime) -> None:

@@ -103,7 +103,7 @@ def serve(world: World) -> Callable[[], None]:
     address, stop_player = player_socket.serve(world)
     stopping = threading.Event()
     listeners, all_sessions, places = [], [], []
-    for host in world.hosts.values():
+    for host in (*world.hosts.values(), *world.machines.values()):
         sessions = Sessions(world, host, stand_ins.write(world, host, address), stopping)
         listener = _Listener(world, host.name, host.instance_id, "ec2-user", sessions.handle)
         host.ssh_port = listener.port
