@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils import timezone
 from deployments import estimate, gates, kinds, plans, sources
 from deployments import facts as plan_facts
 from deployments.bundle import Bundle, modules_between
+from deployments.live import LABEL, live_commit, live_configuration, live_label
 from deployments.models import Release
 from deployments.recipe import recipe
 from deployments.shipments import bundle_of
@@ -29,8 +29,6 @@ from remote.errors import NotFound
 from remote.git.mirror import Mirror
 from runs import actions as runs
 from runs.models import Plan, Run
-
-_LABEL = re.compile(r"^(?:[a-z][a-z0-9-]*-)?r(?P<number>\d+)-(?P<commit>[0-9a-f]{7,40})$")
 
 
 class NotPlannable(Exception):
@@ -198,30 +196,9 @@ def _backwards(code: Mirror, live: str, release: Release) -> list[str]:
 
 def _next_number(target: Target) -> int:
     labels = Host.objects.filter(service=target.service).values_list("version", flat=True)
-    seen = [int(match["number"]) for label in labels if (match := _LABEL.match(label))]
+    seen = [int(match["number"]) for label in labels if (match := LABEL.match(label))]
     highest = Release.objects.filter(service=target.service).aggregate(top=Max("number"))["top"] or 0
     return max([highest, *seen]) + 1
-
-
-def live_label(target: Target) -> str:
-    """What the front end runs now; with mixed versions, what most of its hosts run."""
-    versions = list(
-        Host.objects.filter(beanstalk=target.tiers[-1].beanstalk, gone=None).exclude(version="").values_list("version", flat=True)
-    )
-    return max(set(versions), key=versions.count) if versions else ""
-
-
-def live_commit(target: Target, label: str, code: Mirror, head: str) -> str:
-    known = Release.objects.filter(service=target.service, label=label).first()
-    if known is not None:
-        return known.magento_commit
-    match = _LABEL.match(label)
-    return sources.complete(code, match["commit"], head) if match else ""
-
-
-def live_configuration(target: Target, label: str) -> str:
-    known = Release.objects.filter(service=target.service, label=label).first()
-    return known.configuration_commit if known else ""
 
 
 def _choice(configuration: Mirror, heads: dict[str, str], chosen: str) -> dict[str, Any]:

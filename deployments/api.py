@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from deployments import actions, operations, pages
+from deployments import actions, operations, pages, rollback
 from deployments.models import Release
 from estate.reading import current
 from people.permissions import require
@@ -86,7 +86,8 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
         relaunched = mine.filter(number=wanted.relaunch_of).first() if 0 < wanted.relaunch_of < 2**62 else None
         if relaunched is None:
             raise actions.NotPlannable(f"There is no run {wanted.relaunch_of} of {target.name}.")
-    return Status(201, _plan(actions.plan_release(target, choice, relaunch_of=relaunched, by=by)))
+    make = actions.plan_release if choice.release is None else rollback.plan_again
+    return Status(201, _plan(make(target, choice, relaunch_of=relaunched, by=by)))
 
 
 @router.post("/operations", response={201: PlanOut})

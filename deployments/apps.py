@@ -8,12 +8,12 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, guard, panels, stopping
+        from deployments import adoption, guard, panels, standing, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.following import Follow
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
-        from deployments.effects.looks import Gates, OperationGates, Quiet, Verify
+        from deployments.effects.looks import Gates, OperationGates, Quiet, Shelf, Verify
         from deployments.effects.repositories import Heads
         from deployments.effects.servers import FetchLogs, RestartServers
         from runs import again, effects, periodic
@@ -26,6 +26,7 @@ class DeploymentsConfig(AppConfig):
             "beanstalk.restart": RestartServers(),
             "beanstalk.logs": FetchLogs(),
             "release.verify": Verify(),
+            "release.shelf": Shelf(),
             "money.quiet": Quiet(),
             "git.heads": Heads(),
             "bundle.build": BuildBundle(),
@@ -45,6 +46,7 @@ class DeploymentsConfig(AppConfig):
         register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
+        periodic.register("standing", standing.EVERY, standing.watch)
         again.register(
             "beanstalk.update",
             "Beanstalk deploys to the whole environment {target} again, never to one host; hosts that have the version pass quickly.",

@@ -88,6 +88,13 @@ def look_for(proof: Proof) -> tuple[Command, dict[str, str]]:
     return Command(("getent", "passwd", proof.at)), {}
 
 
+def schema_status(plan: str) -> Command:
+    """Does the database fit the code of this host? 0: it does; 2: it does not. Changes nothing; the running code asks so itself."""
+    if plan == "magento":
+        return _magento("setup:db:status")
+    return Command(("sudo", "-u", "webapp", "php", f"{APP}/bin/console", "doctrine:schema:validate", "--no-interaction"))
+
+
 def processes(contain: str) -> Command:
     """Exit code 1: none. The brackets keep it from finding the shell that asks."""
     return Command(("pgrep", "-f", f"[{contain[0]}]{contain[1:]}"))
@@ -125,6 +132,11 @@ def create_version(application: str, label: str, bucket: str, key: str) -> Comma
     source = f"S3Bucket={bucket},S3Key={key}"
     options = ("--application-name", application, "--version-label", label, "--source-bundle", source)
     return Command(("aws", "elasticbeanstalk", "create-application-version", *options))
+
+
+def describe_version(application: str, label: str) -> Command:
+    options = ("--application-name", application, "--version-labels", label)
+    return Command(("aws", "elasticbeanstalk", "describe-application-versions", *options))
 
 
 def restart(environment: str) -> Command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from deployments.bundle import Bundle, Manifest
@@ -44,15 +44,14 @@ def bundle(built: Bundle, release: Release, configuration: Mirror, shares: Colle
 
 def _unmount_hook(configuration: Mirror, commit: str, shares: Collection[str]) -> str:
     """The file of the configuration that unmounts all shares before the flip; "" where none does, or where there are none."""
-    if not shares:
-        return ""
-    for entry in configuration.tree(commit):
-        is_hook = entry.path.startswith((".ebextensions/", ".platform/hooks/predeploy/"))
-        if is_hook and entry.type == "blob" and (entry.size or 0) < 100_000:
-            text = configuration.file(commit, entry.path).decode("utf-8", "replace")
-            if set(shares) <= set(_UNMOUNTS.findall(text)):
-                return entry.path
-    return ""
+    hooks = (entry for entry in configuration.tree(commit) if entry.path.startswith((".ebextensions/", ".platform/hooks/predeploy/")))
+    small = (entry.path for entry in hooks if entry.type == "blob" and (entry.size or 0) < 100_000)
+    return unmounting(((path, configuration.file(commit, path).decode("utf-8", "replace")) for path in small), shares)
+
+
+def unmounting(files: Iterable[tuple[str, str]], shares: Collection[str]) -> str:
+    """Which of these files (path, text) unmounts all shares."""
+    return next((path for path, text in files if shares and set(shares) <= set(_UNMOUNTS.findall(text))), "")
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from deployments import activity_log, commands
+from deployments import activity_log, commands, schema, standing
 from deployments.activity_log import Line
-from deployments.models import Evidence
+from deployments.live import LABEL, live_commit
+from deployments.models import Evidence, Standing
+from deployments.sources import mirror
+from estate.definition import Target, UnknownTarget
 from estate.models import BeanstalkEvent, Host
+from estate.reading import current
 from people.permissions import may
+from remote.errors import RemoteError
 from runs.models import Effect, Run
 
 
@@ -27,12 +33,13 @@ class Choice:
     takes: str = ""
     closed_for: str = ""
     plan: bool = False  # it is planned by a button: a new plan of the same target
+    release: str = ""  # the number of the earlier release that is planned by it
     refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One host: what code it has, what it says of maintenance, its two lights, and whether the shop's traffic reaches it."""
+    """One host: code, schema, statics, what it says of maintenance, its two lights, and whether the shop's traffic reaches it."""
 
     host: str
     instance_id: str
@@ -42,6 +49,7 @@ class Row:
     target_state: str
     causes: tuple[str, ...]
     failed: bool
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ class Failure:
     rows: tuple[Row, ...]
     mixed: bool
     choices: tuple[Choice, ...]
+    asked: datetime | None  # when the hosts last said what they stand on
     lock_held: bool
     lock_said: str
 
@@ -85,7 +94,8 @@ def failure(run: Run, *, by: object) -> Failure | None:
     )
     found = activity_log.read(evidence.text, first_line=evidence.first_line) if evidence and evidence.text else None
     path = evidence.path if evidence else ""
-    rows = tuple(_rows(planned, hosts, label, failed=host.pk if host else ""))
+    standings = _standings(run)
+    rows = tuple(_rows(planned, hosts, label, standings, failed=host.pk if host else ""))
     mixed = len({row.version for row in rows}) > 1
     return Failure(
         host=host.name if host else (effect.target if effect else ""),
@@ -104,7 +114,8 @@ def failure(run: Run, *, by: object) -> Failure | None:
         ssh=_ssh(host, path),
         rows=rows,
         mixed=mixed,
-        choices=tuple(_choices(run, step.key if step else "", mixed=mixed)),
+        choices=tuple(_choices(run, step.key if step else "", standings, mixed=mixed)),
+        asked=standing.newest(standings),
         lock_held=run.holds_lock,
         lock_said=_lock_said(run, mixed=mixed, by=by),
     )
@@ -125,7 +136,22 @@ def _ssh(host: Host | None, path: str) -> str:
     )
 
 
-def _rows(planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str, *, failed: str) -> Iterator[Row]:
+def _target(run: Run) -> Target | None:
+    try:
+        return current().target(run.service, run.environment)
+    except UnknownTarget:
+        return None
+
+
+def _standings(run: Run) -> list[Standing]:
+    target = _target(run)
+    return standing.known(target) if target else []
+
+
+def _rows(
+    planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str, standings: Sequence[Standing], *, failed: str
+) -> Iterator[Row]:
+    stands = {each.instance_id: each for each in standings}
     for entry in planned:
         host = hosts.get(entry["instance_id"])
         if host is None:
@@ -142,10 +168,11 @@ def _rows(planned: Sequence[dict[str, Any]], hosts: dict[str, Host], label: str,
             host.target_state or "unknown",
             tuple(host.causes),
             host.pk == failed or half,
+            stands.get(host.pk),
         )
 
 
-def _choices(run: Run, step: str, *, mixed: bool) -> Iterator[Choice]:
+def _choices(run: Run, step: str, standings: Sequence[Standing], *, mixed: bool) -> Iterator[Choice]:
     facts = run.plan.document["facts"]
     usual = f"≈ {round(facts['estimate']['seconds'] / 60)} min" if facts.get("estimate") else ""
     touched = bool(step) and step not in ("preflight", "check-versions")
@@ -160,11 +187,7 @@ def _choices(run: Run, step: str, *, mixed: bool) -> Iterator[Choice]:
         "as long as maintenance mode is found on",
         plan=True,
     )
-    yield Choice(
-        f"Go back to {facts['previous_label'] or 'the version before'}",
-        "Old code on the migrated database answers with errors.",
-        refused="The migration may have run on the leader: the console does not yet know the schema, so it does not offer this.",
-    )
+    yield _back(run, facts["previous_label"], usual, standings)
     yield Choice(
         "Deploy to the failed host alone",
         "",
@@ -176,6 +199,25 @@ def _choices(run: Run, step: str, *, mixed: bool) -> Iterator[Choice]:
         refused=f"Beanstalk starts the new host with the last successful version, {facts['previous_label'] or 'the old one'}"
         + (": old code beside new." if mixed else "."),
     )
+
+
+def _back(run: Run, label: str, usual: str, standings: Sequence[Standing]) -> Choice:
+    """Offered where the database that is there fits the version before."""
+    title = f"Go back to {label or 'the version before'}"
+    target, number = _target(run), LABEL.match(label)
+    if target is None or number is None:
+        return Choice(title, "", refused="Which release that was is not known.")
+    code = mirror(target.code.repository)
+    try:
+        commit = live_commit(target, label, code, code.resolve(target.code.branches[0]))
+    except RemoteError as error:
+        return Choice(title, "", refused=f"{error}. {error.next_step}")
+    found = schema.verdict(target, commit, label, standings)
+    if found.state != "ok":
+        evidence = "".join(f" {line}." for line in found.evidence if line.startswith("changed since"))
+        return Choice(title, "Old code on a migrated database answers with errors.", refused=f"{found.said}.{evidence}")
+    text = f"{found.said[:1].upper()}{found.said[1:]}. Its bundle is deployed to every host again; hosts that have it pass quickly."
+    return Choice(title, text, usual, "as long as maintenance mode is found on", plan=True, release=number["number"])
 
 
 def _lock_said(run: Run, *, mixed: bool, by: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from deployments import commands
+from deployments import commands, schema, standing
 from deployments import money as payouts
 from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS, in_words
@@ -63,7 +63,7 @@ class Asked:
 def evaluate(asked: Asked) -> list[Gate]:
     """All gates, the slow ones side by side. At most about `LOOK_SECONDS` long."""
     quick: list[Callable[[Asked], Iterator[Gate]]] = [_lock, _beanstalk, _hosts]
-    slow: list[Callable[[Asked], Iterator[Gate]]] = [_heads, _secrets, _on_hosts, money]
+    slow: list[Callable[[Asked], Iterator[Gate]]] = [_heads, _secrets, _on_hosts, money, _schema]
     _refresh(asked.target)
     with ThreadPoolExecutor(len(slow), "gates") as pool:
         answers = [pool.submit(_closing, gate, asked) for gate in slow]
@@ -169,7 +169,8 @@ def _heads(asked: Asked) -> Iterator[Gate]:
     ):
         facts = asked.facts[key]
         if asked.facts.get("again"):
-            yield Gate(f"head-{key}", title, "ok", f"{facts['to'][:7]} is pinned by {asked.facts['release']}, wherever the branch is now")
+            pinned = facts["to"][:7] or "what lies in the bundle"
+            yield Gate(f"head-{key}", title, "ok", f"{pinned} is pinned by {asked.facts['release']}, wherever the branch is now")
             continue
         try:
             head = heads(source.repository, facts["branch"])[facts["branch"]]
@@ -186,6 +187,13 @@ def _heads(asked: Asked) -> Iterator[Gate]:
                 f"{facts['branch']} is at {head[:7]} now: plan again",
                 (f"plan: {facts['to']}", f"head: {head}"),
             )
+
+
+def _schema(asked: Asked) -> Iterator[Gate]:
+    """Of a release that is deployed again: the hosts are asked whether the database fits, for it is not taken back."""
+    if asked.facts.get("again"):
+        found = schema.verdict(asked.target, asked.facts["magento"]["to"], asked.facts["label"], standing.look(asked.target))
+        yield Gate("schema", "The database fits the earlier code", found.state, found.said, found.evidence)
 
 
 def _secrets(asked: Asked) -> Iterator[Gate]:

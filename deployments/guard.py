@@ -29,6 +29,7 @@ PATIENCE = timedelta(seconds=30)  # for a shop that is closed, and for hosts tha
 _LOOKS = (
     "release.gates",
     "operation.gates",
+    "release.shelf",
     "money.quiet",
     "git.heads",
     "bundle.build",

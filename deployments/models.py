@@ -80,3 +80,27 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["service", "environment", "kind"], condition=models.Q(ended=None), name="one_open_alert")
         ]
+
+
+class Standing(models.Model):
+    """What a host stands on besides its code: whether the database fits it, and which statics it serves. As it last said itself."""
+
+    class Schema(models.TextChoices):
+        FITS = "fits"
+        DIFFERS = "differs"
+        UNKNOWN = "unknown"
+
+    service = models.CharField(max_length=40)
+    environment = models.CharField(max_length=40)
+    instance_id = models.CharField(max_length=32, primary_key=True)
+    host = models.CharField(max_length=60)
+    version = models.CharField(max_length=100, blank=True)  # the code's, when it was asked
+    schema = models.CharField(max_length=10, choices=Schema, default=Schema.UNKNOWN)
+    schema_said = models.TextField(blank=True)  # the raw answer
+    statics = models.CharField(max_length=40, blank=True)  # "" where it has none, or did not say
+    problem = models.TextField(blank=True)
+    seen = models.DateTimeField()
+
+    class Meta:
+        db_table = "standing"
+        ordering = ["host"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from deployments import actions, operations, sources
+from deployments import actions, live, operations, rollback, schema, sources, standing
 from deployments.gates import Gate
 from deployments.overview import TargetRow, overview
 from estate.definition import Target
@@ -19,6 +19,7 @@ from runs.models import Plan, Run
 
 SHOWN_RUNS = 10
 SHOWN_EVENTS = 30
+SHOWN_EARLIER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,37 @@ class Waiting:
 
 def waiting(target: Target) -> Waiting:
     """Asks both repositories, so a page loads it on its own."""
-    live = actions.live_label(target)
+    label = live.live_label(target)
     try:
         code, heads = sources.fetched(target.code.repository, target.code.branches[0])
         head = heads[target.code.branches[0]]
-        old = actions.live_commit(target, live, code, head)
+        old = live.live_commit(target, label, code, head)
         groups = [sources.changes(code, branch=target.code.branches[0], old=old, new=head)]
         configuration, heads = sources.fetched(target.configuration.repository, target.configuration.branches[0])
         branch = target.configuration.branches[0]
-        was = actions.live_configuration(target, live)
+        was = live.live_configuration(target, label)
         if was:
             groups.append(sources.changes(configuration, branch=branch, old=was, new=heads[branch]))
     except RemoteError as error:
         return Waiting((), f"{str(error).rstrip('.')}. {error.next_step}")
     return Waiting(tuple(groups))
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRow:
+    earlier: rollback.Earlier
+    verdict: schema.Verdict
+    live: bool
+
+
+def earlier(target: Target) -> list[EarlierRow]:
+    """What could be deployed again, newest first, each with what the database says to it. Asks the hosts, Beanstalk and the repository.
+
+    Raises RemoteError.
+    """
+    standings, now = standing.look(target), live.live_label(target)
+    found = rollback.earlier_of(target)[:SHOWN_EARLIER]
+    return [EarlierRow(each, schema.verdict(target, each.commit, each.label, standings), each.label == now) for each in found]
 
 
 @dataclass(frozen=True, slots=True)

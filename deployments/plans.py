@@ -91,6 +91,12 @@ def simple(wanted: Wanted) -> Plan:
     )
 
 
+def from_shelf(plan: Plan, on_shelf: Step) -> Plan:
+    """The same plan for a bundle that is there already: a look in the place of building and shipping."""
+    made = [step for step in plan.steps if step.key not in ("build", "ship", "check-versions")]
+    return replace(plan, steps=(made[0], on_shelf, *made[1:]))
+
+
 def with_facts(plan: Plan, timed_steps: tuple[Step, ...], facts: Mapping[str, Any]) -> Plan:
     """The same plan with the times of its steps and everything that is known besides."""
     return replace(plan, steps=timed_steps, facts=facts)

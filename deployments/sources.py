@@ -79,11 +79,16 @@ def changes(its: Mirror, *, branch: str, old: str, new: str) -> dict[str, Any]:
     return {"repository": name, "branch": branch, "from": old, "to": new, "commits": commits, "files_changed": files}
 
 
+def touches_database(path: str) -> bool:
+    """A file by which code asks for another schema, or for other data."""
+    return path.endswith("db_schema.xml") or "/Setup/" in path or path.startswith("src/Entity/")
+
+
 def _badges(files: tuple[str, ...]) -> list[str]:
     """What a commit touches that a release has to know about."""
     badges = set()
     for path in files:
-        if path.endswith("db_schema.xml") or "/Setup/" in path or path.startswith("src/Entity/"):
+        if touches_database(path):
             badges.add("database")
         if path == "app/etc/config.php":
             badges.add("modules")

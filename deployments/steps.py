@@ -86,6 +86,14 @@ def ship(target: Target, shipment: Shipment) -> Step:
     return Step("ship", "Upload the bundle and register the version", acts, where="AWS", seconds=10)
 
 
+def on_shelf(target: Target, shipment: Shipment) -> Step:
+    """Instead of building and shipping: the bundle of an earlier release lies where it was put then."""
+    look = commands.describe_version(target.application, shipment.label)
+    params = {"application": target.application, "label": shipment.label, "bucket": shipment.bucket, "key": shipment.key}
+    act = Act("release.shelf", "shelf", "AWS", look.argv, params=params)
+    return Step("on-shelf", "See that its version and its bundle are still there", (act,), _SHELF, "AWS", 2)
+
+
 def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
     """A3, the second half, and A3b: maintenance is switched off on a host whose deployment is over, if it is found on there."""
     command = commands.update_environment(tier.beanstalk, shipment.label)
@@ -225,6 +233,7 @@ _ONE_HOST = (
     "Beanstalk takes the host out of the load balancer, replaces the code, runs the configuration's commands "
     "(credentials, schema, ownership), registers it again and waits for 12 healthy checks."
 )
+_SHELF = "Reads only. Nothing is built again: the very bytes that ran before are deployed."
 _NO_PAYOUT = "Reads only. Added to the document's steps: a deployment in the middle of a payout could pay twice, or not at all."
 _PROVE = "Reads only. Added to the document's steps: exit code 0 of a deployment does not say that all of it is there."
 _SHARE = "Reads only. Without the mount the files would land on the host's own disk; without .htaccess no version would be found."

@@ -9,6 +9,7 @@ urlpatterns = [
     path("services/", views.services, name="services"),
     path("services/<service>/<environment>/", views.service, name="service"),
     path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
+    path("services/<service>/<environment>/earlier", views.earlier, name="earlier"),
     path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
     path("services/<service>/<environment>/follow/", views.follow, name="follow"),
     path("services/<service>/<environment>/operations/<slug:key>/", views.operation_new, name="operation-new"),

@@ -13,8 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from deployments import actions, adoption, operations, pages
-from deployments.models import Evidence, Release
+from deployments import actions, adoption, operations, pages, rollback, standing
+from deployments.models import Evidence
 from deployments.overview import overview
 from deployments.targets import target_or_404
 from estate.definition import Environment, Target, UnknownTarget
@@ -56,6 +56,19 @@ def waiting(request: HttpRequest, service: str, environment: str) -> HttpRespons
     return render(request, "deployments/_waiting.html", {"groups": found.groups, "any": found.any, "problem": found.problem})
 
 
+@require_safe
+@may_view
+def earlier(request: HttpRequest, service: str, environment: str) -> HttpResponse:
+    """What could be deployed again, and what the database says to it: a fragment, for everybody is asked."""
+    target = target_or_404(service, environment)
+    context = {"target": target, "environment": target.environment, "may_plan": may(request.user, "plan", target.environment.key)}
+    try:
+        context |= {"rows": pages.earlier(target), "standings": standing.known(target)}
+    except RemoteError as error:
+        context |= {"problem": f"{str(error).rstrip('.')}. {error.next_step}"}
+    return render(request, "deployments/_earlier.html", context)
+
+
 @require_POST
 @may_view
 def plan_new(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
@@ -71,7 +84,8 @@ def plan_new(request: HttpRequest, service: str, environment: str) -> HttpRespon
             close_back_office=bool(form["close_back_office"]),
             release=_number(form["release"]),
         )
-        made = actions.plan_release(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)
+        make = actions.plan_release if choice.release is None else rollback.plan_again
+        made = make(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)
     except Forbidden as refused:
         return _service(request, target, form, str(refused), status=403)
     except (actions.NotPlannable, Refusal, ValidationError) as refused:
@@ -223,7 +237,6 @@ def _service(
         "events": page.events,
         "others": adoption.elsewhere(page.row, page.events),
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
-        "earlier": Release.objects.filter(service=target.service, configuration_branch__in=target.configuration.branches)[:10],
         "may_plan": may(request.user, "plan", target.environment.key),
         "operations": operations.operations_of(target),
         "may_operate": may(request.user, operations.KIND, target.environment.key),

@@ -13,6 +13,7 @@ from deployments.steps import PlannedHost
 from estate import observe
 from estate.models import Host, ShopAnswer
 from estate.reading import current
+from remote.aws import beanstalk, storage
 from remote.errors import RemoteError
 from remote.http import fetch
 from runs.effects import Context, Done, Failed, Finding, Running
@@ -55,6 +56,26 @@ class OperationGates(Gates):
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:
         target = current().target(run.service, run.environment)
         return operations.gates_now(target, context.facts, run.lock_group, own_run=context.run)
+
+
+class Shelf:
+    """An earlier release's version is registered and its bundle lies there. Params: application, label, bucket, key."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        return {}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        label, bucket, key = act.params["label"], act.params["bucket"], act.params["key"]
+        found = beanstalk.version(act.params["application"], label)
+        if found is None or (found.bucket, found.key) != (bucket, key):
+            return Failed(f"Beanstalk no longer has {label} with s3://{bucket}/{key}. Nothing has been deployed.")
+        bundle = storage.head(bucket, key)
+        if bundle is None:
+            return Failed(f"s3://{bucket}/{key} is gone: {label} cannot be deployed again. Nothing has been deployed.")
+        return Done(f"{label} is registered, and its bundle of {bundle.size} bytes is of {bundle.modified:%d %b %Y %H:%M} UTC")
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "it was only a look"
 
 
 class Quiet:

@@ -264,6 +264,12 @@ def maintenance_light(state: str) -> str:
 
 
 @register.filter
+def schema_light(state: str) -> str:
+    """Of what a host says of the database: whether it fits its code."""
+    return {"fits": "ok", "differs": "bad"}.get(state, "unknown")
+
+
+@register.filter
 def plural(count: int, words: str) -> str:
     """`{{ 3|plural:"host,hosts" }}` is `3 hosts`."""
     one, many = words.split(",")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +67,47 @@ def get(bucket: str, key: str, *, limit: int = 16 * MIB) -> bytes:
             )
         read: bytes = body.read()
     return read
+
+
+def opened(bucket: str, key: str) -> io.BufferedReader:
+    """A large object, read here and there and never as a whole: for the list of files at the end of a zip. Raises NotFound."""
+    found = head(bucket, key)
+    if found is None:
+        raise NotFound(f"s3://{bucket}/{key} is not there", "Check the bucket's lifecycle rules, and the key.")
+    return io.BufferedReader(_Ranges(found), buffer_size=MIB // 4)
+
+
+class _Ranges(io.RawIOBase):
+    """Each read asks for just these bytes."""
+
+    def __init__(self, found: Object) -> None:
+        self._found, self._at = found, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._found.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._found.size - self._at)
+        if wanted <= 0:
+            return 0
+        span = f"bytes={self._at}-{self._at + wanted - 1}"
+        answer = ask("s3", "get_object", Bucket=self._found.bucket, Key=self._found.key, Range=span)
+        with translated(f"reading s3://{self._found.bucket}/{self._found.key}"), answer["Body"] as body:
+            read: bytes = body.read(wanted)
+        buffer[: len(read)] = read
+        self._at += len(read)
+        return len(read)
 
 
 def _object(bucket: str, key: str, answer: dict[str, Any]) -> Object:

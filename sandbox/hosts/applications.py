@@ -49,6 +49,8 @@ def console(world: World, host: Host, app: Path, argv: Sequence[str], write: Cal
     if fault := strikes_command(world, "command-fails", host, name, unnamed=False):
         write(text_of(fault, name, "/" + str(app.relative_to(host.root))))
         return 1
+    if name == "doctrine:schema:validate":
+        return _validate(world, host, app, write)
     if name != "doctrine:schema:update":
         write(f'\n  Command "{name}" is not defined.\n\n' if name != "list" else "Symfony 4.4.50 (env: prod, debug: false)\n")
         return 0 if name == "list" else 1
@@ -63,6 +65,16 @@ def console(world: World, host: Host, app: Path, argv: Sequence[str], write: Cal
     learn(world, host, app)
     write("     1 query was executed\n\n [OK] Database schema updated successfully!\n\n")
     return 0
+
+
+def _validate(world: World, host: Host, app: Path, write: Callable[[str], None]) -> int:
+    """Doctrine's exit code 2: the mapping is right, the database is not in sync with it."""
+    write("\nMapping\n-------\n\n [OK] The mapping files are correct.\n\nDatabase\n--------\n\n")
+    if known(world, host) == fingerprint(app):
+        write(" [OK] The database schema is in sync with the mapping files.\n\n")
+        return 0
+    write(" [ERROR] The database schema is not in sync with the current mapping file.\n\n")
+    return 2
 
 
 def page(world: World, host: Host) -> tuple[int, dict[str, str], bytes]:
