@@ -1,10 +1,10 @@
-"""Going back to an earlier release against the estate in a box: allowed where the database fits, refused with the reason where it has moved."""
+"""Going back to an earlier release against the estate in a box: where the database fits it, and refused where it has moved."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
