@@ -61,8 +61,8 @@ class Control:
     def __init__(self, ready: dict[str, str]) -> None:
         self._http = httpx.Client(base_url=ready["control"], trust_env=False, timeout=10)
 
-    def fault(self, kind: str, host: str = "", **options: str) -> None:
-        self._http.post("/sim/faults", json={"kind": kind, "host": host, "options": options}).raise_for_status()
+    def fault(self, kind: str, host: str = "", times: int = 1, **options: str) -> None:
+        self._http.post("/sim/faults", json={"kind": kind, "host": host, "times": times, "options": options}).raise_for_status()
 
     def clear(self) -> None:
         self._http.delete("/sim/faults").raise_for_status()

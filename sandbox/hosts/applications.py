@@ -107,8 +107,8 @@ def start_services(host: Host, names: Sequence[str]) -> None:
     _note(host, "services", dict.fromkeys(names, "running"))
 
 
-def is_running(host: Host, service: str) -> bool:
-    return _noted(host, "services").get(service) == "running"
+def is_running(world: World, host: Host, service: str) -> bool:
+    return _noted(host, "services").get(service) == "running" and not stands(world, "service-stopped", host, service=service)
 
 
 def users(host: Host) -> dict[str, str]:

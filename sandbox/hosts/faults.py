@@ -66,9 +66,14 @@ def strikes_command(world: World, kind: str, host: Host, command: str, *, unname
     return None
 
 
-def stands(world: World, kind: str, host: Host) -> bool:
-    """Whether such a fault is there, without using it up: for conditions that last."""
-    return any(fault.kind == kind and fault.host in ("", host.name) for fault in world.faults.listed())
+def stands(world: World, kind: str, host: Host, **options: str) -> bool:
+    """Whether such a fault is there, without using it up: for conditions that last. An option that the fault names must fit, too."""
+    return any(
+        fault.kind == kind
+        and fault.host in ("", host.name)
+        and all(fault.options.get(name, value) == value for name, value in options.items())
+        for fault in world.faults.listed()
+    )
 
 
 def text_of(fault: Fault, command: str, app: str) -> str:

@@ -115,7 +115,7 @@ def _id(call: Play) -> int:
 def _service(call: Play) -> int:
     """`service NAME status`, as the scripts of Amazon Linux 1 answer it."""
     name = call.argv[1] if len(call.argv) > 1 else ""
-    if not applications.is_running(call.host, name):
+    if not applications.is_running(call.world, call.host, name):
         call.out(f"{name} is stopped\n")
         return 3
     call.out(f"{name} (pid  2917) is running...\n")

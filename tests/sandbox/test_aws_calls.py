@@ -26,10 +26,15 @@ BUCKET = "elasticbeanstalk-eu-west-3-123456789012"
 def test_environments_are_found_by_name_id_and_label(estate: Estate) -> None:
     everything = estate.beanstalk.describe_environments(ApplicationName=APPLICATION)["Environments"]
     assert [e["EnvironmentName"] for e in everything] == [PROD, f"{PROD}-bo", PREPROD, f"{PREPROD}-bo", *OTHERS]
-    assert {(e["Status"], e["Health"], e["HealthStatus"], e["VersionLabel"]) for e in everything} == {("Ready", "Green", "Ok", LABEL)}
+    until(lambda: _lights(estate) == {("Ready", "Green", "Ok", LABEL)})  # Info for a while after what another test did
     by_id = estate.beanstalk.describe_environments(EnvironmentIds=[everything[2]["EnvironmentId"]])["Environments"]
     assert [e["EnvironmentName"] for e in by_id] == [PREPROD]
     assert estate.beanstalk.describe_environments(VersionLabel="r1-0000000")["Environments"] == []
+
+
+def _lights(estate: Estate) -> set[tuple[str, ...]]:
+    environments = estate.beanstalk.describe_environments(ApplicationName=APPLICATION)["Environments"]
+    return {(each["Status"], each["Health"], each["HealthStatus"], each["VersionLabel"]) for each in environments}
 
 
 def test_environments_come_in_pages(estate: Estate) -> None:
