@@ -14,12 +14,12 @@ from estate.models import BeanstalkEvent, Watched
 from runs.models import Run
 
 SILENT_AFTER = timedelta(seconds=60)
-_ORDER = ("bad", "unknown", "warn")
+_ORDER = ("bad", "unknown", "warn", "info")
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`since` where it is known. `closes_shop`: visitors meet it."""
+    """`since` where it is known. `closes_shop`: visitors meet it. The state `info` is no trouble: a run of ours is at work there."""
 
     state: str
     title: str
@@ -93,11 +93,23 @@ def _of_target(row: TargetRow) -> Iterator[Trouble]:
         if row.shop.state == "unknown":
             text = f"The last answer is old. Is the scheduler running? See /readyz.{by}"
         yield Trouble(state, f"{row.target.name}: {words}", text, url=url, link="Open service", closes_shop=row.shop.state != "unknown")
-    if moving:
-        return  # hosts leave and return during a release: its own page shows that, lane by lane
+    if row.held is not None and moving:
+        yield from _at_work(row, row.held)  # its own page shows it, lane by lane
+        return
     for tier in row.tiers:
         yield from _of_tier(row, tier, url)
     yield from _of_versions(row, url)
+
+
+def _at_work(row: TargetRow, run: Run) -> Iterator[Trouble]:
+    """Hosts leave and return during a release, and Beanstalk is not content meanwhile: said, and not counted as wrong."""
+    out = row.expected_hosts - row.in_service
+    said = [f"{out} of {row.expected_hosts} hosts out of service"] if out > 0 else []
+    if row.eb.state not in ("ok", "info"):
+        said.append(f"Beanstalk says {row.eb.word}")
+    if said:
+        url = reverse("runs:detail", args=(run.number,))
+        yield Trouble("info", f"{row.target.name}: {', '.join(said)}", f"Run {run.number} is at work there.", run.started, url, "Open run")
 
 
 def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:

@@ -65,6 +65,11 @@ class NowPage:
         return tuple(row for row in self.releasable if row.may_plan and row.held is None)
 
     @property
+    def wrong(self) -> int:
+        """How many things are wrong; what a run of ours does on its way is none."""
+        return sum(trouble.state != "info" for trouble in self.troubles)
+
+    @property
     def shop_closed(self) -> bool:
         return any(trouble.closes_shop for trouble in self.troubles)
 

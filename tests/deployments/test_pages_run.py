@@ -29,7 +29,7 @@ def test_a_release_in_the_middle(client: Client, viewer: Operator, releaser: Ope
     assert "i-012e92fb498ad40d7" in said
     assert "10.0.102.37" in said
     assert "<b>Draining</b>" in said
-    assert "closed for 4 min 00 s in this run" in said
+    assert "· closed 4 min 00 s ·" in said
     assert "maint. on" in said  # observed on fe-2, which has not been reopened
     assert 'aria-current="step"' in said
     assert "Versions are mixed" in said

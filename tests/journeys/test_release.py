@@ -92,6 +92,7 @@ def test_production_is_released_and_the_shop_is_open_again(arrives: Arrives, dem
     wait_until(lambda: "Deploy the front end" in told(person), seconds=LONG, what="the front end's turn")
     wait_until(lambda: person.page.locator(".lane.on").count() == 1, seconds=LONG, what="a lane that moves")
     person.keeps("success-3-run")
+    assert violations(person.page) == []
     ends(person, "succeeded")
     person.reads("Done: r")
     person.reads("13 of 13 steps done")

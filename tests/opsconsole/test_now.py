@@ -48,6 +48,8 @@ def test_a_release_is_shown_with_how_long_still(client: Client, viewer: Operator
     assert "Deploy the front end" in said
     assert "after run" in said  # and so nothing else can be released there
     assert "maintenance is on" not in said  # which belongs to the run
+    assert "hosts out of service" in said  # said, and counted as nothing wrong
+    assert f"Run {run.number} is at work there." in said
 
 
 def test_a_failed_release_is_the_first_thing_that_is_wrong(client: Client, releaser: Operator) -> None:
