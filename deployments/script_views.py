@@ -9,6 +9,8 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from deployments.script import script_of
+from people import audit
+from people.permissions import require
 from people.views import may_view
 from runs.models import Effect, Plan, Run
 
@@ -17,6 +19,7 @@ from runs.models import Effect, Plan, Run
 @may_view
 def plan_script(request: HttpRequest, pk: UUID) -> HttpResponse:
     plan = get_object_or_404(Plan, pk=pk)
+    audit.record("download script", by=require(request.user, "view"), target=plan.title, facts={"plan": str(plan.pk)})
     return _download(script_of(plan.document, origin=f"plan {plan.hash[:7]}"), f"plan-{plan.hash[:7]}.sh")
 
 
@@ -28,6 +31,7 @@ def rest_script(request: HttpRequest, number: int) -> HttpResponse:
     states = dict(run.steps.values_list("key", "state"))
     done = set(Effect.objects.filter(run=run, state__in=Effect.FINISHED).values_list("act", flat=True))
     text = script_of(run.plan.document, states=states, done=done, origin=f"run {run.number}, which is {run.state}")
+    audit.record("download script", by=require(request.user, "view"), target=f"what is left of run {run.number}", run=run.number)
     return _download(text, f"run-{run.number}-rest.sh")
 
 

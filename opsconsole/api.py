@@ -23,6 +23,7 @@ import runs.api
 from deployments.actions import start_release
 from deployments.operations import start_operation
 from opsconsole import problems
+from people import origin
 from people.models import Operator, Token
 from people.permissions import Forbidden
 
@@ -34,6 +35,7 @@ class BearerToken(HttpBearer):
         holder = Token.holder(token, at=timezone.now())
         if holder is not None:
             request.user = holder
+            origin.add("by token")
         return holder
 
 

@@ -10,7 +10,8 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from people import throttle
+from people import audit, throttle
+from people.models import Operator
 
 WRONG = "Name or password is wrong."
 
@@ -26,11 +27,13 @@ class SignInForm(AuthenticationForm):
         name = self.cleaned_data.get("username", "")
         wait = throttle.closed_for(name, self.address) if name else None
         if wait is not None:
+            _refused(name, "too many attempts")
             raise ValidationError(_too_many(wait), code="throttled")
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
             throttle.failed(name, self.address)
+            _refused(name, "wrong name or password")
             raise
         if self.get_user() is not None:
             throttle.succeeded(name, self.address)
@@ -39,6 +42,12 @@ class SignInForm(AuthenticationForm):
     @property
     def is_throttled(self) -> bool:
         return self.has_error("__all__", "throttled")
+
+
+def _refused(name: str, why: str) -> None:
+    """A name that nobody has is not kept for years: people type their password there."""
+    known = Operator.objects.filter(username=name).exists()
+    audit.record("sign in", by=None, target=name if known else "a name that nobody has", why=why, result="refused")
 
 
 def _too_many(wait: timedelta) -> str:

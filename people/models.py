@@ -1,10 +1,11 @@
-"""Who may come in: operators with one role each, and their API tokens."""
+"""Who may come in: operators with one role each, and their API tokens; and what is kept of who did what."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -77,6 +78,79 @@ class FailedSignIn(models.Model):
     class Meta:
         db_table = "failed_sign_in"
         indexes = [models.Index(fields=["name", "time"], name="failed_sign_in_name")]
+
+
+class NeverChanged(TypeError):
+    """Somebody tried to change or to delete what is kept for ever."""
+
+
+class _AppendOnly(models.QuerySet["AuditEntry"]):
+    """What `people.audit` needs, and nothing that changes a row."""
+
+    def update(self, **changes: Any) -> NoReturn:
+        raise NeverChanged("A row of the audit trail is never changed.")
+
+    def delete(self) -> NoReturn:
+        raise NeverChanged("A row of the audit trail is never deleted.")
+
+    def bulk_update(self, *rows: Any, **options: Any) -> NoReturn:
+        raise NeverChanged("A row of the audit trail is never changed.")
+
+    def without_persons(self, through: int) -> int:
+        """The one change there is, asked by `people.audit` alone: persons are taken out of old rows; their seals stay and go on proving."""
+        rows = self.filter(number__lte=through).exclude(salt="")
+        return models.QuerySet.update(rows, who="", origin="", target="", why="", facts={}, salt="")
+
+
+class AuditEntry(models.Model):
+    """Who did what, from where, why, and what came of it. Written by `people.audit.record` alone; see there how rows hold one another."""
+
+    number = models.BigIntegerField(primary_key=True)  # 1, 2, 3 … without gaps
+    time = models.DateTimeField()
+    action = models.CharField(max_length=60)
+    result = models.CharField(max_length=20)
+    run = models.BigIntegerField(null=True)
+    # of persons: these are taken out after their time
+    who = models.CharField(max_length=150, blank=True)  # the operator's name; "" is the console itself, or somebody who is not signed in
+    origin = models.CharField(max_length=120, blank=True)  # the address, and the token where there was one
+    target = models.CharField(max_length=200, blank=True)
+    why = models.TextField(blank=True)
+    facts = models.JSONField(default=dict)
+    salt = models.CharField(max_length=32, blank=True)
+    seal = models.CharField(max_length=64)  # of what is of persons
+    digest = models.CharField(max_length=64)  # of the row before, of the seal, and of the rest
+
+    objects = _AppendOnly.as_manager()
+
+    class Meta:
+        db_table = "audit_entry"
+        ordering = ["-number"]
+        indexes = [
+            models.Index(fields=["who", "number"], name="audit_entry_who"),
+            models.Index(fields=["action", "number"], name="audit_entry_action"),
+            models.Index(fields=["run"], name="audit_entry_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise NeverChanged("A row of the audit trail is never changed.")
+        super().save(force_insert=True)
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        raise NeverChanged("A row of the audit trail is never deleted.")
+
+
+class AuditHead(models.Model):
+    """The newest row's number and digest: one row, locked by whoever writes the next entry."""
+
+    number = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "audit_head"
 
 
 def _digest(secret: str) -> str:

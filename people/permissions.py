@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from people import audit
 from people.models import Operator, Role
 
 _RANK = {Role.NONE: 0, Role.VIEWER: 1, Role.OPERATOR: 2, Role.RELEASER: 3, Role.ADMIN: 4}
@@ -63,9 +64,11 @@ def may(operator: object, action: str, environment: str = "") -> Decision:
 
 
 def require(operator: object, action: str, environment: str = "") -> Operator:
-    """The operator, if they may. Raises Forbidden."""
+    """The operator, if they may. Raises Forbidden, and records that: ask before a transaction begins, which would take it back."""
     decision = may(operator, action, environment)
     if not decision or not isinstance(operator, Operator):
+        by = operator if isinstance(operator, Operator) else None
+        audit.record(action, by=by, target=environment or "the console", why=decision.why, result="refused")
         raise Forbidden(decision.why)
     return operator
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from people import audit
 from people.models import Operator
 from people.permissions import require
 from runs import doorbell, plan
@@ -52,17 +53,20 @@ class NotNow(Refusal):
 def save_plan(value: plan.Plan, *, by: Operator) -> Plan:
     """Raises Forbidden."""
     require(by, "plan", value.environment)
-    return Plan.objects.create(
-        kind=value.kind,
-        title=value.title[:TITLE],
-        service=value.service,
-        environment=value.environment,
-        lock_group=value.lock_group,
-        document=value.to_json(),
-        hash=value.hash,
-        code_version=settings.CODE_VERSION,
-        made_by=by,
-    )
+    with transaction.atomic():
+        made = Plan.objects.create(
+            kind=value.kind,
+            title=value.title[:TITLE],
+            service=value.service,
+            environment=value.environment,
+            lock_group=value.lock_group,
+            document=value.to_json(),
+            hash=value.hash,
+            code_version=settings.CODE_VERSION,
+            made_by=by,
+        )
+        audit.record(f"plan {made.kind}", by=by, target=made.title, facts={"plan": str(made.pk), "hash": made.hash})
+    return made
 
 
 def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", takes_over: int | None = None, by: Operator) -> Run:
@@ -72,6 +76,8 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
     Raises Forbidden, PlanChanged, LockHeld, KeyReused, NotNow.
     """
     require(by, made.kind, made.environment)
+    if takes_over is not None:
+        _require_for_taking_over(takes_over, by)
     if hash != made.hash or plan.Plan.from_json(made.document).hash != made.hash:
         raise PlanChanged("This is not the plan that you looked at. Look at the plan again, then start it.")
     if before := started_before(made, idempotency_key):
@@ -80,6 +86,8 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
         with transaction.atomic():
             taken = _take_lock(takes_over, made, by) if takes_over is not None else None
             run = _create(made, idempotency_key, reason, taken, by)
+            facts = {"plan": str(made.pk), "hash": made.hash, "environment": made.environment}
+            audit.record(f"start {made.kind}", by=by, target=made.title, why=reason, run=run.number, facts=facts)
             transaction.on_commit(lambda: _announce(run))
     except IntegrityError:
         if before := started_before(made, idempotency_key):
@@ -87,7 +95,9 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
         holder = Run.objects.select_related("requested_by").filter(lock_group=made.lock_group, holds_lock=True).first()
         if holder is None:
             raise NotNow("Another run ended at this very moment. Look at the plan again, then start it.") from None
-        raise LockHeld(holder) from None
+        held = LockHeld(holder)
+        audit.record(f"start {made.kind}", by=by, target=made.title, why=str(held), result="refused", run=holder.number)
+        raise held from None
     return run
 
 
@@ -113,9 +123,14 @@ def _take_lock(number: int, made: Plan, by: Operator) -> Run:
         raise NotNow(f"Run {number} does not hold {made.lock_group}: there is nothing to take over. Look at the plan again.")
     if old.is_active:
         raise LockHeld(old)
-    require(by, "settle", old.environment)
     reason = f"taken over by another run of {made.title}"
+    audit.record("take over lock", by=by, target=old.lock_group, why=reason, run=old.number)
     return _change(old, ring=False, holds_lock=False, lock_released_by=by, lock_release_reason=reason)
+
+
+def _require_for_taking_over(number: int, by: Operator) -> None:
+    for environment in Run.objects.filter(number=number).values_list("environment", flat=True):
+        require(by, "settle", environment)
 
 
 def _create(made: Plan, idempotency_key: str, reason: str, takes_over: Run | None, by: Operator) -> Run:
@@ -162,6 +177,7 @@ def cancel_run(run: Run, strength: Run.Cancel, *, by: Operator) -> Run:
                 f"{run.cancelled_by or 'Somebody'} has asked to abort run {run.number}: that is not taken back by a later, weaker wish."
             )
         state = run.state if run.state == Run.State.QUEUED else Run.State.RUNNING
+        audit.record(f"stop run: {strength}", by=by, target=run.title, run=run.number)
         return _change(run, cancel=strength, cancelled_by=by, wake_at=0, state=state)
 
 
@@ -172,6 +188,7 @@ def check_now(run: Run, *, by: Operator) -> Run:
         run = _locked(run)
         if not run.is_active:
             raise NotNow(f"Run {run.number} has ended. What it left is on its page.")
+        audit.record("check run now", by=by, target=run.title, run=run.number)
         if run.state in (Run.State.WAITING, Run.State.UNKNOWN):
             cancel = Run.Cancel.NONE if run.cancel == Run.Cancel.STOP_WATCHING else run.cancel
             _give_time(run)
@@ -204,6 +221,7 @@ def mark_done_by_hand(step: Step, evidence: str, *, by: Operator) -> Run:
         Step.objects.filter(pk=step.pk).update(
             state=Step.State.BY_HAND, evidence=redact(evidence), said=f"Done by hand, says {by}.", ended=now, started=step.started or now
         )
+        audit.record("mark step done by hand", by=by, target=f"{step.title}, {run.title}", why=evidence, run=run.number)
         return _go_on(run)
 
 
@@ -222,6 +240,7 @@ def resume(run: Run, *, by: Operator) -> Run:
             Step.objects.filter(pk=step.pk).update(
                 state=Step.State.INTENT, attempt=F("attempt") + 1, started=timezone.now(), ended=None, said=""
             )
+        audit.record("resume run", by=by, target=run.title, run=run.number)
         return _go_on(run)
 
 
@@ -253,6 +272,7 @@ def give_up(run: Run, reason: str, *, by: Operator) -> Run:
         Step.objects.filter(run=run, state__in=(Step.State.UNKNOWN, Step.State.INTENT)).update(
             state=Step.State.FAILED, ended=timezone.now()
         )
+        audit.record("give run up", by=by, target=run.title, why=reason, run=run.number)
         said = f"{by} gave it up: {reason.strip()}. It goes on holding {run.lock_group} until that is released."
         return _change(run, ring=False, state=Run.State.FAILED, ended=timezone.now(), said=said)
 
@@ -268,6 +288,7 @@ def release_lock(run: Run, reason: str, *, by: Operator) -> Run:
             raise NotNow(f"Run {run.number} has not ended. Cancel it, or give it up, first.")
         if not run.holds_lock:
             raise NotNow(f"Run {run.number} holds no lock any more.")
+        audit.record("release lock", by=by, target=run.lock_group, why=reason, run=run.number)
         return _change(run, ring=False, holds_lock=False, lock_released_by=by, lock_release_reason=reason.strip())
 
 

@@ -9,6 +9,8 @@ class RunsConfig(AppConfig):
     name = "runs"
 
     def ready(self) -> None:
+        from people import audit
         from runs import redact
 
+        audit.register_cleaner(redact.redact)
         redact.know_those_of(os.environ)

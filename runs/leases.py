@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Q
 
+from people import audit
 from runs import clock, doorbell
 from runs.clock import Now
 from runs.models import Run
@@ -27,6 +28,7 @@ from runs.models import Run
 TICKABLE = (Run.State.QUEUED.value, Run.State.RUNNING.value)
 NOT_ASKED = -1.0  # wake_at from the claim on: who asks for the run meanwhile sets it to 0, and their ring meets a held lease
 _HOST = socket.gethostname()
+_TOLD = (Run.State.WAITING, Run.State.UNKNOWN, Run.State.SUCCEEDED, Run.State.FAILED, Run.State.CANCELLED)  # to the audit trail
 # By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the second condition.
 _CLAIM = (
     "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s, wake_at = -1"
@@ -68,6 +70,10 @@ class Lease:
             if changes:
                 Run.objects.filter(number=self.number).update(**changes)
             yield
+            if changes.get("state") in _TOLD:
+                audit.record(
+                    "run", by=None, target=f"run {self.number}", why=changes.get("said", ""), result=changes["state"], run=self.number
+                )
             transaction.on_commit(lambda: doorbell.state_changed(self.number, row[0]))
 
     def left(self) -> float:

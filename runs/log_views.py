@@ -10,6 +10,8 @@ from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from people import audit
+from people.permissions import require
 from people.views import may_view
 from runs import ansi, reading
 from runs.models import Run
@@ -55,6 +57,7 @@ def _filtered(run: int, after: int, host: str, contains: str) -> list[dict[str, 
 def download(request: HttpRequest, number: int) -> StreamingHttpResponse:
     """The whole log as text: number, time in UTC, host, line, without colours."""
     run = get_object_or_404(Run.objects.only("number"), pk=number)
+    audit.record("download log", by=require(request.user, "view"), target=f"run {run.pk}", run=run.pk)
     response = StreamingHttpResponse(_text(run.pk), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.log"'
     return response

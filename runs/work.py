@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from people import audit
 from remote.errors import Refused, RemoteError
 from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running, kind_of
 from runs.leases import Fenced, Lease
@@ -247,6 +248,10 @@ class Work:
         with self.lease.write():
             changes = {"state": state, "said": self.row.said, "answer": self.row.answer, "ended": self.row.ended}
             Effect.objects.filter(pk=self.row.pk).update(**changes)
+            if state in (State.DONE, State.FAILED, State.UNKNOWN):
+                target = f"{self.row.kind} on {self.row.target}"
+                facts = {"effect": self.row.key}
+                audit.record("effect", by=None, target=target, why=self.row.said, result=state, run=self.lease.number, facts=facts)
 
     def _tell_step(self, said: str) -> None:
         """What the first effect of a step says while it runs, its step says; a page must not read what was true a tick ago."""

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from people import audit
 from people.models import Operator, Role
 
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
             operator = Operator.objects.select_for_update().filter(username=name).first()
             word = secrets.token_urlsafe(18) if operator is None or new_password else ""
             person = operator or Operator(username=name)
+            before = person.role
             person.role = role
             if word:
                 person.set_password(word)
@@ -34,6 +36,8 @@ class Command(BaseCommand):
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from error
             person.save()
+            facts = {"before": before, "now": role, "password": "new" if word else "as before"}
+            audit.record("change role" if operator else "let in", by=None, target=name, facts=facts, origin="manage.py operator")
         self.stdout.write(f"{name}, {'now' if operator else 'new'}: {Role(role).label.lower()}")
         if word:
             self.stdout.write(f"Sign in: {name} / {word}")

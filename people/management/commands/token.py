@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from people import audit
 from people.models import Operator, Token
 
 LONGEST = 365  # days
@@ -26,6 +28,9 @@ class Command(BaseCommand):
         operator = Operator.objects.filter(username=name, is_active=True).first()
         if operator is None:
             raise CommandError(f"There is no active operator “{name}”. Let them in first: manage.py operator {name} --role ROLE.")
-        token, secret = Token.issue(operator, "by manage.py token", lives=timedelta(days=days))
-        self.stdout.write(f"Ends: {token.expires:%Y-%m-%d %H:%M} UTC")
+        with transaction.atomic():
+            token, secret = Token.issue(operator, "by manage.py token", lives=timedelta(days=days))
+            ends = f"{token.expires:%Y-%m-%d %H:%M} UTC"
+            audit.record("issue token", by=None, target=f"{token.name} of {name}", facts={"ends": ends}, origin="manage.py token")
+        self.stdout.write(f"Ends: {ends}")
         self.stdout.write(f"API token: {secret}")
