@@ -25,7 +25,7 @@ from people.permissions import Forbidden, require
 ROWS = 60
 
 
-def sql(statement: str, *parameters: object) -> None:
+def sql(statement: str, *parameters: str | int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 
