@@ -67,12 +67,11 @@ def test_no_row_is_changed_or_deleted_through_the_models(operator: Operator) -> 
 
 def _edit(chance: random.Random) -> int:
     number = chance.randint(1, ROWS)
-    column, value = chance.choice(
-        [
-            ("action", "x"), ("result", "x"), ("run", 99), ("who", "x"), ("origin", "x"), ("target", "x"), ("why", "x"), ("salt", "x"),
-            ("salt", ""), ("facts", "{}"), ("seal", "0" * 64), ("digest", "0" * 64), ("time", "2020-01-01 00:00:00"),
-        ]
-    )  # fmt: skip
+    edits: list[tuple[str, str | int]] = [
+        ("action", "x"), ("result", "x"), ("run", 99), ("who", "x"), ("origin", "x"), ("target", "x"), ("why", "x"), ("salt", "x"),
+        ("salt", ""), ("facts", "{}"), ("seal", "0" * 64), ("digest", "0" * 64), ("time", "2020-01-01 00:00:00"),
+    ]  # fmt: skip
+    column, value = chance.choice(edits)
     sql(f"UPDATE audit_entry SET {column} = %s WHERE number = %s", value, number)  # noqa: S608
     return number
 
