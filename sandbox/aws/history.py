@@ -20,12 +20,20 @@ def release_before(ledger: Ledger) -> None:
     events: list[Event] = []
     for environment in ledger.environments.values():
         request_id = ledger.request_id()
-        story = list(_story(environment))
-        began = environment.expected.at - timedelta(seconds=sum(seconds for seconds, _ in story))
-        for seconds, message in story:
+        began = _began(environment)
+        for seconds, message in _story(environment):
             began += timedelta(seconds=seconds)
             events.append(_event(environment, began, message, request_id))
     ledger.events.extend(sorted(events, key=lambda event: event.date))
+
+
+def last_release(environment: Environment) -> tuple[float, float]:
+    """When its last deployment began and ended, in seconds since the epoch."""
+    return _began(environment).timestamp(), environment.expected.at.timestamp()
+
+
+def _began(environment: Environment) -> datetime:
+    return environment.expected.at - timedelta(seconds=sum(seconds for seconds, _ in _story(environment)))
 
 
 def _story(environment: Environment) -> Iterator[tuple[float, str]]:

@@ -1,63 +1,55 @@
-"""What CloudWatch is told of the estate: Beanstalk, load balancers, database, cache and tunnels.
+"""What CloudWatch is told of the estate while the sandbox runs: Beanstalk, load balancers, databases, caches and tunnels.
 
-Lives here: which figures there are and what they follow from. Live ones come from the same state as health; the day before the start is
-drawn from the seed. Points carry the wall clock's time.
+Lives here: which figures there are and what they follow from, which is the same state as health. What was before the start is
+`month`'s. Points carry the wall clock's time.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
+from statistics import fmean
 
 from sandbox.aws import cloudwatch, loadbalancing, targets
 from sandbox.aws.beanstalk_health import load, processor
 from sandbox.aws.health import DEGRADED, INFO, OK, SEVERE, WARNING, Doctor
+from sandbox.aws.past import busyness
 from sandbox.aws.state import Environment, Ledger
 from sandbox.aws.traffic import Traffic
-from sandbox.world import PREPROD_FRONT, PROD_FRONT
+from sandbox.aws.tunnels import Tunnels
+from sandbox.world import PROD_BACK, PROD_FRONT
 
 HEALTH_VALUES = {OK: 0, INFO: 1, WARNING: 15, DEGRADED: 20, SEVERE: 25}
 EVERY = 60.0  # simulated seconds between two points
 SHORTEST = 5.0  # real seconds
-BACKFILLED = timedelta(hours=24)
-BACKFILL_STEP = timedelta(minutes=5)
-DATABASES = {"client-magento-prod": (34.0, 46), "client-magento-preprod": (6.0, 5), "client-shared": (9.0, 11)}  # CPU percent, connections
+PROD_DATABASE = "client-magento-prod"
+DATABASES = {PROD_DATABASE: (34.0, 46), "client-magento-preprod": (6.0, 5), "client-shared": (9.0, 11)}  # CPU percent, connections
 CACHES = {"client-magento-prod-001": 11.0, "client-magento-prod-002": 4.0, "client-magento-preprod-001": 2.0}  # CPU percent
-TUNNELS = ("vpn-0d1a4c7e95b3f6820", "vpn-0b6e2f81c4a7d9035", "vpn-07c3d95e0f1b82a64")  # DLM-Lan, DLM-Ml, DLM-Cetsi
+BUSY_CPU, BUSY_CONNECTIONS = 88.0, 137.0  # while the faults `database-busy` and `database-connections` last
+BYTES_EACH = 48_000.0  # of an answer
 
 Point = tuple[str, str, dict[str, str], float]
 
 
 class Recorder:
-    def __init__(self, ledger: Ledger, doctor: Doctor, traffic: Traffic) -> None:
-        self._ledger, self._doctor, self._traffic = ledger, doctor, traffic
+    def __init__(self, ledger: Ledger, doctor: Doctor, traffic: Traffic, tunnels: Tunnels) -> None:
+        self._ledger, self._doctor, self._traffic, self._tunnels = ledger, doctor, traffic, tunnels
         self._random = random.Random(f"{ledger.world.seed}:metrics")
         self._counted: dict[str, Counter[int]] = {}
         self._due = 0.0
 
     def record_when_due(self) -> None:
-        if time.monotonic() < self._due:
-            return
+        if time.monotonic() >= self._due:
+            self.record()
+
+    def record(self) -> None:
         self._due = time.monotonic() + max(EVERY / self._ledger.world.clock.speed, SHORTEST)
         now = self._ledger.world.clock.now()
-        points = [*self._beanstalk(), *self._balancers(), *self._background(now)]
-        for namespace, name, dimensions, value in points:
+        for namespace, name, dimensions, value in [*self._beanstalk(), *self._balancers(), *self._databases(now), *self._vpn(now)]:
             cloudwatch.backend().record(namespace, name, dimensions, now, value)
-
-    def backfill(self) -> None:
-        """A day without events: quiet nights, busy evenings."""
-        now = self._ledger.world.clock.now()
-        moment = now - BACKFILLED
-        while moment < now:
-            for namespace, name, dimensions, value in [*self._quiet_day(moment), *self._background(moment)]:
-                cloudwatch.backend().record(namespace, name, dimensions, moment, value)
-            moment += BACKFILL_STEP
-
-    # Live.
 
     def _beanstalk(self) -> Iterator[Point]:
         with self._ledger.lock:
@@ -74,7 +66,7 @@ class Recorder:
 
     def _balancers(self) -> Iterator[Point]:
         for environment in list(self._ledger.environments.values()):
-            of = _dimensions(environment)
+            of = dimensions_of(environment)
             hosts = [instance.host for instance in environment.instances]
             seen = sum((self._new(host.name) for host in hosts), Counter())
             own = self._new(f"elb:{environment.name}")
@@ -83,14 +75,14 @@ class Recorder:
             yield "AWS/ApplicationELB", "UnHealthyHostCount", of, states.count(targets.UNHEALTHY)
             share = self._traffic.recent(*(host.name for host in hosts))
             counts = {f"HTTPCode_Target_{class_}XX_Count": seen[class_] for class_ in (2, 3, 4, 5)}
-            counts |= {"RequestCount": seen.total(), "HTTPCode_ELB_5XX_Count": own[5]}
-            yield from _per_group_and_balancer(of, {name: float(value) for name, value in counts.items() if value})
+            counts |= {"RequestCount": seen.total(), "HTTPCode_ELB_5XX_Count": own[5], "HTTPCode_ELB_3XX_Count": own[3]}
+            yield from per_group_and_balancer(of, {name: float(value) for name, value in counts.items() if value})
             if share.latencies:
-                yield from _per_group_and_balancer(of, {"TargetResponseTime": sum(share.latencies) / len(share.latencies)})
+                yield from per_group_and_balancer(of, {"TargetResponseTime": fmean(share.latencies)})
             if seen.total():
                 balancer = {"LoadBalancer": of["LoadBalancer"]}
                 yield "AWS/ApplicationELB", "ActiveConnectionCount", balancer, max(1.0, seen.total() / 3)
-                yield "AWS/ApplicationELB", "ProcessedBytes", balancer, seen.total() * 48_000.0
+                yield "AWS/ApplicationELB", "ProcessedBytes", balancer, seen.total() * BYTES_EACH
 
     def _new(self, source: str) -> Counter[int]:
         """Answers since the last point."""
@@ -99,57 +91,50 @@ class Recorder:
         self._counted[source] = totals
         return new
 
-    # The day before, and what nothing here drives.
-
-    def _quiet_day(self, moment: datetime) -> Iterator[Point]:
-        busy = _busyness(moment)
-        for environment in self._ledger.environments.values():
-            of = _dimensions(environment)
-            yield "AWS/ElasticBeanstalk", "EnvironmentHealth", {"EnvironmentName": environment.name}, 0
-            yield "AWS/ApplicationELB", "HealthyHostCount", of, len(environment.instances)
-            yield "AWS/ApplicationELB", "UnHealthyHostCount", of, 0
-            for instance in environment.instances:
-                on = {"EnvironmentName": environment.name, "InstanceId": instance.id}
-                yield "AWS/ElasticBeanstalk", "LoadAverage5min", on, round(load(instance)[1] * (0.5 + busy), 2)
-            if environment.name in (PROD_FRONT, PREPROD_FRONT):
-                requests = round((5200 if environment.name == PROD_FRONT else 40) * busy * self._random.uniform(0.9, 1.1))
-                counts = {
-                    "RequestCount": requests,
-                    "HTTPCode_Target_2XX_Count": requests * 0.93,
-                    "HTTPCode_Target_3XX_Count": requests * 0.05,
-                }
-                counts |= {"HTTPCode_Target_4XX_Count": requests * 0.02, "HTTPCode_Target_5XX_Count": float(self._random.random() < 0.1)}
-                yield from _per_group_and_balancer(of, {name: float(round(value)) for name, value in counts.items() if round(value)})
-                yield from _per_group_and_balancer(of, {"TargetResponseTime": 0.18 + 0.12 * busy * self._random.uniform(0.8, 1.2)})
-
-    def _background(self, moment: datetime) -> Iterator[Point]:
-        busy = _busyness(moment)
+    def _databases(self, moment: datetime) -> Iterator[Point]:
+        """A database that is down reports nothing; a deployment's schema change is work for production's."""
+        busy = busyness(moment.timestamp())
+        faults = {fault.kind for fault in self._ledger.world.faults.listed()}
         for database, (cpu, connections) in DATABASES.items():
+            is_prods = database == PROD_DATABASE
+            if is_prods and "database-down" in faults:
+                continue
             of = {"DBInstanceIdentifier": database}
-            yield "AWS/RDS", "CPUUtilization", of, round(cpu * (0.4 + busy) * self._random.uniform(0.9, 1.1), 2)
-            yield "AWS/RDS", "DatabaseConnections", of, float(round(connections * (0.5 + busy) * self._random.uniform(0.9, 1.1)))
+            used = cpu * (0.4 + busy) * self._random.uniform(0.9, 1.1) + (6.0 if is_prods and self._is_releasing() else 0.0)
+            used = BUSY_CPU + self._random.uniform(-2, 2) if is_prods and "database-busy" in faults else min(used, 64.0)
+            held = connections * (0.5 + busy) * self._random.uniform(0.9, 1.1)
+            held = BUSY_CONNECTIONS if is_prods and "database-connections" in faults else held
+            yield "AWS/RDS", "CPUUtilization", of, round(used, 2)
+            yield "AWS/RDS", "DatabaseConnections", of, float(round(held))
         for cache, cpu in CACHES.items():
             of = {"CacheClusterId": cache}
             used = round(cpu * (0.5 + busy) * self._random.uniform(0.9, 1.1), 2)
             yield "AWS/ElastiCache", "CPUUtilization", of, used
             yield "AWS/ElastiCache", "EngineCPUUtilization", of, round(used * 1.6, 2)
-        for tunnel in TUNNELS:
-            yield "AWS/VPN", "TunnelState", {"VpnId": tunnel}, 1.0
+
+    def _is_releasing(self) -> bool:
+        with self._ledger.lock:
+            return any(self._ledger.environments[name].running is not None for name in (PROD_FRONT, PROD_BACK))
+
+    def _vpn(self, moment: datetime) -> Iterator[Point]:
+        """Of each tunnel apart, and of the connection, which has both tunnels' points."""
+        busy = busyness(moment.timestamp())
+        for connection in self._tunnels.connections:
+            for tunnel in connection.tunnels:
+                traffic = round(busy * self._random.uniform(1e6, 2e6)) if tunnel.up else 0
+                for of in ({"TunnelIpAddress": tunnel.address}, {"VpnId": connection.id}):
+                    yield "AWS/VPN", "TunnelState", of, float(tunnel.up)
+                    yield "AWS/VPN", "TunnelDataIn", of, float(traffic)
+                    yield "AWS/VPN", "TunnelDataOut", of, float(traffic // 3)
 
 
-def _busyness(moment: datetime) -> float:
-    """0 at four in the morning, 1 at eight in the evening."""
-    hour = moment.hour + moment.minute / 60
-    return 0.5 + 0.5 * math.cos((hour - 19) / 24 * 2 * math.pi)
-
-
-def _dimensions(environment: Environment) -> dict[str, str]:
+def dimensions_of(environment: Environment) -> dict[str, str]:
     """The tails of the ARNs, as CloudWatch names load balancers and target groups."""
     balancer = loadbalancing.balancer_arn(environment.balancer).partition(":loadbalancer/")[2]
     return {"LoadBalancer": balancer, "TargetGroup": loadbalancing.group_named(environment.name).arn.rpartition(":")[2]}
 
 
-def _per_group_and_balancer(of: dict[str, str], values: dict[str, float]) -> Iterator[Point]:
+def per_group_and_balancer(of: dict[str, str], values: dict[str, float]) -> Iterator[Point]:
     for name, value in values.items():
         yield "AWS/ApplicationELB", name, of, value
         yield "AWS/ApplicationELB", name, {"LoadBalancer": of["LoadBalancer"]}, value

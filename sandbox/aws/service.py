@@ -10,17 +10,31 @@ from typing import Any, Protocol
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
-from sandbox.aws import beanstalk_wire, cloudwatch, console_output, history, identity, inventory, loadbalancing, seed, server
+from sandbox.aws import (
+    beanstalk_wire,
+    cloudwatch,
+    console_output,
+    dashboards,
+    history,
+    identity,
+    inventory,
+    loadbalancing,
+    month,
+    seed,
+    server,
+)
 from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
 from sandbox.aws.logs import LogRequests
 from sandbox.aws.metrics import Recorder
+from sandbox.aws.past import Past
 from sandbox.aws.pulse import Pulse
 from sandbox.aws.state import Ledger
 from sandbox.aws.storage import Storage
 from sandbox.aws.targets import Targets
 from sandbox.aws.traffic import Traffic
-from sandbox.world import Host, World
+from sandbox.aws.tunnels import Tunnels
+from sandbox.world import PROD_FRONT, Host, World
 
 
 class Answer(Protocol):
@@ -54,6 +68,8 @@ class Aws:
     traffic: Traffic
     targets: Targets
     answer: Callable[[World, Host, str, dict[str, str]], Answer]
+    tunnels: Tunnels
+    recorder: Recorder
     stop: Callable[[], None]
     _turns: dict[str, Any] = field(default_factory=dict)
 
@@ -91,8 +107,10 @@ def serve(
     inventory.fill(endpoint, world, vpc, public, private)
     seed.environments(ledger, labels, versions, deployment_id)
     history.release_before(ledger)
-    recorder = Recorder(ledger, doctor, seen)
-    recorder.backfill()
+    tunnels, past = Tunnels(world.clock), Past(world.seed, world.clock.now())
+    month.remember(ledger, past, month.incidents(past, ledger))
+    dashboards.put([instance.id for instance in ledger.environments[PROD_FRONT].instances])
+    recorder = Recorder(ledger, doctor, seen, tunnels)
     pulse = Pulse(ledger, doctor, recorder.record_when_due)
 
     def stop() -> None:
@@ -100,7 +118,7 @@ def serve(
         stop_server()
         BackendDict.reset()
 
-    aws = Aws(endpoint, ledger, beanstalk, seen, groups, hosts.answer, stop)
+    aws = Aws(endpoint, ledger, beanstalk, seen, groups, hosts.answer, tunnels, recorder, stop)
     world.aws = aws
     pulse.start()
     return aws
