@@ -168,8 +168,10 @@ class CloudWatch(models.CloudWatchBackend):
 
     def _of_others(self, query: dict[str, Any], start: float, end: float) -> dict[float, float]:
         asked = [query | {"ReturnData": True}]
-        window = (datetime.fromtimestamp(moment, UTC).replace(tzinfo=None) for moment in (start, end))  # moto's own are without a zone
-        (answer,) = super().get_metric_data(asked, *window)
+        begins, ends = (
+            datetime.fromtimestamp(moment, UTC).replace(tzinfo=None) for moment in (start, end)
+        )  # moto's own are without a zone
+        (answer,) = super().get_metric_data(asked, begins, ends)
         return {_seconds(time): float(value) for time, value in zip(answer["timestamps"], answer["values"], strict=True)}
 
 
