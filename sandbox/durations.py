@@ -20,10 +20,13 @@ class Durations:
     flip: float = 3  # 01_flip.sh and the restart of the web server; believed
     setup_upgrade: float = 180  # believed; 15 s to 5 min reported
     di_compile: float = 60  # believed
+    composer_install: float = 40  # from a warm cache; believed
+    publish_statics: float = 15  # five thousand small files onto the share; believed
     static_frontend: float = 93  # "Execution time: 93.41" of a real run
     static_admin: float = 75  # believed
     schema_update: float = 6  # doctrine:schema:update of a small application; believed
     cache_flush: float = 2  # believed
+    snapshot: float = 120  # of a database with a day of changes since the last; believed
     magento_start: float = 1.2  # bootstrapping the CLI: `bin/magento maintenance:*`; believed
     target_healthy: float = 45  # HealthyThresholdCount 3 x HealthCheckInterval 15 s
     healthy_checks: float = 120  # 12 consecutive checks, one in 10 s

@@ -239,10 +239,12 @@ _HOSTS = (
     ("mirakl-1", "i-0d83f6c5b1e29a074", "10.0.101.83", "a", CASHOUT, "al1"),
 )
 
+BUILD = "build"
 # Hosts that are reached over SSH and that nothing is deployed to: name, instance id, private address, zone.
 _MACHINES = (
     ("rundeck", "i-0b3e7c91d5a2f8046", "10.0.101.20", "a"),
     ("nfs", "i-0c8d5f2a6b1e93704", "10.0.101.30", "a"),
+    (BUILD, "i-0b7d15e3a9c4f2860", "10.0.101.90", "a"),
 )
 
 

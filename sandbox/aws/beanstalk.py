@@ -147,6 +147,7 @@ class Beanstalk:
     def update_settings(self, environment: Environment, changes: dict[str, dict[str, str]]) -> Operation:
         with self.ledger.lock:
             operation = self._begin(environment, "configuration", abortable=True)
+            self._accepted("UpdateEnvironment (settings)", environment.name, "")
             environment.pending_settings = {
                 namespace: environment.settings.get(namespace, {}) | changes.get(namespace, {})
                 for namespace in {*environment.settings, *changes}

@@ -64,6 +64,8 @@ class RollingUpdate:
         self._pause(DURATIONS.update_begins)
         self._say(texts.DEPLOYING)
         self._pause(DURATIONS.batch_begins)
+        if self._environment.option("command", "DeploymentPolicy") == "AllAtOnce":
+            return self._all_at_once()
         for number, batch in enumerate(self._batches(), start=1):
             if number > 1:
                 self._pause(DURATIONS.between_batches)
@@ -75,10 +77,28 @@ class RollingUpdate:
             return self._stop()
         self._finish()
 
+    def _all_at_once(self) -> None:
+        """Every instance at the same time, in its place behind the load balancer: nobody drains, and nobody waits for health."""
+        instances = self._environment.instances
+        with self._ledger.lock:
+            self._operation.instances_busy = len(instances)
+            self._environment.quiet = False
+            for instance in instances:
+                instance.busy_since = self._clock.simulated()
+                instance.failure, instance.impaired = "", False
+        if not self._run_commands(0, instances):
+            return self._give_up(instances)
+        with self._ledger.lock:
+            for instance in instances:
+                instance.settled_at, instance.busy_since = self._clock.simulated(), None
+        if self._operation.abort.is_set():
+            return self._stop()
+        self._finish()
+
     # One batch.
 
     def _roll(self, number: int, batch: list[Instance]) -> bool:
-        """Whether this batch came back healthy."""
+        """Whether this batch came back healthy. Batches are numbered from 1; 0 is everybody at once."""
         self._say(texts.batch_starts(number, ids_of(batch)))
         self._pause(DURATIONS.between_batches)
         self._drain(number, batch)
@@ -110,7 +130,8 @@ class RollingUpdate:
             self._environment.quiet = False
 
     def _run_commands(self, number: int, batch: list[Instance]) -> bool:
-        self._say(texts.batch_commands(number))
+        if number:
+            self._say(texts.batch_commands(number))
         with self._ledger.lock:
             for instance in batch:
                 instance.deployment = Deployment(self._operation.label, self._id, IN_PROGRESS, self._clock.now())
@@ -127,7 +148,8 @@ class RollingUpdate:
         for instance in batch:
             if instance.host.platform == "al2":
                 self._say(texts.INSTANCE_DEPLOYED)
-        self._say(texts.batch_commands_done(number))
+        if number:
+            self._say(texts.batch_commands_done(number))
         self._say(texts.commands_completed(self._operation.instances_done, len(self._environment.instances)))
         return True
 
@@ -136,7 +158,7 @@ class RollingUpdate:
 
         def deploy(index: int) -> tuple[Outcome, float]:
             before = self._clock.slept()
-            outcome = self._deploy(batch[index].host, number == 1 and index == 0)
+            outcome = self._deploy(batch[index].host, number <= 1 and index == 0)
             return outcome, self._clock.slept() - before
 
         with ThreadPoolExecutor(len(batch)) as pool:

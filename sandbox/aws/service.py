@@ -15,6 +15,7 @@ from sandbox.aws import (
     cloudwatch,
     console_output,
     dashboards,
+    databases,
     history,
     identity,
     inventory,
@@ -93,6 +94,7 @@ def serve(
     loadbalancing.install(world, groups)
     cloudwatch.install()
     identity.install()
+    databases.install(world)
     console_output.install(world, hosts.fingerprints)
     inventory.install()
     endpoint, stop_server = server.listen(world, port)

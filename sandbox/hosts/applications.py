@@ -107,8 +107,14 @@ def start_services(host: Host, names: Sequence[str]) -> None:
     _note(host, "services", dict.fromkeys(names, "running"))
 
 
+def note_service(host: Host, service: str, *, running: bool) -> None:
+    _note(host, "services", {service: "running" if running else "stopped"})
+
+
 def is_running(world: World, host: Host, service: str) -> bool:
-    return _noted(host, "services").get(service) == "running" and not stands(world, "service-stopped", host, service=service)
+    """crond runs from a host's first boot on."""
+    noted = _noted(host, "services").get(service, "running" if service == "crond" else "")
+    return noted == "running" and not stands(world, "service-stopped", host, service=service)
 
 
 def users(host: Host) -> dict[str, str]:

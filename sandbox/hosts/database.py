@@ -54,16 +54,22 @@ def of_code(app: Path) -> Schema:
     return Schema(versions, tables.hexdigest(), hashlib.sha256(settings.encode()).hexdigest())
 
 
-def of_database(world: World, host: Host) -> Schema | None:
-    """None where Magento was never installed into that database."""
+def of_database(world: World, host: Host, app: Path | None = None) -> Schema | None:
+    """The host's own; on the build host the one that the env.php of `app` names. None where Magento was never installed into it."""
+    stage = stage_of(host)
+    if app is not None and not host.environment:
+        env = app / "app/etc/env.php"
+        if not env.exists():
+            return None
+        stage = "preprod" if "client-magento-preprod." in env.read_text() else "prod"
     with world.lock:
-        path = _path(world, host)
+        path = _path(world, stage)
         return Schema(**json.loads(path.read_text())) if path.exists() else None
 
 
 def write(world: World, host: Host, schema: Schema) -> None:
     with world.lock:
-        path = _path(world, host)
+        path = _path(world, stage_of(host))
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".new")
         beside.write_text(json.dumps(asdict(schema), indent=2))
@@ -89,5 +95,5 @@ def _parts(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def _path(world: World, host: Host) -> Path:
-    return world.data / "db" / f"{stage_of(host)}.json"
+def _path(world: World, stage: str) -> Path:
+    return world.data / "db" / f"{stage}.json"

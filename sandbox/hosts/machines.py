@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.hosts import shares
-from sandbox.world import Host, World
+from sandbox.hosts import shares, workshop
+from sandbox.world import BUILD, Host, World
 
 _ROOT = "/dev/nvme0n1p1 / xfs rw,noatime 0 0\n"
 # export -> where its files lie on the file server; media has a disk of its own
@@ -48,7 +48,7 @@ def _rundeck(world: World, host: Host) -> None:
     _write(host, "var/lib/rundeck/jobs/client-magento/deploy-magento-prod.yaml", "- name: Deploy magento PROD\n  project: client-magento\n")
 
 
-_FURNISHED = {"nfs": _file_server, "rundeck": _rundeck}
+_FURNISHED = {"nfs": _file_server, "rundeck": _rundeck, BUILD: workshop.furnish}
 
 
 def _write(host: Host, name: str, text: str) -> None:

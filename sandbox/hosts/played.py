@@ -5,11 +5,12 @@ The same function serves an exec request over SSH directly and a stand-in that t
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.hosts import applications, magento, shares
+from sandbox.hosts import applications, magento, shares, workshop
 from sandbox.hosts.curl import curl
 from sandbox.hosts.faults import stands
 from sandbox.hosts.paths import mapped
@@ -113,8 +114,12 @@ def _id(call: Play) -> int:
 
 
 def _service(call: Play) -> int:
-    """`service NAME status`, as the scripts of Amazon Linux 1 answer it."""
-    name = call.argv[1] if len(call.argv) > 1 else ""
+    """`service NAME status|start|stop`, as the scripts of Amazon Linux 1 answer it."""
+    name, verb = ([*call.argv[1:], "", ""])[:2]
+    if verb in ("start", "stop"):
+        applications.note_service(call.host, name, running=verb == "start")
+        call.out(f"{'Starting' if verb == 'start' else 'Stopping'} {name}: {' ' * 42}[  OK  ]\n")
+        return 0
     if not applications.is_running(call.world, call.host, name):
         call.out(f"{name} is stopped\n")
         return 3
@@ -132,11 +137,17 @@ def _getent(call: Play) -> int:
 
 
 def _pgrep(call: Play) -> int:
-    """The only processes that are played by themselves are payouts: a fault that stands while one runs."""
-    if "ashout:" not in call.argv[-1] or not stands(call.world, "payout-runs", call.host):
-        return 1
-    call.out("4711\n")
-    return 0
+    """What runs by itself is asked for: payouts and Magento's own work are faults that stand while they run."""
+    pattern = call.argv[-1]
+    if "ashout:" in pattern and stands(call.world, "payout-runs", call.host):
+        call.out("4711\n")
+        return 0
+    for fault in call.world.faults.listed():
+        line = f"php {shares.APP}/bin/magento {fault.options.get('command', 'cron:run')}"
+        if fault.kind == "work-in-flight" and fault.host in ("", call.host.name) and re.search(pattern, line):
+            call.out(f"4712 {line}\n" if "a" in "".join(call.argv[1:-1]) else "4712\n")
+            return 0
+    return 1
 
 
 def _stat(call: Play) -> int:
@@ -161,6 +172,10 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "service": _service,
     "getent": _getent,
     "pgrep": _pgrep,
+    "composer": workshop.composer,
+    "bsdtar": workshop.bsdtar,
+    "rsync": workshop.rsync,
+    "aws": workshop.aws,
     "stat": _stat,
     "chown": _nothing,
     "chgrp": _nothing,

@@ -110,6 +110,13 @@ MAGENTO_CONFIG = b"""container_commands:
 """
 
 
+PREBUILT_CONFIG = b"""# Built once, on the build host: nothing is compiled, generated or migrated here.
+container_commands:
+  01_env_php:
+    command: install -o webapp -g webapp -m 0640 /tmp/env.php app/etc/env.php
+"""
+
+
 def cron_config(consumers: bool) -> bytes:
     rows = ["* * * * * webapp php /var/app/current/bin/magento cron:run >> /var/log/magento-cron.log 2>&1"]
     if consumers:

@@ -190,4 +190,15 @@ def beanstalk_history() -> list[Commit]:
             _FIRST + 41 * day,
             {f"{config}/50-cron.config": beanstalk.cron_config(consumers=True)},
         ),
+        *(
+            Commit(
+                branch,
+                "Build once: neither migrate nor generate statics on each host",
+                INFRASTRUCTURE,
+                _FIRST + 44 * day,
+                {f"{config}/40-magento.config": beanstalk.PREBUILT_CONFIG},
+                f"refs/heads/{left}",
+            )
+            for branch, left in (("prebuilt", "prod"), ("preprod-prebuilt", "preprod"))
+        ),
     ]

@@ -246,3 +246,19 @@ def test_front_and_back_office_may_be_updated_at_the_same_time(fresh: Estate) ->
 
     labels = {e["EnvironmentName"]: e["VersionLabel"] for e in fresh.beanstalk.describe_environments()["Environments"]}
     assert (labels[PREPROD], labels[f"{PREPROD}-bo"]) == ("r418-3333333", "r418-3333333")
+
+
+def test_all_at_once_takes_nobody_out_and_waits_for_nobody(fresh: Estate) -> None:
+    fresh.make_version("r418-ccccccc")
+    command = {"Namespace": "aws:elasticbeanstalk:command", "OptionName": "DeploymentPolicy"}
+    fresh.beanstalk.update_environment(EnvironmentName=PROD, OptionSettings=[command | {"Value": "AllAtOnce"}])
+    until(lambda: fresh.is_settled(PROD))
+    began = datetime.now(UTC)
+
+    fresh.update(PROD, "r418-ccccccc")
+
+    told = [message for _, message in fresh.story(PROD, began) if not message.startswith("Environment health")]
+    assert told == [*BEGIN, "Command execution completed on 4 of 4 instances in environment.", *END]
+    assert sorted(fresh.hosts.deployed) == [(f"fe-{n}", "r418-ccccccc", 24, n == 1) for n in (1, 2, 3, 4)]
+    deployed = fresh.beanstalk.describe_environments(EnvironmentNames=[PROD])["Environments"][0]
+    assert (deployed["Status"], deployed["VersionLabel"]) == ("Ready", "r418-ccccccc")
