@@ -1,0 +1,108 @@
+"""Who may reach what: a decision for every address, every operation of the API and every websocket. `test_matrix.py` holds the code to it.
+
+A new one without a line here fails the suite. Which line:
+
+- `OPEN`: strangers may (health, the door itself). Rare; say why behind it.
+- `SIGNED_IN`: whoever is signed in, with or without a role (their own sessions, signing out).
+- `SEE`: it shows something, changes nothing, and every viewer may (`@may_view` on a page, `require(request.user, "view")` in the API).
+- `see("action")`: it shows something to those alone who may do that action, and changes nothing.
+- `act("action", field="value", …)`: POST changes something; `people.permissions` says which role may do that action in the environment of
+  the object. The fields are what has to be sent so that the permission is the only thing that can refuse.
+
+Permission is asked first, before anything else that was sent is judged, and by `people.permissions.require`, which records a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Decided:
+    who: str
+    action: str = ""
+    sent: dict[str, Any] = field(default_factory=dict)
+    anywhere: bool = False  # the action is of no environment
+
+
+OPEN, SIGNED_IN, SEE = Decided("open"), Decided("signed in"), Decided("see")
+
+
+def act(action: str, *, anywhere: bool = False, **sent: Any) -> Decided:
+    """`{run}`, `{plan}`, `{hash}` and `{environment}` in what is sent are the object's."""
+    return Decided("act", action, sent, anywhere)
+
+
+def see(action: str) -> Decided:
+    """Shown to those alone who may do that there."""
+    return Decided("see", action)
+
+
+PAGES: dict[str, Decided] = {
+    "now": SEE,
+    "bar": SEE,
+    "promises": SEE,
+    "healthz": OPEN,  # load balancers ask; it says nothing of the estate
+    "readyz": OPEN,  # the same
+    "people:sign-in": OPEN,
+    "people:sign-out": SIGNED_IN,
+    "deployments:services": SEE,
+    "deployments:service": SEE,
+    "deployments:waiting": SEE,
+    "deployments:plan-new": act("plan"),
+    "deployments:follow": act("adopted"),
+    "deployments:operation-new": act("operation"),
+    "deployments:reopen": act("operation"),
+    "deployments:alerts": SEE,
+    "deployments:plan": SEE,
+    "deployments:gates": SEE,
+    "deployments:start": act("release"),
+    "deployments:evidence": SEE,
+    "deployments:rest-script": SEE,
+    "deployments:plan-script": SEE,
+    "runs:list": SEE,
+    "runs:detail": SEE,
+    "runs:live": SEE,
+    "runs:log": SEE,
+    "runs:download": SEE,
+    "runs:cancel": act("abort", strength="abort"),
+    "runs:release-lock": act("settle"),
+    "runs:look": see("settle"),
+    "runs:check-now": act("settle"),
+    "runs:resume": act("settle"),
+    "runs:give-up": act("settle"),
+    "runs:by-hand": act("settle"),
+}
+
+API: dict[str, Decided] = {
+    "GET /services": SEE,
+    "GET /services/{key}": SEE,
+    "GET /hosts": SEE,
+    "GET /hosts/{host}": SEE,
+    "POST /plans": act("plan", service="magento", environment="{environment}"),
+    "POST /operations": act("operation", service="magento", environment="{environment}", operation="flush-caches"),
+    "GET /plans/{plan_id}": SEE,
+    "GET /releases": SEE,
+    "GET /runs": SEE,
+    "POST /runs": act("release", plan="{plan}", hash="{hash}"),
+    "GET /runs/{int:number}": SEE,
+    "GET /runs/{int:number}/log": SEE,
+}
+
+CONSUMERS: dict[str, Decided] = {
+    "ws/runs/<int:number>/": SEE,
+    "ws/now/": SEE,
+}
+
+# What stands in an address. `{run}`, `{plan}` and `{environment}` are those of the environment that is tried.
+OBJECTS: dict[str, str] = {
+    "number": "{run}",
+    "pk": "{plan}",
+    "plan_id": "{plan}",
+    "service": "magento",
+    "environment": "{environment}",
+    "position": "1",
+    "key": "flush-caches",
+    "host": "i-012e92fb498ad40d7",
+}
