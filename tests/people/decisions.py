@@ -55,6 +55,7 @@ PAGES: dict[str, Decided] = {
     "deployments:operation-new": act("operation"),
     "deployments:reopen": act("operation"),
     "deployments:alerts": SEE,
+    "deployments:earlier": SEE,
     "deployments:plan": SEE,
     "deployments:gates": SEE,
     "deployments:start": act("release"),
