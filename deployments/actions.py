@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from deployments import estimate, gates, kinds, plans, sources
+from deployments import consent, estimate, gates, kinds, plans, sources
 from deployments import facts as plan_facts
 from deployments.bundle import Bundle, modules_between
 from deployments.live import LABEL, live_commit, live_configuration, live_label
@@ -102,7 +102,9 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     steps, whole = estimate.timed(drawn.steps, target.lock_group, target.service)
     facts["estimate"] = whole.to_json()
     facts["differs"] = plan_facts.differences(relaunch_of.plan.document, {**drawn.to_json(), "facts": facts}) if relaunch_of else []
-    return runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
+    saved = runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
+    consent.ask_for_approval(saved, target)
+    return saved
 
 
 def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:
@@ -116,6 +118,9 @@ def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: 
     if target.environment.confirm and confirmation.strip() != target.environment.key:
         reasons.append(f"Type “{target.environment.key}” to confirm.")
     reasons += [f"{gate.title}: {gate.said}." for gate in gates_of(plan) if gate.closes]
+    approved = consent.approvals_of(plan) if target.approval else []
+    if approved and all(each.by_id == by.pk for each in approved):
+        reasons.append("You approved this plan: somebody else has to start it, or another person has to approve it too.")
     if reasons:
         raise NotStartable(reasons)
     return runs.start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, takes_over=_still_held(facts), by=by)
@@ -134,7 +139,8 @@ def gates_of(plan: Plan) -> list[gates.Gate]:
         target = target_of(plan)
     except UnknownTarget as unknown:
         return [gates.Gate("target", "estate.yaml knows the service", "bad", str(unknown))]
-    return gates.evaluate(gates.Asked(target, [PlannedHost(**host) for host in facts["hosts"]], facts))
+    asked = gates.Asked(target, [PlannedHost(**host) for host in facts["hosts"]], facts)
+    return [*gates.evaluate(asked), *consent.gates(plan, target, timezone.now())]
 
 
 def target_of(plan: Plan) -> Target:

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from deployments import actions, operations, pages, rollback
-from deployments.models import Release
+from deployments import actions, bookings, consent, operations, pages, rollback
+from deployments.models import Booking, Release
 from estate.reading import current
 from people.permissions import require
 from runs.models import Plan, Run
@@ -51,6 +51,44 @@ class PlanOut(Schema):
     facts: dict[str, Any]
     steps: list[dict[str, Any]]
     gates: list[dict[str, Any]]
+
+
+class ApprovalIn(Schema):
+    hash: str
+    note: str = ""
+
+
+class ApprovalOut(Schema):
+    plan: UUID
+    hash: str
+    by: str
+    at: datetime
+    note: str
+
+
+class BookingIn(Schema):
+    """`due` with its zone; without it, as soon as the plan's lock group is free."""
+
+    hash: str
+    due: datetime | None = None
+    reason: str = ""
+
+
+class BookingOut(Schema):
+    id: int
+    plan: UUID
+    title: str
+    lock_group: str
+    due: datetime | None
+    by: str
+    state: str
+    said: str
+    run: int | None
+
+
+class BookingPage(Schema):
+    items: list[BookingOut]
+    next: str | None
 
 
 class ReleaseOut(Schema):
@@ -102,6 +140,49 @@ def plan_operation(request: HttpRequest, wanted: OperationIn) -> Status[dict[str
 def show_plan(request: HttpRequest, plan_id: UUID) -> dict[str, Any]:
     require(request.user, "view")
     return _plan(Plan.objects.get(pk=plan_id, kind="release"))
+
+
+@router.post("/plans/{plan_id}/approvals", response={201: ApprovalOut})
+def approve_plan(request: HttpRequest, plan_id: UUID, given: ApprovalIn) -> Status[dict[str, Any]]:
+    plan = Plan.objects.select_related("made_by").get(pk=plan_id)
+    by = require(request.user, "approve", plan.environment)
+    found = consent.approve(plan, hash=given.hash, note=given.note, by=by)
+    return Status(201, {"plan": plan.pk, "hash": found.hash, "by": str(found.by), "at": found.at, "note": found.note})
+
+
+@router.post("/plans/{plan_id}/bookings", response={201: BookingOut})
+def book_plan(request: HttpRequest, plan_id: UUID, wanted: BookingIn) -> Status[dict[str, Any]]:
+    """Starts it later, with all its gates asked again."""
+    plan = Plan.objects.get(pk=plan_id)
+    by = require(request.user, plan.kind, plan.environment)
+    if wanted.due is not None and wanted.due.tzinfo is None:
+        raise actions.NotPlannable("`due` has no zone: write it as 2026-12-01T05:30:00+01:00.")
+    # The hash names what was looked at; a person on the page types the environment's name for the same reason.
+    words = {"hash": wanted.hash, "confirmation": plan.environment, "reason": wanted.reason[:500]}
+    return Status(201, _booking(bookings.book(plan, due=wanted.due, by=by, **words)))
+
+
+@router.get("/bookings", response=BookingPage)
+def list_bookings(request: HttpRequest, cursor: int | None = None, state: str = "") -> dict[str, Any]:
+    """Newest first; `state` such as waiting."""
+    require(request.user, "view")
+    found = Booking.objects.select_related("plan", "by").order_by("-pk")
+    if cursor is not None:
+        found = found.filter(pk__lt=max(-(2**62), min(cursor, 2**62)))
+    rows = list((found.filter(state=state) if state else found)[:51])
+    return {"items": [_booking(each) for each in rows[:50]], "next": str(rows[49].pk) if len(rows) > 50 else None}
+
+
+@router.delete("/bookings/{booking_id}", response={204: None})
+def cancel_booking(request: HttpRequest, booking_id: int) -> Status[None]:
+    booking = Booking.objects.select_related("plan").get(pk=booking_id if abs(booking_id) < 2**62 else 0)
+    bookings.cancel(booking, by=require(request.user, booking.plan.kind, booking.plan.environment))
+    return Status(204, None)
+
+
+def _booking(booking: Booking) -> dict[str, Any]:
+    facts = {name: getattr(booking, name) for name in ("lock_group", "due", "state", "said")}
+    return {"id": booking.pk, "plan": booking.plan_id, "title": booking.plan.title, "by": str(booking.by), "run": booking.run_id, **facts}
 
 
 @router.get("/releases", response=ReleasePage)

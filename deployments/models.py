@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from runs.models import Run
+from runs.models import Plan, Run
 
 
 class Release(models.Model):
@@ -104,3 +104,61 @@ class Standing(models.Model):
     class Meta:
         db_table = "standing"
         ordering = ["host"]
+
+
+class Approval(models.Model):
+    """A second person has read a plan and agrees: to this very plan, named by its hash, and to no other."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="approvals")
+    hash = models.CharField(max_length=64)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    note = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "approval"
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["hash", "by"], name="one_approval_each")]
+
+
+class BrokenGlass(models.Model):
+    """An admin let a plan through a freeze, for an hour. Kept for ever."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="broken_glass")
+    hash = models.CharField(max_length=64)
+    freeze = models.CharField(max_length=100)  # the reason of the freeze that was broken
+    reason = models.CharField(max_length=500)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "broken_glass"
+        ordering = ["at"]
+
+
+class Booking(models.Model):
+    """A plan that is to be started without anybody pressing: at a time, or when its lock group is free. Its gates are asked again then."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        STARTED = "started"
+        REFUSED = "refused"  # it could not start when its time had come: `said` has the reasons
+        CANCELLED = "cancelled"
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="bookings")
+    hash = models.CharField(max_length=64)
+    lock_group = models.CharField(max_length=60)
+    due = models.DateTimeField(null=True)  # None: as soon as the group is free
+    reason = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    said = models.TextField(blank=True)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, related_name="bookings")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made = models.DateTimeField(default=timezone.now)
+    cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "booking"
+        ordering = ["due", "made"]
+        constraints = [models.UniqueConstraint(fields=["plan"], condition=models.Q(state="waiting"), name="one_booking_per_plan")]

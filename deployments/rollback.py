@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from deployments import actions, estimate, kinds, plans, sources, steps
+from deployments import actions, consent, estimate, kinds, plans, sources, steps
 from deployments import facts as plan_facts
 from deployments.actions import Choice, NotPlannable
 from deployments.live import LABEL, live_commit, live_label
@@ -102,7 +102,9 @@ def _plan_from_shelf(target: Target, earlier: Earlier, choice: Choice, *, relaun
         "estimate": whole.to_json(),
     }
     facts["differs"] = plan_facts.differences(relaunch_of.plan.document, {**drawn.to_json(), "facts": facts}) if relaunch_of else []
-    return runs.save_plan(plans.with_facts(drawn, timed, facts), by=by)
+    saved = runs.save_plan(plans.with_facts(drawn, timed, facts), by=by)
+    consent.ask_for_approval(saved, target)
+    return saved
 
 
 def _backwards(undone: Sequence[Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import alert_views, script_views, views
+from deployments import alert_views, consent_views, script_views, views
 
 app_name = "deployments"
 urlpatterns = [
@@ -18,6 +18,10 @@ urlpatterns = [
     path("plans/<uuid:pk>/", views.plan, name="plan"),
     path("plans/<uuid:pk>/gates", views.gates, name="gates"),
     path("plans/<uuid:pk>/start/", views.start, name="start"),
+    path("plans/<uuid:pk>/approve/", consent_views.approve, name="approve"),
+    path("plans/<uuid:pk>/break-glass/", consent_views.break_glass, name="break-glass"),
+    path("plans/<uuid:pk>/book/", consent_views.book, name="book"),
+    path("bookings/<int:pk>/cancel/", consent_views.cancel, name="booking-cancel"),
     path("runs/<int:number>/evidence", views.evidence, name="evidence"),
     path("runs/<int:number>/rest.sh", script_views.rest_script, name="rest-script"),
     path("plans/<uuid:pk>/plan.sh", script_views.plan_script, name="plan-script"),

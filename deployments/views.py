@@ -13,10 +13,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from deployments import actions, adoption, operations, pages, rollback, standing
+from deployments import actions, adoption, bookings, consent, operations, pages, rehearsal, rollback, standing
 from deployments.models import Evidence
 from deployments.overview import overview
 from deployments.targets import target_or_404
+from estate import freezes
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
 from estate.validators import idempotency_key
@@ -240,6 +241,7 @@ def _service(
         "may_plan": may(request.user, "plan", target.environment.key),
         "operations": operations.operations_of(target),
         "may_operate": may(request.user, operations.KIND, target.environment.key),
+        "queue": bookings.queue(target.lock_group),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
         "refused": refused,
         "refused_next": refused_next,
@@ -267,7 +269,26 @@ def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[st
         "may_plan": may(request.user, "plan", made.environment),
         "refused": refused,
     }
+    context |= _agreed(request, made)
     return render(request, "deployments/plan.html", context | _start(request, made, ask=ask), status=status)
+
+
+def _agreed(request: HttpRequest, made: Plan) -> dict[str, Any]:
+    """What people say to it: approvals, freezes, who is booked, and where it was rehearsed."""
+    target, now = target_or_404(made.service, made.environment), timezone.now()
+    return {
+        "approvals": consent.approvals_of(made),
+        "why_not_approve": consent.why_not_approve(made, request.user),
+        "frozen": freezes.window_at(target.freezes, now),
+        "glass": consent.glass_of(made, now),
+        "may_break": may(request.user, "break-glass", made.environment),
+        "queue": bookings.queue(made.lock_group),
+        "booked": made.bookings.order_by("-pk").first(),
+        "may_book": may(request.user, made.kind, made.environment),
+        "zone": current().time_zone,
+        "rehearsal": rehearsal.rehearsal_of(made),
+        "rehearsed_in": rehearsal.places_for(target),
+    }
 
 
 def _with_button(made: Plan) -> Plan:

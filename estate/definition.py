@@ -112,6 +112,21 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Nothing is released from `start` to `end`, as estate.yaml writes them: once, or every week. Reckoned by `estate.freezes`.
+
+    `services` is empty where it means all of them.
+    """
+
+    reason: str
+    environments: tuple[str, ...]
+    services: tuple[str, ...]
+    start: str  # "2026-12-18 18:00" or "fri 16:00"
+    end: str
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A service in an environment: what one release goes to. Tiers stand in the order in which they are released."""
 
@@ -133,6 +148,8 @@ class Target:
     address: str = ""  # where it answers besides, without being a shop
     proofs: tuple[Proof, ...] = ()
     money: Money | None = None
+    approval: bool = False  # a second person has to approve each plan
+    freezes: tuple[Freeze, ...] = ()
 
     @property
     def has_maintenance(self) -> bool:

@@ -21,11 +21,12 @@ from django.core.exceptions import ValidationError
 from jsonschema import Draft202012Validator
 from jsonschema import ValidationError as SchemaError
 
-from estate import validators
+from estate import freezes, validators
 from estate.definition import (
     Edits,
     Environment,
     Estate,
+    Freeze,
     Money,
     Payout,
     Proof,
@@ -240,6 +241,7 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
         ZoneInfo(document["time_zone"])
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield ("time_zone",), f"time_zone is “{document['time_zone']}”, which is no time zone; expected a name such as Europe/Paris"
+    yield from _freezes(document)
     used: dict[str, str] = {}
     for service, about in document["services"].items():
         for environment, target in about["environments"].items():
@@ -249,6 +251,22 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
                 yield where, f"{_name(where)} names an unknown environment “{environment}”; expected one of: {known}"
             yield from _sources(where, target, document["repositories"])
             yield from _tiers(where, target["tiers"], used)
+
+
+def _freezes(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
+    for index, freeze in enumerate(document.get("freezes", ())):
+        for part, known in (("environments", document["environments"]), ("services", document["services"])):
+            for unknown in (key for key in freeze.get(part, ()) if key not in known):
+                there: _Path = ("freezes", index, part)
+                yield there, f"{_name(there)} names “{unknown}”, which does not exist; expected one of: {', '.join(known)}"
+        try:
+            zone = ZoneInfo(freeze.get("time_zone", "UTC"))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            there = ("freezes", index, "time_zone")
+            yield there, f"{_name(there)} is “{freeze['time_zone']}”, which is no time zone; expected a name such as Europe/Paris"
+        else:
+            if wrong := freezes.complaint(Freeze(freeze["reason"], (), (), freeze["from"], freeze["until"], zone)):
+                yield ("freezes", index), f"{_name(('freezes', index))}: {wrong}"
 
 
 def _sources(where: _Path, target: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
@@ -289,7 +307,7 @@ def _estate(document: Mapping[str, Any]) -> Estate:
             each["name"],
             each.get("about", ""),
             {
-                environment: _target(key, each, environments[environment], target, repositories, ZoneInfo(document["time_zone"]))
+                environment: _target(key, each, environments[environment], target, repositories, document)
                 for environment, target in each["environments"].items()
             },
         )
@@ -304,8 +322,9 @@ def _target(
     environment: Environment,
     target: Mapping[str, Any],
     repositories: Mapping[str, Repository],
-    zone: ZoneInfo,
+    document: Mapping[str, Any],
 ) -> Target:
+    zone = ZoneInfo(document["time_zone"])
     code, configuration, edits = target["code"], target["configuration"], target.get("edits", {})
     return Target(
         service=key,
@@ -331,7 +350,17 @@ def _target(
         address=target.get("address", ""),
         proofs=tuple(Proof(each["what"], each["at"], each.get("is", "")) for each in target.get("proofs", ())),
         money=_money(target["money"], zone) if "money" in target else None,
+        approval=target.get("approval", False),
+        freezes=tuple(_freezes_of(document, key, environment.key, zone)),
     )
+
+
+def _freezes_of(document: Mapping[str, Any], service: str, environment: str, zone: ZoneInfo) -> Iterator[Freeze]:
+    for each in document.get("freezes", ()):
+        services = tuple(each.get("services", ()))
+        if environment in each["environments"] and service in (services or (service,)):
+            its = ZoneInfo(each["time_zone"]) if "time_zone" in each else zone
+            yield Freeze(each["reason"], tuple(each["environments"]), services, each["from"], each["until"], its)
 
 
 def _money(money: Mapping[str, Any], zone: ZoneInfo) -> Money:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from deployments import gates, operations
+from deployments import consent, gates, operations
 from deployments.steps import PlannedHost
 from estate import observe
 from estate.models import Host, ShopAnswer
@@ -32,7 +32,7 @@ class Gates:
         return {}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        found = self.ask(Run.objects.get(number=context.run), context)
+        found = self.ask(Run.objects.select_related("plan__made_by").get(number=context.run), context)
         out = context.out("console")
         for gate in found:
             out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
@@ -44,7 +44,8 @@ class Gates:
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:
         target = current().target(run.service, run.environment)
         hosts = [PlannedHost(**host) for host in context.facts["hosts"]]
-        return gates.evaluate(gates.Asked(target, hosts, context.facts, own_run=context.run))
+        asked = gates.Asked(target, hosts, context.facts, own_run=context.run)
+        return [*gates.evaluate(asked), *consent.gates(run.plan, target, timezone.now())]
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"

@@ -4,36 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('deployments', '0002_alerts'),
+        ("deployments", "0002_alerts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Standing',
+            name="Standing",
             fields=[
-                ('service', models.CharField(max_length=40)),
-                ('environment', models.CharField(max_length=40)),
-                ('instance_id', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('host', models.CharField(max_length=60)),
-                ('version', models.CharField(blank=True, max_length=100)),
+                ("service", models.CharField(max_length=40)),
+                ("environment", models.CharField(max_length=40)),
+                ("instance_id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("host", models.CharField(max_length=60)),
+                ("version", models.CharField(blank=True, max_length=100)),
                 (
-                    'schema',
+                    "schema",
                     models.CharField(
                         choices=[("fits", "Fits"), ("differs", "Differs"), ("unknown", "Unknown")],
-                        default='unknown',
+                        default="unknown",
                         max_length=10,
                     ),
                 ),
-                ('schema_said', models.TextField(blank=True)),
-                ('statics', models.CharField(blank=True, max_length=40)),
-                ('problem', models.TextField(blank=True)),
-                ('seen', models.DateTimeField()),
+                ("schema_said", models.TextField(blank=True)),
+                ("statics", models.CharField(blank=True, max_length=40)),
+                ("problem", models.TextField(blank=True)),
+                ("seen", models.DateTimeField()),
             ],
             options={
-                'db_table': 'standing',
-                'ordering': ['host'],
+                "db_table": "standing",
+                "ordering": ["host"],
             },
         ),
     ]
