@@ -18,6 +18,7 @@ from deployments import actions, operations
 from deployments.live import live_label
 from deployments.models import Booking
 from estate.definition import UnknownTarget
+from people import audit
 from people.models import Operator
 from people.notifications import notify
 from people.permissions import Forbidden, require
@@ -49,7 +50,10 @@ def book(plan: Plan, *, hash: str, due: datetime | None, confirmation: str, reas
     facts = {"hash": hash, "lock_group": plan.lock_group, "due": due, "reason": reason.strip(), "by": by}
     try:
         with transaction.atomic():
-            return Booking.objects.create(plan=plan, **facts)
+            booking = Booking.objects.create(plan=plan, **facts)
+            when = f"{due:%Y-%m-%dT%H:%M%z}" if due else "as soon as it is free"
+            audit.record("book", by=by, target=plan.title, why=booking.reason, facts={"plan": str(plan.pk), "hash": hash, "due": when})
+            return booking
     except IntegrityError:
         raise NotNow("This plan waits already. Cancel that first.") from None
 
@@ -58,8 +62,10 @@ def cancel(booking: Booking, *, by: Operator) -> None:
     """Raises Forbidden, NotNow."""
     require(by, booking.plan.kind, booking.plan.environment)
     mine = Booking.objects.filter(pk=booking.pk, state=Booking.State.WAITING)
-    if not mine.update(state=Booking.State.CANCELLED, cancelled_by=by, ended=timezone.now(), said=f"Cancelled by {by}."):
-        raise NotNow("It waits no longer: it was started, refused or cancelled meanwhile.")
+    with transaction.atomic():
+        if not mine.update(state=Booking.State.CANCELLED, cancelled_by=by, ended=timezone.now(), said=f"Cancelled by {by}."):
+            raise NotNow("It waits no longer: it was started, refused or cancelled meanwhile.")
+        audit.record("cancel-booking", by=by, target=booking.plan.title, facts={"plan": str(booking.plan_id)})
 
 
 def queue(lock_group: str) -> list[Booking]:

@@ -17,6 +17,7 @@ from deployments.models import Approval, BrokenGlass
 from estate import freezes
 from estate.definition import Target
 from estate.reading import current
+from people import audit
 from people.models import Operator
 from people.notifications import notify
 from people.permissions import may, require
@@ -50,6 +51,7 @@ def approve(plan: Plan, *, hash: str, note: str = "", by: Operator) -> Approval:
     with transaction.atomic():
         found, is_new = Approval.objects.get_or_create(hash=plan.hash, by=by, defaults={"plan": plan, "note": note.strip()[:500]})
         if is_new:
+            audit.record("approve", by=by, target=plan.title, why=found.note, facts={"plan": str(plan.pk), "hash": plan.hash})
             url = reverse("deployments:plan", args=(plan.pk,))
             text = f"{by} approved the plan that {plan.made_by} made. {found.note}".strip()
             notify(
@@ -87,6 +89,8 @@ def break_glass(plan: Plan, *, hash: str, reason: str, by: Operator) -> BrokenGl
         raise NotNow("Nothing is frozen now: there is no glass to break.")
     with transaction.atomic():
         broken = BrokenGlass.objects.create(plan=plan, hash=plan.hash, freeze=window.freeze.reason, reason=reason.strip()[:500], by=by)
+        told = {"plan": str(plan.pk), "hash": plan.hash, "freeze": window.freeze.reason}
+        audit.record("break-glass", by=by, target=plan.title, why=broken.reason, facts=told)
         url, title = reverse("deployments:plan", args=(plan.pk,)), f"Glass broken in “{window.freeze.reason}”: {plan.title}"
         notify("approval", title=title, text=f"{by}: {broken.reason}", url=url, key=f"glass:{broken.pk}", environment=plan.environment)
     return broken
