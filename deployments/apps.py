@@ -8,7 +8,7 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, bookings, guard, panels, standing, stopping
+        from deployments import adoption, after, bookings, guard, panels, standing, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.following import Follow
@@ -46,6 +46,7 @@ class DeploymentsConfig(AppConfig):
         register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
+        periodic.register("release news", after.EVERY, after.tell)
         periodic.register("bookings", bookings.EVERY, bookings.go)
         periodic.register("standing", standing.EVERY, standing.watch)
         again.register(

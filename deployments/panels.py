@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from deployments import outside, timeline
+from deployments import after, outside, timeline
 from deployments.failure import failure
 from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
 from deployments.models import Evidence
@@ -42,6 +42,9 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace)
         bands = outside.bands_on(axis, shop) if shop else ()
         found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
+    if run.ended and run.started:
+        paid = after.cost(shop.down, lanes) if shop is not None and shop.total and lanes else None
+        found.append(Panel(Place.WIDE, "deployments/_after.html", {"run": run, "cost": paid, "times": after.step_times(run)}))
     return found
 
 

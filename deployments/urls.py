@@ -23,6 +23,7 @@ urlpatterns = [
     path("plans/<uuid:pk>/book/", consent_views.book, name="book"),
     path("bookings/<int:pk>/cancel/", consent_views.cancel, name="booking-cancel"),
     path("runs/<int:number>/evidence", views.evidence, name="evidence"),
+    path("runs/<int:number>/evidence.zip", views.evidence_pack, name="pack"),
     path("runs/<int:number>/rest.sh", script_views.rest_script, name="rest-script"),
     path("plans/<uuid:pk>/plan.sh", script_views.plan_script, name="plan-script"),
 ]

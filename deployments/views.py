@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from deployments import actions, adoption, bookings, consent, operations, pages, rehearsal, rollback, standing
+from deployments import actions, adoption, bookings, consent, operations, pack, pages, rehearsal, rollback, standing
 from deployments.models import Evidence
 from deployments.overview import overview
 from deployments.targets import target_or_404
@@ -217,6 +217,14 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
     response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{number}-evidence.txt"'
     return response
+
+
+@require_safe
+@may_view
+def evidence_pack(request: HttpRequest, number: int) -> HttpResponseBase:
+    """All that is known of a run, as a zip."""
+    run = get_object_or_404(Run.objects.select_related("plan__made_by", "requested_by"), pk=number if number < 2**62 else 0)
+    return FileResponse(pack.pack(run), as_attachment=True, filename=f"run-{run.number}.zip", content_type="application/zip")
 
 
 def _service(

@@ -264,6 +264,12 @@ def maintenance_light(state: str) -> str:
 
 
 @register.filter
+def zero_light(seconds: float) -> str:
+    """Of time that should not have been."""
+    return "bad" if seconds > 0 else "ok"
+
+
+@register.filter
 def schema_light(state: str) -> str:
     """Of what a host says of the database: whether it fits its code."""
     return {"fits": "ok", "differs": "bad"}.get(state, "unknown")
