@@ -65,14 +65,14 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 @require_POST
 @may_view
-def cancel(request: HttpRequest, pk: int) -> HttpResponseBase:
-    booking = get_object_or_404(Booking.objects.select_related("plan"), pk=pk if pk < 2**62 else 0)
+def cancel(request: HttpRequest, booking: int) -> HttpResponseBase:
+    booked = get_object_or_404(Booking.objects.select_related("plan"), pk=booking if booking < 2**62 else 0)
 
     def do() -> str:
-        bookings.cancel(booking, by=require(request.user, booking.plan.kind, booking.plan.environment))
+        bookings.cancel(booked, by=require(request.user, booked.plan.kind, booked.plan.environment))
         return "It will not start by itself any more."
 
-    return _told(request, booking.plan, do)
+    return _told(request, booked.plan, do)
 
 
 def _plan(pk: UUID) -> Plan:

@@ -30,7 +30,7 @@ OPEN, SIGNED_IN, SEE = Decided("open"), Decided("signed in"), Decided("see")
 
 
 def act(action: str, *, anywhere: bool = False, **sent: Any) -> Decided:
-    """`{run}`, `{plan}`, `{hash}` and `{environment}` in what is sent are the object's."""
+    """`{run}`, `{plan}`, `{hash}`, `{booking}` and `{environment}` in what is sent are the object's."""
     return Decided("act", action, sent, anywhere)
 
 
@@ -59,7 +59,12 @@ PAGES: dict[str, Decided] = {
     "deployments:plan": SEE,
     "deployments:gates": SEE,
     "deployments:start": act("release"),
+    "deployments:approve": act("approve", hash="{hash}"),
+    "deployments:break-glass": act("break-glass", hash="{hash}", reason="it is down"),
+    "deployments:book": act("release", hash="{hash}", when="free", confirmation="{environment}"),
+    "deployments:booking-cancel": act("release"),
     "deployments:evidence": SEE,
+    "deployments:pack": SEE,
     "deployments:rest-script": SEE,
     "deployments:plan-script": SEE,
     "runs:list": SEE,
@@ -84,6 +89,10 @@ API: dict[str, Decided] = {
     "POST /plans": act("plan", service="magento", environment="{environment}"),
     "POST /operations": act("operation", service="magento", environment="{environment}", operation="flush-caches"),
     "GET /plans/{plan_id}": SEE,
+    "POST /plans/{plan_id}/approvals": act("approve", hash="{hash}"),
+    "POST /plans/{plan_id}/bookings": act("release", hash="{hash}"),
+    "GET /bookings": SEE,
+    "DELETE /bookings/{booking_id}": act("release"),
     "GET /releases": SEE,
     "GET /runs": SEE,
     "POST /runs": act("release", plan="{plan}", hash="{hash}"),
@@ -103,6 +112,8 @@ OBJECTS: dict[str, str] = {
     "plan_id": "{plan}",
     "service": "magento",
     "environment": "{environment}",
+    "booking": "{booking}",
+    "booking_id": "{booking}",
     "position": "1",
     "key": "flush-caches",
     "host": "i-012e92fb498ad40d7",

@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from deployments.models import Booking
 from opsconsole.api import api
 from opsconsole.asgi import application
 from people.models import AuditEntry, Operator, Role, Token
@@ -110,6 +111,8 @@ def scene(person: Callable[[str, Role], Operator]) -> Scene:
         made.save()
         found = scenery.run(made, owner)
         known[environment] = {"run": str(found.number), "plan": str(made.pk), "hash": made.hash, "environment": environment}
+        booking = Booking.objects.create(plan=made, hash=made.hash, lock_group=made.lock_group, by=owner)
+        known[environment]["booking"] = str(booking.pk)
     return Scene(known)
 
 
