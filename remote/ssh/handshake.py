@@ -61,13 +61,24 @@ class Socket:
             self._sock.close()
 
 
+class Transport(paramiko.Transport):
+    """Asks for the host's certificate before its bare key, where it is an authority that makes the host known."""
+
+    certified = False
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        found: tuple[str, ...] = super().preferred_keys  # type: ignore[misc]
+        return tuple(sorted(found, key=lambda name: "-cert-" not in name)) if self.certified else found
+
+
 def open_transport(route: Route, way: paramiko.Channel | None, until: float) -> tuple[paramiko.Transport, Socket]:
     """Authenticated, and its socket. `way` is an open channel on the last of the route's jumps; `until` is monotonic time.
 
     Raises Unreachable, HostKeyRefused (before anything of ours is sent) or Denied.
     """
     sock = Socket(way or _tcp(route, until - time.monotonic()))
-    transport = paramiko.Transport(sock)  # type: ignore[arg-type]
+    transport = Transport(sock)  # type: ignore[arg-type]
     try:
         with _in_turn():
             _shake_hands(route, transport, until)
@@ -132,8 +143,9 @@ def _tcp(route: Route, seconds: float) -> socket.socket:
     return sock
 
 
-def _shake_hands(route: Route, transport: paramiko.Transport, until: float) -> None:
+def _shake_hands(route: Route, transport: Transport, until: float) -> None:
     pinned = [key.get_name() for key in keys.pinned(route)]
+    transport.certified = not pinned and bool(keys.authorities(route))
     options = transport.get_security_options()
     kinds = list(options.key_types)
     options.key_types = sorted(kinds, key=lambda kind: not any(_same_kind(kind, name) for name in pinned))  # ask for a key that we know

@@ -15,6 +15,8 @@ from typing import TypeVar, cast
 import paramiko
 
 from remote.errors import Denied, HostKeyRefused, Refused
+from remote.ssh.certificates import Authority, NotCertified, is_certificate
+from remote.ssh.certificates import check as check_certificate
 from remote.ssh.routes import Route
 
 Key = TypeVar("Key")
@@ -24,12 +26,16 @@ _read: dict[tuple[str, str], tuple[int, object]] = {}
 
 def pinned(route: Route) -> list[paramiko.PKey]:
     """The keys that the host may show; empty where none is pinned."""
-    found: list[paramiko.PKey] = []
-    for name in route.known_hosts:
-        known = _cached("known_hosts", name, _known_hosts)
-        if known is not None:
-            found += known.keys_of(route.key_name)
-    return found
+    return [key for known in _files(route) for key in known.keys_of(route.key_name)]
+
+
+def authorities(route: Route) -> list[Authority]:
+    """Who may vouch for the host's key with a certificate (`@cert-authority`)."""
+    return [one for known in _files(route) for one in known.authorities if one.speaks_for(route.key_name) and one.key not in known.revoked]
+
+
+def _files(route: Route) -> list[_KnownHosts]:
+    return [known for name in route.known_hosts if (known := _cached("known_hosts", name, _known_hosts)) is not None]
 
 
 def own(route: Route) -> list[paramiko.PKey]:
@@ -43,9 +49,12 @@ def own(route: Route) -> list[paramiko.PKey]:
 
 
 def check(route: Route, shown: paramiko.PKey) -> None:
-    """Raises HostKeyRefused unless `shown` is a pinned key."""
+    """Raises HostKeyRefused unless `shown` is a pinned key, or has a certificate of an authority that is trusted for this host."""
     known = pinned(route)
     if any(key == shown for key in known):
+        return
+    if vouching := authorities(route):
+        _must_be_certified(route, shown, vouching)
         return
     line = f"{route.key_name} {shown.get_name()} {shown.get_base64()}"
     how = f"If it is the same, put this line into {route.known_hosts[0] if route.known_hosts else 'known_hosts'}: {line}"
@@ -58,6 +67,22 @@ def check(route: Route, shown: paramiko.PKey) -> None:
         f"{route} showed another key than the pinned one: {_named(shown)}; pinned is {', '.join(_named(key) for key in known)}",
         "Either the host was replaced, or somebody stands between. Compare the fingerprint with the host's console output. "
         f"{how} — in place of the old one.",
+    )
+
+
+def _must_be_certified(route: Route, shown: paramiko.PKey, vouching: list[Authority]) -> None:
+    why = "it has no certificate"
+    try:
+        if any(shown in known.revoked for known in _files(route)):
+            why = "its key is revoked"
+        elif is_certificate(shown):
+            check_certificate(shown, route.key_name, vouching)
+            return
+    except NotCertified as error:
+        why = str(error)
+    raise HostKeyRefused(
+        f"{route} showed {_named(shown)}, and no authority vouches for it: {why}",
+        f"Sign the host's key anew for the name {route.key_name} (ssh-keygen -s, see docs/hosts.md), or look who answers there.",
     )
 
 
@@ -86,6 +111,7 @@ class _KnownHosts:
     plain: dict[str, list[paramiko.PKey]] = field(default_factory=dict)
     hashed: list[tuple[str, paramiko.PKey]] = field(default_factory=list)
     revoked: list[paramiko.PKey] = field(default_factory=list)
+    authorities: list[Authority] = field(default_factory=list)
 
     def keys_of(self, name: str) -> list[paramiko.PKey]:
         found = self.plain.get(name, []) + [key for pattern, key in self.hashed if paramiko.HostKeys.hash_host(name, pattern) == pattern]
@@ -93,19 +119,21 @@ class _KnownHosts:
 
 
 def _known_hosts(name: str) -> _KnownHosts:
-    """Lines that are not understood (patterns, certificate authorities, unknown kinds of key) pin nothing."""
+    """Lines that are not understood (patterns, unknown kinds of key) pin nothing."""
     known = _KnownHosts()
     for line in Path(name).read_text(errors="replace").splitlines():
         words = line.split()
         marker = words.pop(0) if words and words[0].startswith("@") else ""
-        if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked"):
+        if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked", "@cert-authority"):
             continue
         try:
             key = paramiko.PKey.from_type_string(words[1], base64.b64decode(words[2], validate=True))
         except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError):
             continue
-        if marker:
+        if marker == "@revoked":
             known.revoked.append(key)
+        elif marker:
+            known.authorities.append(Authority(tuple(words[0].split(",")), key))
         elif words[0].startswith("|1|"):
             known.hashed.append((words[0], key))
         else:

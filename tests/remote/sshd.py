@@ -98,12 +98,14 @@ def played(estate: Estate, alias: str = "played", *, pin: bool = True, extra: st
 
 
 @contextmanager
-def openssh(estate: Estate, alias: str = "real", *, options: str = "", authorized_prefix: str = "") -> Iterator[int]:
-    """A real sshd; yields its process id. `authorized_prefix` restricts our key (a forced command)."""
+def openssh(
+    estate: Estate, alias: str = "real", *, options: str = "", authorized_prefix: str = "", key: asyncssh.SSHKey | None = None
+) -> Iterator[int]:
+    """A real sshd; yields its process id. `authorized_prefix` restricts our key (a forced command). A `key` that is given is not pinned."""
     assert SSHD, "ask `SSHD` first"
     folder = estate.folder / f"sshd-{alias}"
     folder.mkdir()
-    host_key = asyncssh.generate_private_key("ssh-ed25519")
+    host_key = key or asyncssh.generate_private_key("ssh-ed25519")
     host_key.write_private_key(folder / "host")
     (folder / "host").chmod(0o600)
     authorized = folder / "authorized_keys"
@@ -118,7 +120,7 @@ def openssh(estate: Estate, alias: str = "real", *, options: str = "", authorize
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
-    estate.add(alias, port, host_key)
+    estate.add(alias, port, None if key else host_key)
     try:
         until = time.monotonic() + 10
         while True:
