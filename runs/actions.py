@@ -78,7 +78,7 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
     require(by, made.kind, made.environment)
     if takes_over is not None:
         _require_for_taking_over(takes_over, by)
-    if hash != made.hash or plan.Plan.from_json(made.document).hash != made.hash:
+    if hash != made.hash or _hash_of(made) != made.hash:
         raise PlanChanged("This is not the plan that you looked at. Look at the plan again, then start it.")
     if before := started_before(made, idempotency_key):
         return before
@@ -99,6 +99,13 @@ def start_run(made: Plan, *, hash: str, idempotency_key: str, reason: str = "", 
         audit.record(f"start {made.kind}", by=by, target=made.title, why=str(held), result="refused", run=holder.number)
         raise held from None
     return run
+
+
+def _hash_of(made: Plan) -> str:
+    try:
+        return plan.Plan.from_json(made.document).hash
+    except (LookupError, TypeError):
+        raise PlanChanged(f"Version {made.code_version} of the console made this plan; this one cannot read it. Make a new plan.") from None
 
 
 def started_before(made: Plan, idempotency_key: str) -> Run | None:

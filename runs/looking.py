@@ -38,11 +38,15 @@ class _Unheard:
 
 def look(run: Run) -> tuple[Looked, ...]:
     """What the world says of every effect that is begun and not settled, in the order of the plan. Each probe has its own deadline."""
-    document = plan.Plan.from_json(run.plan.document)
+    try:
+        document = plan.Plan.from_json(run.plan.document)
+    except (LookupError, TypeError) as error:
+        said = f"{_of_other_code(run)}, and this one cannot read its plan ({type(error).__name__}: {error})."
+        return (Looked(run.title, "unknown", said, "stays unknown: decide yourself"),)
     acts = {act.key: act for act in document.acts}
     rows = Effect.objects.filter(run=run, step__state__in=(Step.State.INTENT, Step.State.UNKNOWN, Step.State.FAILED))
     settled = (*Effect.FINISHED, Effect.State.PLANNED, Effect.State.REPLACED)
-    open_rows = sorted(rows.exclude(state__in=settled), key=lambda row: list(acts).index(row.act))
+    open_rows = sorted((row for row in rows.exclude(state__in=settled) if row.act in acts), key=lambda row: list(acts).index(row.act))
 
     def one(row: Effect) -> Looked:
         try:
@@ -74,7 +78,11 @@ def _ask(run: Run, act: plan.Act, row: Effect, document: plan.Plan) -> Finding:
     except RemoteError as error:
         return CannotTell(f"It could not be asked: {error} {error.next_step}".strip())
     except LookupError as error:
-        return CannotTell(f"This run was planned by version {run.code_version} of the console, and {error}.")
+        return CannotTell(f"{_of_other_code(run)}, and {error}.")
+
+
+def _of_other_code(run: Run) -> str:
+    return f"This run was planned by version {run.code_version} of the console"
 
 
 def _looked(row: Effect, finding: Finding) -> Looked:

@@ -6,8 +6,9 @@ import fcntl
 import json
 import logging
 import os
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from django.db import transaction
 from runs.models import LogChunk, LogHead
 
 logger = logging.getLogger(__name__)
+
+ABANDONED = 60.0  # seconds after which a half-written file is looked at; whoever still writes it holds its lock
 
 
 def folder() -> Path:
@@ -33,11 +36,12 @@ def keep(run: int, chunks: Sequence[LogChunk]) -> None:
     path = folder() / f"{run}-{uuid.uuid4().hex}.jsonl"
     begun = path.with_suffix(".part")  # a name that no reader looks for, until the last byte is on the disk
     with open(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         for chunk in chunks:
             file.write(json.dumps({"host": chunk.host, "time": chunk.time.isoformat(), "text": chunk.text}) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    begun.rename(path)
+        begun.rename(path)
 
 
 def store_all() -> int:
@@ -45,7 +49,34 @@ def store_all() -> int:
 
     What can be read by nobody, or belongs to no run, is set aside as .bad: one file does not keep the others from being stored.
     """
+    for path in _abandoned():
+        _complete(path)
     return sum(_take(path) for path in _kept())
+
+
+def _abandoned() -> Iterator[Path]:
+    """Begun, and not touched for a while."""
+    for path in folder().glob("*.part") if folder().is_dir() else []:
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                yield path
+
+
+def _complete(path: Path) -> None:
+    """Its writer has died: the chunks that are whole are kept, what follows them is not."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            whole = file.read().rpartition(b"\n")
+            file.truncate(len(whole[0] + whole[1]))
+            os.fsync(file.fileno())
+            path.rename(path.with_suffix(".jsonl")) if whole[1] else path.unlink()
+    except (FileNotFoundError, BlockingIOError):
+        return
+    except OSError as error:
+        logger.error("%s was left by a process that died, and cannot be completed: %s", path, error)
+        return
+    logger.warning("%s was left by a process that died: what is whole of it is stored", path.name)
 
 
 def _kept() -> list[Path]:

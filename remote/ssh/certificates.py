@@ -38,7 +38,7 @@ def is_certificate(shown: paramiko.PKey) -> bool:
 
 
 def check(shown: paramiko.PKey, name: str, authorities: Sequence[Authority], *, now: datetime | None = None) -> None:
-    """`name` is that under which the host is pinned. Raises NotCertified unless one of the authorities vouches for this key and name, now."""
+    """`name` is that under which the host is pinned. Raises NotCertified unless an authority vouches for this key and name, now."""
     blob = shown.public_blob.key_blob
     try:
         _check(paramiko.Message(blob), blob, _plain(name), authorities, int((now or datetime.now(UTC)).timestamp()))

@@ -82,6 +82,16 @@ def test_another_hash_than_the_one_looked_at_starts_nothing(releaser: Operator) 
     assert not Run.objects.exists()
 
 
+def test_a_plan_that_this_code_cannot_read_is_refused_in_words(releaser: Operator) -> None:
+    made = actions.save_plan(planned(), by=releaser)
+    for document in ({}, {**made.document, "of newer code": 1}):
+        made.document = document
+        made.save()
+        with pytest.raises(actions.PlanChanged, match=r"cannot read it\. Make a new plan"):
+            begin(made, releaser)
+    assert not Run.objects.exists()
+
+
 def test_the_same_key_gives_the_same_run(releaser: Operator) -> None:
     made = actions.save_plan(planned(), by=releaser)
     first = begin(made, releaser, idempotency_key="press-1")

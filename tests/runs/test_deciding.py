@@ -109,6 +109,13 @@ def test_a_look_at_what_other_code_planned(world: World, unknown: Run) -> None:
     assert "of old" in found.said
 
 
+def test_a_look_at_a_plan_that_cannot_be_read(client: Client, releaser: Operator, unknown: Run) -> None:
+    unknown.plan.document["of newer code"] = 1
+    unknown.plan.save()
+    client.force_login(releaser)
+    assert "cannot read its plan" in words(client, f"/runs/{unknown.number}/look")
+
+
 def test_who_may_look(client: Client, releaser: Operator, viewer: Operator, stranger: Operator, world: World, unknown: Run) -> None:
     asked: list[str] = []
     world.before = asked.append

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import threading
@@ -278,6 +279,22 @@ def test_what_is_still_being_written_is_not_read(run: Run, spooled: None, monkey
     kept(run.number, "whole")
     assert spool.store_all() == 1
     assert texts(run) == ["whole"]
+
+
+@pytest.mark.parametrize(("cut", "said"), [(0, ["one", "two"]), (5, ["one"]), (10_000, [])])
+def test_what_a_dead_process_began_to_keep_is_stored_as_far_as_it_is_whole(run: Run, spooled: None, cut: int, said: list[str]) -> None:
+    path = kept(run.number, "one", "two")
+    begun = path.rename(path.with_suffix(".part"))
+    begun.write_bytes(begun.read_bytes()[: max(0, begun.stat().st_size - cut)])
+    assert spool.store_all() == 0, "it may still be written"
+    os.utime(begun, (0, 0))
+    with begun.open() as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert spool.store_all() == 0, "its writer lives"
+    spool.store_all()
+    assert texts(run) == said
+    assert list(spool.folder().iterdir()) == []
+    assert_no_gaps(run)
 
 
 @pytest.mark.parametrize("disk", ["full", "well"])
