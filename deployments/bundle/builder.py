@@ -44,9 +44,9 @@ class Sources:
 
     @property
     def name(self) -> str:
-        """Derived from the commits and the edits, so that a release can be found again by what it is made of."""
+        """Derived from all that the bytes depend on: a release is found again by what it is made of, and another deflate takes no place."""
         directory = f"-{self.config_prefix.replace('/', '-')}" if self.config_prefix else ""
-        return f"{self.magento_commit[:12]}-{self.config_commit[:12]}-{self.edits.digest[:8]}{directory}"
+        return f"{self.magento_commit[:12]}-{self.config_commit[:12]}-{self.edits.digest[:8]}{directory}-{codec()}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from deployments.bundle import Bundle, BundleRefused, Edits, Limits, Redirect, Sources, build, modules_between, preview
-from deployments.bundle.archive import ending, record, set_offsets
+from deployments.bundle import builder
+from deployments.bundle.archive import codec, ending, record, set_offsets
 from remote.errors import NotFound
 from remote.git import Mirror
 from tests.deployments.repositories import Content, Repository
@@ -95,9 +96,18 @@ def test_size_hash_and_key_are_those_of_the_file(estate: Estate) -> None:
     bundle = build(sources, estate.store)
     assert bundle.sha256 == hashlib.sha256(bundle.path.read_bytes()).hexdigest()
     assert bundle.size == bundle.path.stat().st_size
-    assert bundle.key == f"bundles/{sources.magento_commit[:12]}-{sources.config_commit[:12]}-{EDITS.digest[:8]}.zip"
+    assert bundle.key == f"bundles/{sources.magento_commit[:12]}-{sources.config_commit[:12]}-{EDITS.digest[:8]}-{codec()}.zip"
     assert bundle.path.name == bundle.key.removeprefix("bundles/")
     assert sorted(path.suffix for path in estate.store.iterdir()) == [".index", ".json", ".zip"]
+
+
+def test_other_bytes_of_the_same_commits_take_another_place(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer deflate packs differently: what is in the bucket under the old key stays what its release says."""
+    before = build(estate.sources(), estate.store)
+    monkeypatch.setattr(builder, "codec", lambda: "1-00000000")
+    after = build(estate.sources(), estate.store)
+    assert after.key != before.key
+    assert before.path.exists()
 
 
 def test_links_and_modes_arrive_where_it_is_unpacked(estate: Estate, tmp_path: Path) -> None:
