@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.bundle import Bundle, BundleRefused, Edits, Limits, Redirect, Sources, build, modules_between, preview
-from deployments.bundle import builder
+from deployments.bundle import Bundle, BundleRefused, Edits, Limits, Redirect, Sources, build, builder, modules_between, preview
 from deployments.bundle.archive import codec, ending, record, set_offsets
 from remote.errors import NotFound
 from remote.git import Mirror
