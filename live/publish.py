@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -28,8 +28,10 @@ def publish(channel: str, frame: Mapping[str, Any]) -> bool:
     return publish_all([channel], frame)
 
 
-def publish_all(channels: Sequence[str], frame: Mapping[str, Any]) -> bool:
-    """The same frame on several channels, in one trip."""
+def publish_all(
+    channels: Sequence[str], frame: Mapping[str, Any], *, also: Callable[[redis.client.Pipeline], object] | None = None
+) -> bool:
+    """The same frame on several channels, in one trip; `also` puts what is to go with it on the same."""
     global lost, _away_until
     if time.monotonic() < _away_until:
         lost += 1
@@ -39,6 +41,8 @@ def publish_all(channels: Sequence[str], frame: Mapping[str, Any]) -> bool:
         with client().pipeline(transaction=False) as pipeline:
             for channel in channels:
                 pipeline.publish(PREFIX + channel, text)
+            if also is not None:
+                also(pipeline)
             pipeline.execute()
     except redis.RedisError as error:
         lost += 1

@@ -12,7 +12,7 @@ from django.utils import timezone
 from people import audit
 from people.models import Operator
 from people.permissions import require
-from runs import doorbell, plan
+from runs import doorbell, plan, witness
 from runs.models import TITLE, Effect, LogHead, Plan, Run, Step
 from runs.redact import redact
 
@@ -141,6 +141,7 @@ def _require_for_taking_over(number: int, by: Operator) -> None:
 
 
 def _create(made: Plan, idempotency_key: str, reason: str, takes_over: Run | None, by: Operator) -> Run:
+    witness.skip_used_numbers()
     run = Run.objects.create(
         plan=made,
         kind=made.kind,

@@ -1,4 +1,7 @@
-"""Rings: at the pages that watch a run (look again), and at the workers (there is something to do). Both may get lost without harm."""
+"""Rings: at the pages that watch a run (look again), and at the workers (there is something to do). Both may get lost without harm.
+
+With the first goes the note of how far the run has come (`runs.witness`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from live.publish import publish_all
 from live.wire import client
+from runs import witness
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +28,8 @@ def channel(number: int) -> str:
 def state_changed(number: int, revision: int) -> None:
     """`revision` goes up with each change of the run: a page that has it need not look."""
     frame = {"kind": "state", "run": number, "version": revision}
-    publish_all([channel(number), "now"], frame)
+    witness.saw(number, revision)
+    publish_all([channel(number), "now"], frame, also=lambda pipeline: witness.saw_too(pipeline, number, revision))
 
 
 def ring(number: int) -> bool:

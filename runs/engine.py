@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from runs import doorbell, plan
+from runs import doorbell, plan, witness
 from runs.effects import kind_of
 from runs.leases import Beat, Fenced, Lease, Overtaken, claim
 from runs.log import Log
@@ -51,6 +51,8 @@ def tick(number: int) -> bool:
     if lease is None:
         return False
     try:
+        if _was_put_back(lease):
+            return True
         with Beat(lease, limit=settings.TICK_SECONDS + HANG):
             again = Tick(lease).go()
         asked = lease.release(wake_in=again.seconds if again else None)
@@ -62,6 +64,17 @@ def tick(number: int) -> bool:
         return False
     if asked or (again and again.seconds == 0):
         doorbell.ring(number)
+    return True
+
+
+def _was_put_back(lease: Lease) -> bool:
+    """Whether more was seen of this run than its database knows. Then a person looks before anything is done. Raises Fenced."""
+    seen = witness.ahead(lease.number, lease.revision)
+    if seen is None:
+        return False
+    logger.error("run %s: its database knows %s changes, %s were seen: it was put back", lease.number, lease.revision, seen)
+    with lease.write():
+        witness.doubt(Run.objects.select_related("plan").get(number=lease.number), seen)
     return True
 
 

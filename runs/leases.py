@@ -32,7 +32,7 @@ _TOLD = (Run.State.WAITING, Run.State.UNKNOWN, Run.State.SUCCEEDED, Run.State.FA
 # By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the second condition.
 _CLAIM = (
     "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s, wake_at = -1"
-    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s) RETURNING epoch"
+    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s) RETURNING epoch, revision"
 )
 _MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision, cancel"
 _LEFT = "SELECT lease_until - {now} FROM run WHERE number = %s AND epoch = %s"
@@ -53,6 +53,7 @@ class Lease:
     number: int
     epoch: int
     owner: str
+    revision: int = 0  # of the run, when it was claimed
 
     @contextmanager
     def write(self, *, heard: str | None = None, **changes: Any) -> Iterator[None]:
@@ -105,7 +106,7 @@ def claim(number: int) -> Lease | None:
     length = settings.LEASE_SECONDS
     sql = _CLAIM.format(now=now)
     row = _one(sql, [owner, *at, length, number, *TICKABLE, *at, *at, length + clock.LONGEST_WAIT])
-    return Lease(number, row[0], owner) if row else None
+    return Lease(number, row[0], owner, row[1]) if row else None
 
 
 def _one(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:

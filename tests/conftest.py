@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from live import publish, wire
 from people.models import Operator, Role
+from runs import witness
 from tests import box
 from tests.valkey import Valkey, running
 
@@ -48,6 +49,12 @@ def admin(person: Callable[[str, Role], Operator]) -> Operator:
 def stranger(person: Callable[[str, Role], Operator]) -> Operator:
     """Signed in, and nothing more."""
     return person("stranger", Role.NONE)
+
+
+@pytest.fixture(autouse=True)
+def no_witness() -> None:
+    """Each test has a new database, and its runs the same numbers."""
+    witness.place().unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ if "pytest" in sys.modules:  # the type checker reads these settings, too, and w
     atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ["DATA_DIR"] = _data
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ["REDIS_URL"] = f"unix://{_data}/nobody-listens"  # whoever needs Redis asks for the fixture
 os.environ["SITE_URL"] = "http://testserver"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 

@@ -74,6 +74,7 @@ def test_a_certificate_is_good_in_its_time_alone(hours: int) -> None:
 
 def test_a_certificate_that_was_changed_proves_nothing() -> None:
     key = shown()
+    assert key.public_blob is not None
     blob = key.public_blob.key_blob
     assert b"fe-1" in blob
     for damaged in (blob.replace(b"\0\0\0\4fe-1", b"\0\0\0\4fe-2"), blob[:-3], blob[:40]):
