@@ -23,7 +23,7 @@ def caught(rig: Rig, guard: str) -> str:
     if name not in ("P5", "P7", "P8", "P9"):
         releases.reference(rig, "pre-production")
     longest, timing.LONGEST_RUN = timing.LONGEST_RUN, ENOUGH
-    rig.sim("speed", speed=QUICK if name in ("P1", "P2") else timing.SPEED)
+    rig.sim("speed", speed=QUICK if name in ("P1", "P2") else rig.speed)
     try:
         with rig.without(guard):
             found = promise.run(rig, point).violations
@@ -31,7 +31,7 @@ def caught(rig: Rig, guard: str) -> str:
         found = [str(error)]
     finally:
         timing.LONGEST_RUN = longest
-        rig.sim("speed", speed=timing.SPEED)
+        rig.sim("speed", speed=rig.speed)
     return next((each for each in found if words in each), "")
 
 

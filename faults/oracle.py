@@ -24,10 +24,11 @@ HONEST = ("unknown", "waiting")
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """Where the box's list of deeds and its statics stood when a run began."""
+    """Where the box's list of deeds, its statics and its versions stood when a run began."""
 
     deeds: int
     statics: dict[str, str]
+    labels: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -60,16 +61,18 @@ class World:
 
 
 def before(rig: Rig) -> Before:
-    return Before(len(rig.deeds()), {host["name"]: host["statics"] for host in rig.state()["hosts"]})
+    hosts = rig.state()["hosts"]
+    statics, labels = ({host["name"]: host[what] for host in hosts} for what in ("statics", "label"))
+    return Before(len(rig.deeds()), statics, labels)
 
 
 def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
     """As the box and AWS's own API say it. Waits for the last visitors' health to settle."""
-    label, names = plan["facts"]["label"], {host["instance_id"]: host for host in plan["facts"]["hosts"]}
+    label, names = plan["facts"].get("label"), {host["instance_id"]: host for host in plan["facts"]["hosts"]}
     until("the box to come to rest", lambda: _at_rest(rig, names), seconds=20, pause=0.2)
     hosts = {
         host["name"]: {
-            "version": "the plan's" if host["label"] == label else host["label"],
+            "version": _version(host["label"], label, began),
             "unpacked": host["unpacked"],
             "maintenance": host["maintenance"],
             "database fits": host["database_fits"],
@@ -85,7 +88,7 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
     found = rig.aws("elasticbeanstalk").describe_environments(EnvironmentNames=wanted)["Environments"]
     environments = {
         each["EnvironmentName"]: {
-            "version": "the plan's" if each["VersionLabel"] == label else each["VersionLabel"],
+            "version": _version(each["VersionLabel"], label, began),
             "status": each["Status"],
         }
         for each in found
@@ -94,8 +97,15 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
     return World(hosts, environments, _stored(rig, plan), deeds)
 
 
+def _version(found: str, planned: str | None, began: Before) -> str:
+    """An operation has no version of its own: it leaves what there was."""
+    if planned is None:
+        return "as before" if found in began.labels.values() else found
+    return "the plan's" if found == planned else found
+
+
 def _at_rest(rig: Rig, names: Mapping[str, Any]) -> bool:
-    return all(host["home"] == 200 for host in rig.state()["hosts"] if host["instance_id"] in names)
+    return all(host["home"] == 200 or host["maintenance"] for host in rig.state()["hosts"] if host["instance_id"] in names)
 
 
 def _stored(rig: Rig, plan: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from faults import releases, schedules, timing
+from faults import releases, schedules, timing, ways
 from faults.points import Promise, Verdict
 from faults.processes import until
 from faults.rig import TERMINAL, Rig
@@ -48,7 +48,7 @@ def _commit(rig: Rig, number: int) -> Verdict:
 def _aws(rig: Rig, operation: str, nth: int) -> Verdict:
     """The fault is asked for right before the call that it is about."""
     releases.reference(rig, WHERE)
-    plan = rig.plan(WHERE)
+    plan = ways.plan(rig, WHERE)
     worker = 0
     try:
         worker = rig.fork("worker")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faults import releases, schedules
+from faults import releases, schedules, ways
 from faults.points import Promise, Verdict
 from faults.rig import Rig
 
@@ -30,7 +30,7 @@ def run(rig: Rig, point: str) -> Verdict:
 
 def _press(rig: Rig) -> Verdict:
     releases.reference(rig, WHERE)
-    plan = rig.plan(WHERE)
+    plan = ways.plan(rig, WHERE)
     worker = rig.fork("worker")
     rig.valkey.kill()
     try:

@@ -1,4 +1,6 @@
-"""A release on a rig: the plan, the press of the button, and the release without any fault that all others are compared with."""
+"""A release on a rig, or another change of the world (`faults.ways`): the plan, the press of the button, and the one without any fault
+that all others are compared with.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faults import oracle
+from faults import oracle, ways
 from faults.points import Verdict
 from faults.rig import Rig
 
@@ -17,7 +19,7 @@ class Broken(Exception):
 
 @dataclass(slots=True)
 class Release:
-    """One that was pressed."""
+    """One that was pressed. `environment` is the name of a way."""
 
     rig: Rig
     environment: str
@@ -40,6 +42,7 @@ class Release:
             self.rig.act(self.number, "give_up", "fault suite")
         if run["state"] != "succeeded":
             self.rig.act(self.number, "release_lock", "fault suite")
+        ways.tidy(self.rig, self.environment)
 
 
 def acts(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -48,7 +51,7 @@ def acts(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def press(rig: Rig, environment: str) -> Release:
     """Planned and started; a worker must be there, or come."""
-    plan = rig.plan(environment)
+    plan = ways.plan(rig, environment)
     return start(rig, environment, plan)
 
 
@@ -80,6 +83,7 @@ def _without_fault(rig: Rig, environment: str) -> oracle.World:
         wrong = oracle.shown(rig, release.plan, run) + oracle.log_is_whole(rig, release.plan, run)
         if wrong:
             raise Broken(f"without any fault: {'; '.join(wrong)}")
+        ways.tidy(rig, environment)
         return world
     finally:
         rig.nursery.kill(worker)

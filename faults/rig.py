@@ -68,13 +68,13 @@ class Rig:
         self,
         *,
         seed: int = 1,
-        speed: float = timing.SPEED,
+        speed: float | None = None,
         database: str = "sqlite",
         sabotage: str = "",
         more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="faults-"))
-        self.seed, self.speed, self.sabotage = seed, speed, sabotage
+        self.seed, self.speed, self.sabotage = seed, speed or timing.speed(), sabotage
         self._database, self._more = database, dict(more or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
@@ -82,6 +82,8 @@ class Rig:
         self.spoiled = False  # what was done to its world is not undone: the next point wants another one
         self.reference: dict[str, Any] = {}
         self.proxies: dict[str, Proxy] = {}
+        self.known: dict[str, Any] = {}  # what `faults.ways` has found out about this console
+        self.acts: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> Rig:
         try:
@@ -238,28 +240,6 @@ class Rig:
             return False
 
     # -- what a person does
-
-    def plan(self, environment: str, *, fresh: bool = True, relaunch_of: int | None = None) -> dict[str, Any]:
-        """`fresh`: a commit that nobody has released yet, so that there is a bundle, an object and a version to make."""
-        if fresh:
-            self.sim("actions/push-commit", message="Search: rank by stock")
-        wanted: dict[str, Any] = {"service": "magento", "environment": environment}
-        if relaunch_of:
-            wanted["relaunch_of"] = relaunch_of
-        try:
-            answer = until("a plan", lambda: self._planned(wanted), seconds=60, pause=0.5)
-        except NotThere as error:
-            raise NotThere(f"{error}: {self.shut}") from error
-        return dict(answer)
-
-    def _planned(self, wanted: dict[str, Any]) -> dict[str, Any] | None:
-        answer = self.http.post("/api/v1/plans", json=wanted)
-        if answer.status_code != 201:
-            raise NotThere(f"no plan: {answer.text[:500]}")
-        plan: dict[str, Any] = answer.json()
-        shut = [gate for gate in plan["gates"] if gate["state"] in ("bad", "unknown")]
-        self.shut = shut
-        return None if shut else plan
 
     def start_run(self, plan: Mapping[str, Any], *, key: str = "") -> httpx.Response:
         body = {"plan": plan["id"], "hash": plan["hash"], "reason": "fault suite"}

@@ -6,6 +6,7 @@ is done to the machine (`faults.damage`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults import journal, releases, timing
+from faults import journal, releases, timing, ways
 from faults.damage import DAMAGES
 from faults.points import Verdict
 from faults.processes import NotThere
@@ -25,6 +26,7 @@ from faults.rig import TERMINAL, Rig
 
 DEATHS = ("kill-tick", "kill-worker", "kill-both")
 STOPPED = "stop-tick"
+LONGEST_SLEEP = 12.0  # seconds; somebody may find that nothing is left to be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Schedule:
     def play(self) -> Verdict:
         rig = self.rig
         releases.reference(rig, self.environment)
-        plan = rig.plan(self.environment)
+        plan = ways.plan(rig, self.environment)
         acts = releases.acts(plan)
         self.armed = [
             _Armed(event, acts[event.number - 1] if event.number <= len(acts) else {"target": ""}, rig.folder / f"cut-{uuid.uuid4().hex}")
@@ -93,7 +95,7 @@ class Schedule:
             for armed in self.armed:
                 if not armed.handled and armed.marker.exists():
                     armed.handled = True
-                    self._happens(armed)
+                    self._happens(armed, release.number)
             run = self._run(release.number)
             if run and run["state"] in TERMINAL:
                 for armed in self.armed:
@@ -111,7 +113,7 @@ class Schedule:
         found: dict[str, Any] = answer.json()
         return found
 
-    def _happens(self, armed: _Armed) -> None:
+    def _happens(self, armed: _Armed, run: int) -> None:
         struck = json.loads(armed.marker.read_text())
         armed.pid, armed.since = struck["pid"], struck["at"]
         what = armed.event.what
@@ -122,9 +124,22 @@ class Schedule:
                 self.rig.start_scheduler()
         elif what == STOPPED:
             self._hire()  # the worker that waits for the stopped tick takes nothing up
-            threading.Timer(2.5 * timing.LEASE, os.kill, (armed.pid, signal.SIGCONT)).start()
+            threading.Thread(target=self._wake, args=(armed, run), name="wakes", daemon=True).start()
         else:
             self._damage(armed)
+
+    def _wake(self, armed: _Armed, run: int) -> None:
+        """When its lease is over and somebody else has taken the run over, and has done what this one was about to do."""
+        wanted = "did" if armed.event.at in ("before-intent", "after-intent") else "claim"
+        end = time.monotonic() + LONGEST_SLEEP * timing.slack()
+        time.sleep(2.5 * timing.LEASE)
+        while time.monotonic() < end:
+            later = [entry for entry in journal.read(self.rig.journal, run) if entry["pid"] != armed.pid and entry["t"] > armed.since]
+            if any(entry["what"] == wanted and entry.get("key", "") in ("", armed.act["key"]) for entry in later):
+                break
+            time.sleep(0.1)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(armed.pid, signal.SIGCONT)
 
     def _damage(self, armed: _Armed) -> None:
         damage: Iterator[list[str]] = DAMAGES[armed.event.what](self.rig, armed.act)
@@ -169,5 +184,4 @@ def play(rig: Rig, environment: str, *events: Event, **more: Any) -> Verdict:
 
 def numbers(rig: Rig, environment: str, *kinds: str) -> list[int]:
     """Of the plan's acts: all, or those of these kinds."""
-    acts = releases.acts(rig.plan(environment, fresh=False))
-    return [number for number, act in enumerate(acts, 1) if not kinds or act["kind"] in kinds]
+    return [number for number, act in enumerate(ways.acts(rig, environment), 1) if not kinds or act["kind"] in kinds]

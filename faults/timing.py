@@ -27,6 +27,11 @@ def slack() -> float:
     return min(8.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
+def speed() -> float:
+    """Of a box that begins now."""
+    return max(SPEED / 6, SPEED / slack())
+
+
 def hasten() -> None:
     """Called once in the process from which all of the console's are forked."""
     from deployments.effects import beanstalk, looks

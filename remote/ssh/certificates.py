@@ -33,12 +33,10 @@ class Authority:
         return bool(matching) and not any(pattern.startswith("!") for pattern in matching)
 
 
-def is_certificate(shown: paramiko.PKey) -> bool:
-    return shown.public_blob is not None
-
-
 def check(shown: paramiko.PKey, name: str, authorities: Sequence[Authority], *, now: datetime | None = None) -> None:
     """`name` is that under which the host is pinned. Raises NotCertified unless an authority vouches for this key and name, now."""
+    if shown.public_blob is None:
+        raise NotCertified("it has no certificate")
     blob = shown.public_blob.key_blob
     try:
         _check(paramiko.Message(blob), blob, _plain(name), authorities, int((now or datetime.now(UTC)).timestamp()))

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
@@ -67,8 +67,8 @@ class Transport(paramiko.Transport):
     certified = False
 
     @property
-    def preferred_keys(self) -> tuple[str, ...]:
-        found: tuple[str, ...] = super().preferred_keys  # type: ignore[misc]
+    def preferred_keys(self) -> Sequence[str]:
+        found = super().preferred_keys
         return tuple(sorted(found, key=lambda name: "-cert-" not in name)) if self.certified else found
 
 

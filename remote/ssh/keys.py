@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import paramiko
 
 from remote.errors import Denied, HostKeyRefused, Refused
-from remote.ssh.certificates import Authority, NotCertified, is_certificate
+from remote.ssh.certificates import Authority, NotCertified
 from remote.ssh.certificates import check as check_certificate
 from remote.ssh.routes import Route
 
@@ -71,13 +71,11 @@ def check(route: Route, shown: paramiko.PKey) -> None:
 
 
 def _must_be_certified(route: Route, shown: paramiko.PKey, vouching: list[Authority]) -> None:
-    why = "it has no certificate"
     try:
         if any(shown in known.revoked for known in _files(route)):
-            why = "its key is revoked"
-        elif is_certificate(shown):
-            check_certificate(shown, route.key_name, vouching)
-            return
+            raise NotCertified("its key is revoked")
+        check_certificate(shown, route.key_name, vouching)
+        return
     except NotCertified as error:
         why = str(error)
     raise HostKeyRefused(
