@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 AWAY = 2 * timing.LEASE  # seconds: longer than a lease, so that nobody is spared by it
 THROTTLED = 5.0
+HANDED_OVER = 20.0  # seconds after which a process that was asked to end has done so
 Damage = Callable[["Rig", dict[str, Any]], Iterator[list[str]]]
 
 
@@ -49,7 +52,7 @@ def valkey_away(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
 
 def database_locked(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
     """SQLite: somebody holds the write lock."""
-    connection = sqlite3.connect(rig.folder / "console.sqlite3", isolation_level=None, timeout=10)
+    connection = sqlite3.connect(rig.database, isolation_level=None, timeout=10)
     with contextlib.closing(connection):
         connection.execute("BEGIN EXCLUSIVE")
         yield []
@@ -139,6 +142,47 @@ def scheduler_frozen(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
     os.kill(rig.scheduler, signal.SIGCONT)
 
 
+def upgraded(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
+    """As docs/operations.md has it: everything is asked to end, the migrations are run, everything of the new version is started."""
+    old = [pid for pid in (*rig.workers, rig.scheduler, rig.web) if rig.nursery.is_alive(pid)]
+    rig.nursery.kill(*old, by=signal.SIGTERM)
+    yield []
+    for pid in old:
+        rig.nursery.wait(pid, seconds=HANDED_OVER * timing.slack())
+    rig.migrate()
+    rig.version = "the next one"
+    _start_all(rig)
+
+
+def backed_up(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
+    """A copy of the database as SQLite makes one, while everything works."""
+    with closing_both(rig.database, rig.folder / "backup.sqlite3") as (old, new):
+        old.backup(new)
+    yield []
+
+
+def restored(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
+    """Everything is killed, the old copy is put back, everything is started."""
+    rig.nursery.kill(*rig.workers, rig.scheduler, rig.web)
+    for path in rig.folder.glob(f"{rig.database.name}*"):
+        path.unlink()
+    shutil.copy(rig.folder / "backup.sqlite3", rig.database)
+    yield []
+    _start_all(rig)
+
+
+def _start_all(rig: Rig) -> None:
+    rig.start_scheduler()
+    rig.start_web()
+    rig.workers.append(rig.fork("worker"))
+
+
+@contextlib.contextmanager
+def closing_both(one: Path, other: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    with contextlib.closing(sqlite3.connect(one, timeout=20)) as old, contextlib.closing(sqlite3.connect(other)) as new:
+        yield old, new
+
+
 DAMAGES: dict[str, Damage] = {
     "valkey-flushed": valkey_flushed,
     "valkey-restarted": valkey_restarted,
@@ -155,6 +199,9 @@ DAMAGES: dict[str, Damage] = {
     "web-killed": web_killed,
     "scheduler-killed": scheduler_killed,
     "scheduler-frozen": scheduler_frozen,
+    "upgraded": upgraded,
+    "backed-up": backed_up,
+    "restored": restored,
 }
 
 

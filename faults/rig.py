@@ -78,6 +78,8 @@ class Rig:
         self._database, self._more = database, dict(more or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
+        self.workers: list[int] = []  # of the schedule that is being played
+        self.version = ""  # of the console's code, where it is another one
         self.cluster: Any = None
         self.spoiled = False  # what was done to its world is not undone: the next point wants another one
         self.reference: dict[str, Any] = {}
@@ -120,7 +122,7 @@ class Rig:
         own = bare | timing.SETTINGS | {
             "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
             "DATA_DIR": str(self.folder / "console"),
-            "DATABASE_URL": self.cluster.url if self.cluster else f"sqlite:///{self.folder / 'console.sqlite3'}",
+            "DATABASE_URL": self.cluster.url if self.cluster else f"sqlite:///{self.database}",
             "REDIS_URL": self.valkey.url,
             "SSH_BROKER": str(self.folder / "ssh"),
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -128,7 +130,8 @@ class Rig:
         }  # fmt: skip
         (self.folder / "console" / "staticfiles").mkdir(parents=True)
         manage = [sys.executable, "manage.py"]
-        _done([*manage, "migrate", "--noinput", "--verbosity", "0"], own)
+        self.env = own
+        self.migrate()
         ready_file = self.folder / "box" / "ready.json"
         until("the sandbox", lambda: ready_file.is_file() or self.sandbox.poll() is not None, seconds=90)
         if self.sandbox.poll() is not None:
@@ -153,6 +156,13 @@ class Rig:
         self.start_web()
         _done([*manage, "install_runner"], self.env)
         until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "console.sqlite3"
+
+    def migrate(self) -> None:
+        _done([sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"], self.env)
 
     def _start_openssh(self) -> None:
         port = _free_port()
@@ -180,8 +190,8 @@ class Rig:
         return self.web
 
     def fork(self, role: str, **more: Any) -> int:
-        guard = {"sabotage": self.sabotage} if self.sabotage else {}
-        return self.nursery.fork(role, journal=str(self.journal), **guard, **more)
+        special = {name: value for name, value in (("sabotage", self.sabotage), ("version", self.version)) if value}
+        return self.nursery.fork(role, journal=str(self.journal), **special, **more)
 
     @contextlib.contextmanager
     def without(self, guard: str) -> Iterator[None]:
@@ -195,7 +205,7 @@ class Rig:
             self.sabotage = ""
             self._restart()
             for name in indices.keys() - self._indices().keys():
-                with contextlib.closing(sqlite3.connect(self.folder / "console.sqlite3", timeout=20)) as connection:
+                with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
                     connection.execute("UPDATE run SET holds_lock = 0")
                     connection.execute(indices[name])
                     connection.commit()
@@ -208,7 +218,7 @@ class Rig:
     def _indices(self) -> dict[str, str]:
         if self.cluster is not None:
             return {}
-        with contextlib.closing(sqlite3.connect(self.folder / "console.sqlite3", timeout=20)) as connection:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
             return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
 
     def ask(self, role: str, *, seconds: float = 60, **more: Any) -> dict[str, Any]:

@@ -23,6 +23,10 @@ def play(asked: dict[str, Any]) -> None:
     """`asked` comes from `faults.rig`: role, log, journal, and what the role needs."""
     if asked.get("sabotage"):
         sabotage.remove(asked["sabotage"])
+    if asked.get("version"):
+        from django.conf import settings
+
+        settings.CODE_VERSION = asked["version"]
     if asked.get("journal"):
         victim.watch(Path(asked["journal"]))
     for cut in asked.get("cuts", ()):

@@ -55,7 +55,7 @@ def _no_fence() -> None:
     """Whoever has lost the lease writes on, works on, and does not end itself."""
     from django.db import transaction
 
-    from runs import leases, work
+    from runs import engine, leases, log, work
     from runs.models import Run
 
     @contextmanager
@@ -67,8 +67,10 @@ def _no_fence() -> None:
 
     leases.Lease.write = write  # type: ignore[method-assign]
     leases.Lease.left = lambda self: 1e6  # type: ignore[method-assign]
-    leases.Lease.renew = lambda self: True  # type: ignore[method-assign]
-    leases.Beat._run = lambda self: None  # type: ignore[method-assign]
+    init: Any = leases.Beat.__init__
+    init.__kwdefaults__["give_up"] = lambda: None
+    module: Any = engine
+    module.Log = lambda number, epoch: log.Log(number)
     work.Wish.__call__ = lambda self: "none"  # type: ignore[method-assign]
 
 
@@ -198,6 +200,20 @@ def _optimist() -> None:
     Work._ask = lambda self: self._take(Done("taken for done"))  # type: ignore[method-assign]
 
 
+def _deaf() -> None:
+    """A worker that is asked to end hears nothing."""
+    from runs.worker import TickWorker
+
+    TickWorker.request_stop = lambda self, signum, frame: None  # type: ignore[method-assign]
+
+
+def _no_witness() -> None:
+    """Nobody remembers how far a run had come: an old database is believed."""
+    from runs import engine
+
+    engine._was_put_back = lambda lease: False
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "no-intent": _no_intent,
     "no-probe": _no_probe,
@@ -212,6 +228,8 @@ GUARDS: dict[str, Callable[[], None]] = {
     "no-guard": _no_guard,
     "forgetful": _forgetful,
     "optimist": _optimist,
+    "deaf": _deaf,
+    "no-witness": _no_witness,
 }
 # The point that is about it, and what must be said of it. The 8th act of pre-production's plan is the first UpdateEnvironment.
 CAUGHT_BY = {
@@ -228,4 +246,6 @@ CAUGHT_BY = {
     "no-guard": ("P13:flag", "the alarm on the page"),
     "forgetful": ("P14:pre-production:command-fails:pp-fe-1:cache_flush", "was repeated"),
     "optimist": ("P1:pre-production:8:after-intent:kill-tick", "without the fault"),
+    "deaf": ("P15:8", "the end of process"),
+    "no-witness": ("P17:4:9", "fired again"),
 }

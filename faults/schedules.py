@@ -86,6 +86,7 @@ class Schedule:
 
     def _hire(self) -> None:
         cuts = [armed.cut(self.rig) for armed in self.armed]
+        self.rig.workers = self.workers
         self.workers.append(self.rig.fork("worker", cuts=cuts, **self.worker))
 
     def _follow(self, release: releases.Release) -> dict[str, Any]:

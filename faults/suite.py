@@ -28,7 +28,9 @@ from faults import (
     p11_screen,
     p13_maintenance,
     p14_resuming,
+    p15_upgrading,
     p16_limits,
+    p17_restoring,
     p18_schedules,
 )
 from faults.points import NotRun, Promise, Verdict
@@ -50,7 +52,9 @@ _MODULES = (
     p11_screen,
     p13_maintenance,
     p14_resuming,
+    p15_upgrading,
     p16_limits,
+    p17_restoring,
     p18_schedules,
 )
 PROMISES: dict[str, Promise] = {module.PROMISE.name: module.PROMISE for module in _MODULES}
