@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from faults import releases, sabotage, suite, timing
+from faults import releases, sabotage, schedules, suite, timing
 from faults.processes import NotThere
 from faults.releases import Broken
 from faults.rig import Rig
@@ -18,7 +18,7 @@ QUICK = 1500  # simulated seconds in a real one: what was begun is over before a
 def caught(rig: Rig, guard: str) -> str:
     """What the suite says of a console without that guard; "" where it does not say what it should."""
     token, words = sabotage.CAUGHT_BY[guard]
-    name, _, point = token.partition(":")
+    name, _, point = token.format(update=_first_update(rig) if "{" in token else "").partition(":")
     promise = suite.PROMISES[name]
     if name not in ("P5", "P7", "P8", "P9"):
         releases.reference(rig, "pre-production")
@@ -33,6 +33,10 @@ def caught(rig: Rig, guard: str) -> str:
         timing.LONGEST_RUN = longest
         rig.sim("speed", speed=rig.speed)
     return next((each for each in found if words in each), "")
+
+
+def _first_update(rig: Rig) -> int:
+    return schedules.numbers(rig, "pre-production", "beanstalk.update")[0]
 
 
 def main(names: Sequence[str], seed: int) -> int:

@@ -231,21 +231,21 @@ GUARDS: dict[str, Callable[[], None]] = {
     "deaf": _deaf,
     "no-witness": _no_witness,
 }
-# The point that is about it, and what must be said of it. The 8th act of pre-production's plan is the first UpdateEnvironment.
+# The point that is about it, and what must be said of it. {update} is the number of the first UpdateEnvironment in pre-production's plan.
 CAUGHT_BY = {
-    "no-intent": ("P1:pre-production:8:after-effect:kill-tick", "UpdateEnvironment"),
-    "no-probe": ("P1:pre-production:8:after-effect:kill-worker", "UpdateEnvironment"),
-    "no-fence": ("P1:pre-production:8:before-intent:stop-tick", "update:back was done under number"),
+    "no-intent": ("P1:pre-production:{update}:after-effect:kill-tick", "UpdateEnvironment"),
+    "no-probe": ("P1:pre-production:{update}:after-effect:kill-worker", "UpdateEnvironment"),
+    "no-fence": ("P1:pre-production:{update}:after-intent:stop-tick", "update:back was done under number"),
     "retry": ("P2:aws:UpdateEnvironment:1", ""),
     "no-reconciler": ("P1:pre-production:4:after-intent:kill-tick", "the end of run"),
-    "impatient": ("P6:8:throttled", "the run says failed"),
+    "impatient": ("P6:{update}:throttled", "the run says failed"),
     "start-again": ("P7:sandbox:silent:reset:2", "the command ran 2 times"),
     "no-kill": ("P8:nothing:1", "processes of the command live on"),
     "no-lock": ("P9:sqlite:1", "were accepted"),
     "no-catching-up": ("P5:web:1", "did not reach"),
     "no-guard": ("P13:flag", "the alarm on the page"),
     "forgetful": ("P14:pre-production:command-fails:pp-fe-1:cache_flush", "was repeated"),
-    "optimist": ("P1:pre-production:8:after-intent:kill-tick", "without the fault"),
-    "deaf": ("P15:8", "the end of process"),
+    "optimist": ("P1:pre-production:{update}:after-intent:kill-tick", "without the fault"),
+    "deaf": ("P15:{update}", "the end of process"),
     "no-witness": ("P17:4:9", "fired again"),
 }

@@ -5,22 +5,19 @@ Open to load balancers, so nothing is told here that a stranger should not know.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import redis
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
-from rq import Worker
 
+from opsconsole import workers
 from runs.models import Duty
 
 SCHEDULER_SECONDS = 30.0  # it works once a second; without it nothing waits or is watched
-WORKER_SECONDS = 120.0
 
 
 @require_safe
@@ -48,13 +45,9 @@ def _database() -> dict[str, Any]:
     return {"ok": True}
 
 
-def _connection() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
-
-
 def _redis() -> dict[str, Any]:
     try:
-        with _connection() as asked:
+        with workers.connection() as asked:
             asked.ping()
     except redis.RedisError:
         return {"ok": False, "said": "Redis does not answer; see REDIS_URL"}
@@ -64,15 +57,12 @@ def _redis() -> dict[str, Any]:
 def _workers() -> dict[str, Any]:
     """Those that take runs and have shown themselves lately."""
     try:
-        with _connection() as asked:
-            beats = [worker.last_heartbeat for worker in Worker.all(connection=asked) if "runs" in worker.queue_names()]
+        with workers.connection() as asked:
+            fresh = [worker for worker in workers.living(asked) if worker.is_fresh]
     except redis.RedisError:
         return {"ok": False, "said": "unknown without Redis"}
-    now = datetime.now(UTC)
-    ages = sorted((now - (beat if beat.tzinfo else beat.replace(tzinfo=UTC))).total_seconds() for beat in beats if beat)
-    living = [age for age in ages if age < WORKER_SECONDS]
-    said = {} if living else {"said": "no worker takes runs; start one"}
-    return {"ok": bool(living), "count": len(living), "age": round(living[0], 1) if living else None, **said}
+    said = {} if fresh else {"said": "no worker takes runs; start one"}
+    return {"ok": bool(fresh), "count": len(fresh), "age": round(fresh[0].age, 1) if fresh else None, **said}
 
 
 def _scheduler() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from opsconsole import api, health, promise_views, views
+from opsconsole import api, health, metrics, promise_views, views
 
 urlpatterns = [
     path("", views.now, name="now"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("promises/", promise_views.page, name="promises"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 
 handler500 = "opsconsole.server_error.server_error"

@@ -22,6 +22,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from runs import doorbell, plan, witness
 from runs.effects import kind_of
@@ -47,6 +48,11 @@ class Again:
 
 def tick(number: int) -> bool:
     """Works on a run for `TICK_SECONDS` at most. False where there is nothing to do, or somebody else does it."""
+    with bound_contextvars(run=number):
+        return _tick(number)
+
+
+def _tick(number: int) -> bool:
     lease = claim(number)
     if lease is None:
         return False
@@ -315,6 +321,7 @@ def _side_by_side(works: Sequence[Work]) -> list[Outcome]:
 
 def _in_thread(work: Work) -> Outcome:
     try:
-        return work.go()
+        with bound_contextvars(run=work.lease.number):
+            return work.go()
     finally:
         connection.close()

@@ -157,7 +157,9 @@ def work(*, burst: bool = False) -> None:
 def _worker() -> TickWorker:
     connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
     queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
-    return TickWorker([queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5)
+    worker = TickWorker([queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5)
+    worker.version = settings.CODE_VERSION  # RQ would tell its own
+    return worker
 
 
 def _die_with(parent: int) -> None:

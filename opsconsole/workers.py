@@ -1,0 +1,66 @@
+"""The workers as Redis knows them: who takes runs, since when, when each was last heard of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+from django.conf import settings
+from rq import Worker
+from rq.worker import BaseWorker
+
+from runs import doorbell
+
+FRESH_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """`age` in seconds since it was last heard of."""
+
+    name: str
+    machine: str
+    pid: int
+    version: str
+    age: float
+    since: datetime | None
+    busy: bool
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.age < FRESH_SECONDS
+
+
+def connection() -> redis.Redis:
+    """With short deadlines: pages wait for it."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
+
+
+def living(asked: redis.Redis) -> list[Living]:
+    """The ones heard of last come first. Raises redis.RedisError."""
+    now = datetime.now(UTC)
+    found = [_living(worker, now) for worker in Worker.all(connection=asked) if doorbell.QUEUE in worker.queue_names()]
+    return sorted(found, key=lambda each: each.age)
+
+
+def queue_length(asked: redis.Redis) -> int:
+    """Rings that nobody has taken yet; several may be for one run. Raises redis.RedisError."""
+    return int(asked.llen(f"rq:queue:{doorbell.QUEUE}"))
+
+
+def _living(worker: BaseWorker, now: datetime) -> Living:
+    beat = _in_utc(worker.last_heartbeat)
+    return Living(
+        name=worker.name,
+        machine=worker.hostname or "",
+        pid=worker.pid or 0,
+        version=worker.version,
+        age=(now - beat).total_seconds() if beat else float("inf"),
+        since=_in_utc(worker.birth_date),
+        busy=worker.get_state() == "busy",
+    )
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
