@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox import hosts, repositories
-from sandbox.hosts import agent, site
+from sandbox.hosts import agent, servers, site
 from sandbox.world import World, make_world
 
 MARK = ".sandbox"  # the file that says: this folder is ours, it may be emptied
@@ -58,6 +58,7 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
     aws = service.serve(world, side, bundles=made.bundles(), labels=made.labels(), deployment_id=hosts.FIRST_DEPLOYMENT, port=port)
     stops.append(aws.stop)
     stops.append(hosts.serve(world))
+    stops.append(servers.start(world))
     proxy, ca_file, stop_network = network.serve(world, balancer.route)
     stops.append(stop_network)
     address, stop_control = control.serve(world)

@@ -35,6 +35,8 @@ class Durations:
     configuration_update: float = 30  # health options without new instances: "seconds to minutes"; believed
     restart: float = 7  # "Application restart completed … and took 7 seconds", seen
     log_request: float = 8  # believed
+    vpn_status_file: float = 60  # the second word of `status`
+    vpn_reconnect: float = 30  # a client that was put out tries again; --connect-retry and its back-off, believed
     requests_cut_at_deregistration: float = 0.5  # seconds in which requests to a leaving host fail; believed
 
 

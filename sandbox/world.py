@@ -20,6 +20,7 @@ REGION = "eu-west-3"
 APPLICATION = "client-magento"
 PROD_FRONT, PROD_BACK = "client-magento-prod", "client-magento-prod-bo"
 PREPROD_FRONT, PREPROD_BACK = "client-magento-preprod", "client-magento-preprod-bo"
+VPN, GATEWAY = "vpn", "gateway"  # what a host is for that no Beanstalk environment has
 PIM, CUSTOM_CONNECTION, CASHOUT = "client-pim", "client-custom-connection", "client-mirakl-cashout"
 # Environment -> repository of the three that share one database; all others are Magento's.
 OTHERS = {PIM: "pim", CUSTOM_CONNECTION: "custom-connection", CASHOUT: "mirakl-cashout"}
@@ -82,6 +83,7 @@ class Host:
     platform: str  # "al1": eb-activity.log, /var/app/ondeck; "al2": eb-engine.log, /var/app/staging
     root: Path
     ssh_port: int = 0
+    role: str = ""  # of a server; empty on the hosts of Beanstalk
 
     @property
     def app(self) -> Path:
@@ -240,11 +242,13 @@ _HOSTS = (
 )
 
 BUILD = "build"
-# Hosts that are reached over SSH and that nothing is deployed to: name, instance id, private address, zone.
+# Hosts that are reached over SSH and that nothing is deployed to: name, instance id, private address, zone, what it is for.
 _MACHINES = (
-    ("rundeck", "i-0b3e7c91d5a2f8046", "10.0.101.20", "a"),
-    ("nfs", "i-0c8d5f2a6b1e93704", "10.0.101.30", "a"),
-    (BUILD, "i-0b7d15e3a9c4f2860", "10.0.101.90", "a"),
+    ("rundeck", "i-0b3e7c91d5a2f8046", "10.0.101.20", "a", ""),
+    ("nfs", "i-0c8d5f2a6b1e93704", "10.0.101.30", "a", ""),
+    (BUILD, "i-0b7d15e3a9c4f2860", "10.0.101.90", "a", ""),
+    ("openvpn", "i-0b6a1f7c93d4e2508", "10.0.1.21", "a", VPN),
+    ("gateway", "i-04f8c2a6e17b9d035", "10.0.2.31", "b", GATEWAY),
 )
 
 
@@ -255,7 +259,8 @@ def make_world(data: Path, *, speed: float, seed: int, limited: bool = True) -> 
         for name, instance_id, ip, zone, environment, platform in _HOSTS
     }
     machines = {
-        name: Host(name, instance_id, ip, f"{REGION}{zone}", "", "al2", data / "hosts" / name) for name, instance_id, ip, zone in _MACHINES
+        name: Host(name, instance_id, ip, f"{REGION}{zone}", "", "al2", data / "hosts" / name, role=role)
+        for name, instance_id, ip, zone, role in _MACHINES
     }
     for host in (*hosts.values(), *machines.values()):
         host.root.mkdir(parents=True, exist_ok=True)

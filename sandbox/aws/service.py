@@ -23,6 +23,7 @@ from sandbox.aws import (
     month,
     seed,
     server,
+    servers,
 )
 from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
@@ -107,6 +108,7 @@ def serve(
     seed.instances(endpoint, world, private)
     seed.balancers(endpoint, world, vpc, public, groups)
     inventory.fill(endpoint, world, vpc, public, private)
+    servers.launch(endpoint, world, vpc, public)
     seed.environments(ledger, labels, versions, deployment_id)
     history.release_before(ledger)
     tunnels, past = Tunnels(world.clock), Past(world.seed, world.clock.now())

@@ -12,9 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.control.drift import DRIFTS
 from sandbox.control.refusal import Refused
+from sandbox.hosts import vpn
 from sandbox.repositories import NAMES, Name, Repositories
 from sandbox.repositories.php import model
-from sandbox.world import PROD_FRONT, REGION, Fault, Host, World
+from sandbox.world import PROD_FRONT, REGION, VPN, Fault, Host, World
 
 Options = Mapping[str, str]
 
@@ -97,6 +98,19 @@ def _ssh_drop(world: World, options: Options) -> str:
     return f"The next command on {host.name} loses its connection after {after} bytes."
 
 
+def _of_vpn(do: Callable[[World, Host, Options], str]) -> Callable[[World, Options], str]:
+    """Something that happens to the VPN host, or to whoever connects to it."""
+
+    def act(world: World, options: Options) -> str:
+        host = next(host for host in world.machines.values() if host.role == VPN)
+        try:
+            return do(world, host, options)
+        except LookupError as error:
+            raise Refused(str(error.args[0])) from error
+
+    return act
+
+
 def _host(world: World, options: Options) -> Host:
     try:
         return world.host(options.get("host", "fe-2"))
@@ -122,4 +136,9 @@ ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "payout-runs": _lasting("payout-runs", "A payout runs on {host} until the fault is cleared."),
     "ssh-drop": _ssh_drop,
     **DRIFTS,
+    "vpn-connect": _of_vpn(lambda world, host, options: vpn.connect(world, host, options.get("name", "i.roche"))),
+    "vpn-leave": _of_vpn(lambda world, host, options: vpn.leave(world, options.get("name", "i.roche"))),
+    "vpn-rebuild": _of_vpn(lambda world, host, options: vpn.rebuild(world, host)),
+    "vpn-break": _of_vpn(lambda world, host, options: vpn.break_(host, options.get("what", "ta.key"))),
+    "vpn-mend": _of_vpn(lambda world, host, options: vpn.mend(host)),
 }

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox.hosts import applications, database, releases, shares, site, statics
+from sandbox.hosts import applications, database, releases, shares, site, statics, vpn
 from sandbox.repositories import NAMES, Repositories
 from sandbox.repositories.git import git
 from sandbox.world import Host, World
@@ -20,6 +20,7 @@ def of(world: World) -> dict[str, Any]:
         "seed": world.seed,
         "speed": world.clock.speed,
         "hosts": [_host(world, host) for host in world.hosts.values()],
+        "vpn": _vpn(world),
         "shares": {
             stage: {export: _files(shares.share(world, stage, export)) for export in shares.SHARES} for stage in ("prod", "preprod")
         },
@@ -60,6 +61,21 @@ def _host(world: World, host: Host) -> dict[str, Any]:
         "home": site.answer(world, host, "/", {}).status,
         "health_check": site.answer(world, host, "/pub/health_check.php", {}).status,
     }
+
+
+def _vpn(world: World) -> dict[str, Any]:
+    """Who is connected, and who was refused and why, the newest last."""
+    service = vpn.service_of(world)
+    if service is None:
+        return {}
+    with service.lock:
+        return {
+            "running": service.running,
+            "sessions": [{"name": each.name, "serial": each.serial, "since": each.since.isoformat()} for each in service.sessions],
+            "refusals": [
+                {"name": each.name, "serial": each.serial, "why": each.why, "at": each.at.isoformat()} for each in service.refusals
+            ],
+        }
 
 
 def _database_fits(world: World, host: Host) -> bool:

@@ -1,4 +1,5 @@
 """What stands on the hosts that nothing is deployed to: the file server's exports and disks, Rundeck's data volume.
+The VPN host and the gateway have modules of their own.
 
 Their EC2 side (instances, volumes, images) is `sandbox.aws.inventory.machines`.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.hosts import shares, workshop
+from sandbox.hosts import gateway, shares, vpn, workshop
 from sandbox.world import BUILD, Host, World
 
 _ROOT = "/dev/nvme0n1p1 / xfs rw,noatime 0 0\n"
@@ -48,7 +49,7 @@ def _rundeck(world: World, host: Host) -> None:
     _write(host, "var/lib/rundeck/jobs/client-magento/deploy-magento-prod.yaml", "- name: Deploy magento PROD\n  project: client-magento\n")
 
 
-_FURNISHED = {"nfs": _file_server, "rundeck": _rundeck, BUILD: workshop.furnish}
+_FURNISHED = {"openvpn": vpn.install, "gateway": gateway.install, "nfs": _file_server, "rundeck": _rundeck, BUILD: workshop.furnish}
 
 
 def _write(host: Host, name: str, text: str) -> None:

@@ -10,11 +10,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.hosts import applications, magento, shares, workshop
+from sandbox.hosts import applications, magento, shares, vpn, workshop
 from sandbox.hosts.curl import curl
 from sandbox.hosts.faults import stands
 from sandbox.hosts.paths import mapped
 from sandbox.hosts.play import Play
+from sandbox.world import GATEWAY, VPN
 
 
 def play(call: Play) -> int:
@@ -156,6 +157,26 @@ def _stat(call: Play) -> int:
     return 0
 
 
+def _systemctl(call: Play) -> int:
+    """`is-active`, `show -p ActiveEnterTimestamp --value`, `restart`, `reload`, `stop` and `start` of the VPN's service and HAProxy."""
+    words = [word for word in call.argv[1:] if not word.startswith("-") and word != "ActiveEnterTimestamp"]
+    verb, unit = (*words, "", "")[:2]
+    service = vpn.service_of(call.world) if call.host.role == VPN and unit.removesuffix(".service") == "openvpn@server" else None
+    known = service is not None or (call.host.role == GATEWAY and unit.startswith("haproxy"))
+    if not known:
+        call.out("inactive\n" if verb == "is-active" else "")
+        return 3 if verb == "is-active" else 5
+    if verb == "is-active":
+        running = service is None or service.running
+        call.out("active\n" if running else "inactive\n")
+        return 0 if running else 3
+    if verb == "show":
+        call.out(f"{service.started:%a %Y-%m-%d %H:%M:%S UTC}\n" if service else "\n")
+    elif service and verb in ("restart", "start", "stop"):
+        service.stop() if verb == "stop" else service.start()
+    return 0
+
+
 def _nothing(call: Play) -> int:
     return 0
 
@@ -176,6 +197,7 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "bsdtar": workshop.bsdtar,
     "rsync": workshop.rsync,
     "aws": workshop.aws,
+    "systemctl": _systemctl,
     "stat": _stat,
     "chown": _nothing,
     "chgrp": _nothing,

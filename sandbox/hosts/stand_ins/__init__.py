@@ -1,7 +1,8 @@
 """Small programs that stand first on a host's PATH, so that what the operating system runs there meets the host and not this machine.
 
-Three kinds: `sudo` (drops itself), programs that are played by the sandbox over its socket, and programs whose absolute paths are mapped
-into the host's folder before the real one is started. They work as children of a runner as well as over SSH, and need nothing but PATH.
+Four kinds: `sudo` (drops itself), programs that are played by the sandbox over its socket, programs whose absolute paths are mapped
+into the host's folder before the real one is started, and the little of `openssl` and `socat` that is needed, where they are not installed.
+They work as children of a runner as well as over SSH, and need nothing but PATH.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _MAPPED = (
     " rm rmdir sed sha256sum sort stat tail tar tee test touch truncate unlink wc"
 )
 _PLAYER = Path(__file__).with_name("player.py")
+_SOCAT = Path(__file__).with_name("socat.py")
+_AUTHORITY = Path(__file__).parents[1] / "vpn/authority.py"
 
 _SUDO = """#!/bin/sh
 # sudo, without another user: everything in the sandbox is one person's.
@@ -99,6 +102,9 @@ def write(world: World, host: Host, socket: Path) -> Path:
                 .replace("ROOT", root)
                 .replace("FOLLOWING", _following(name)),
             )
+    for name, program in (("openssl", (str(_AUTHORITY), "openssl")), ("socat", (str(_SOCAT),))):
+        if not real_program(name):
+            _script(folder / name, f'#!/bin/sh\nexec {shlex.join((sys.executable, "-I", *program))} "$@"\n')
     return folder
 
 
