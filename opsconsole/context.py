@@ -17,6 +17,7 @@ from estate.models import Watched
 from people.models import Role
 from runs.pages import Indicator, indicator
 
+_MONITORING = tuple(f"monitoring:{name}" for name in ("production", "dashboard", "table"))
 STALE_SECONDS = 60  # news older than this is said aloud
 
 
@@ -119,4 +120,5 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         Page("Now", "now", reverse("now"), here == "now"),
         Page("Services", "service", reverse("deployments:services"), here.startswith("deployments:")),
         Page("Runs", "run", reverse("runs:list"), here.startswith("runs:")),
+        Page("Monitoring", "chart", reverse("monitoring:production"), here in _MONITORING),
     )

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "estate",
     "runs",
     "monitoring",
+    "monitoring.dashboards",
     "deployments",
     "opsconsole",
 ]

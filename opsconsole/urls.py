@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("people.urls")),
     path("", include("deployments.urls")),
     path("runs/", include("runs.urls")),
+    path("", include("monitoring.urls")),
     path("api/v1/", api.urls),
     path("promises/", promise_views.page, name="promises"),
     path("healthz", health.healthz, name="healthz"),

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from monitoring.dashboards import views as dashboards
+
+app_name = "monitoring"
+urlpatterns = [
+    path("monitoring/", dashboards.production, name="production"),
+    path("monitoring/<slug:name>/", dashboards.dashboard, name="dashboard"),
+    path("monitoring/<slug:name>/figures", dashboards.figures, name="figures"),
+    path("monitoring/<slug:name>/happened", dashboards.happened, name="happened"),
+    path("monitoring/<slug:name>/<slug:widget>/", dashboards.table, name="table"),
+    path("monitoring/<slug:name>/<slug:widget>.csv", dashboards.export, name="export"),
+]
