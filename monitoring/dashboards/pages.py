@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from estate.models import Watched
+from estate.models import Host, Watched
+from estate.reading import current
 from monitoring.dashboards import beside, document, text, watching
 from monitoring.dashboards.definition import Axis, Dashboard, Line, Mark, Widget
 from monitoring.dashboards.figures import values_of
@@ -34,21 +35,28 @@ def dashboard_page(row: StoredDashboard, dashboard: Dashboard, span: Span, *, sa
     production = document.production()
     release = beside.last_release()
     charts = [widget for widget in dashboard.widgets if widget.is_chart or _has_bands(widget)]
+    hosts = dict(Host.objects.values_list("instance_id", "name"))
+    is_production = production is not None and production.name == row.name
     return {
         "row": row,
+        "environment": next((each for each in current().environments.values() if each.confirm and is_production), None),
         "dashboard": dashboard,
         "span": span,
         "said": said,
         "wall": wall,
         "names": list(known),
         "spans": [Chosen(key, words, key == span.key) for key, (words, _, _) in RELATIVE.items()],
-        "numbers": [widget for widget in dashboard.widgets if widget.is_number and not _only_bands(widget)],
+        "numbers": [
+            (widget, tuple(zip(widget.shown, short_labels(widget.shown, hosts), strict=True)))
+            for widget in dashboard.widgets
+            if widget.is_number and not _only_bands(widget)
+        ],
         "charts": charts,
         "texts": [text.html(widget.markdown) for widget in dashboard.widgets if widget.kind == "text"],
         "others": [widget for widget in dashboard.widgets if widget.kind == "other" or (widget.said and not widget.shown)],
-        "compared": document.compared(dashboard) if production is not None and production.name == row.name else (),
+        "compared": document.compared(dashboard) if is_production else (),
         "around": _around(release),
-        "drawing": {"widgets": [_drawing(widget) for widget in dashboard.widgets if widget.shown], "span": span.key},
+        "drawing": {"widgets": [_drawing(widget, hosts) for widget in dashboard.widgets if widget.shown], "span": span.key},
         "watched": watched_definitions(),
     }
 
@@ -78,7 +86,8 @@ def rows(widget: Widget, figures: Mapping[str, Any]) -> tuple[list[str], list[tu
     """The labels of a widget's lines, and for each time its values, oldest first."""
     lines = {line.key: line for line in widget.shown}
     found = [raw for raw in figures["lines"] if raw["key"] in lines]
-    labels = [_titled(lines[raw["key"]], raw) for raw in found]
+    shorts = dict(zip(lines, short_labels(widget.shown, dict(Host.objects.values_list("instance_id", "name"))), strict=True))
+    labels = [_titled(lines[raw["key"]], raw.get("label") or shorts[raw["key"]]) for raw in found]
     table: dict[int, list[float | None]] = {}
     for place, raw in enumerate(found):
         for time, value in values_of(raw):
@@ -86,9 +95,22 @@ def rows(widget: Widget, figures: Mapping[str, Any]) -> tuple[list[str], list[tu
     return labels, [(datetime.fromtimestamp(time, UTC), values) for time, values in sorted(table.items())]
 
 
-def _titled(line: Line, raw: Mapping[str, Any]) -> str:
-    in_unit = f" ({unit(line)})" if unit(line) else ""
-    return f"{raw.get('label') or line.label}{in_unit}"
+def short_labels(lines: Sequence[Line], hosts: Mapping[str, str]) -> list[str]:
+    """What tells the lines of one widget apart, and no more: Hosts go by their names."""
+    of = {line.key: [line.metric, *line.dimensions.values()] for line in lines}
+    found = []
+    for line in lines:
+        words = [word for word in of[line.key] if any(word not in other for other in of.values())]
+        usual = line.label == " ".join([line.metric, *list(line.dimensions.values())[:1]]) or line.label == line.metric
+        label = (
+            " ".join(hosts.get(word, word) for word in words) if usual and words else line.metric if usual and line.metric else line.label
+        )
+        found.append(hosts.get(label, label))
+    return found if len(set(found)) == len(found) else [line.label for line in lines]
+
+
+def _titled(line: Line, label: str) -> str:
+    return f"{label} ({unit(line)})" if unit(line) else label
 
 
 def _around(release: beside.Change | None) -> dict[str, str] | None:
@@ -107,8 +129,9 @@ def _only_bands(widget: Widget) -> bool:
     return all(line.metric == HEALTH for line in widget.shown)
 
 
-def _drawing(widget: Widget) -> dict[str, Any]:
+def _drawing(widget: Widget, hosts: Mapping[str, str]) -> dict[str, Any]:
     """What the browser needs to draw it."""
+    labels = short_labels(widget.shown, hosts)
     return {
         "key": widget.key,
         "view": widget.view,
@@ -117,7 +140,10 @@ def _drawing(widget: Widget) -> dict[str, Any]:
         "left": _axis(widget.left),
         "right": _axis(widget.right),
         "marks": [_mark(mark) for mark in widget.marks],
-        "lines": [{"key": line.key, "label": line.label, "unit": unit(line), "right": line.right} for line in widget.shown],
+        "lines": [
+            {"key": line.key, "label": short, "unit": unit(line), "right": line.right}
+            for line, short in zip(widget.shown, labels, strict=True)
+        ],
     }
 
 

@@ -60,7 +60,8 @@ function lowest(lines, view) {
 }
 
 function scale(axis, lines, view, stacked, marks) {
-  const low = axis.low ?? Math.min(0, -roundUp(-lowest(lines, view)) || 0, lowest(lines, view));
+  const least = lowest(lines, view);
+  const low = axis.low ?? (least < 0 ? -roundUp(-least) : 0);
   const top = Math.max(highest(lines, view, stacked), ...marks.map((mark) => Math.max(mark.value ?? 0, mark.until ?? 0) * 1.05));
   return { low, high: axis.high ?? Math.max(roundUp(top * 1.02), low + 1e-9) };
 }

@@ -141,8 +141,8 @@ function at(time) {
       if (line.said) figure.title = line.said;
       list.append(term, figure);
     });
-    const last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + (newest(line) + 1) * line.step)), 0);
-    const aged = Object.assign(document.createElement("span"), { className: "qq", textContent: last ? `newest ${duration(Math.max(0, state.figures.to - last))} before the end` : "" });
+    const last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + newest(line) * line.step)), 0);
+    const aged = Object.assign(document.createElement("span"), { className: "qq", textContent: last ? `newest ${duration(Math.max(0, now() / 1000 - last))} old` : "" });
     row.querySelector("[data-values]").replaceChildren(list, ...lines.filter((line) => line.said).slice(0, 1).map((line) => Object.assign(document.createElement("p"), { textContent: line.said })), aged);
   }
   clearTimeout(state.telling);
