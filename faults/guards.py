@@ -16,7 +16,7 @@ QUICK = 1500  # simulated seconds in a real one: what was begun is over before a
 
 
 def caught(rig: Rig, guard: str) -> str:
-    """What the suite says of a console without that guard; "" where it does not say what it should."""
+    """What the suite says of a console without that guard; "" where it does not say what it should (then what it says is printed)."""
     token, words = sabotage.CAUGHT_BY[guard]
     name, _, point = token.format(update=_first_update(rig) if "{" in token else "").partition(":")
     promise = suite.PROMISES[name]
@@ -32,7 +32,10 @@ def caught(rig: Rig, guard: str) -> str:
     finally:
         timing.LONGEST_RUN = longest
         rig.sim("speed", speed=rig.speed)
-    return next((each for each in found if words in each), "")
+    right = next((each for each in found if words in each), "")
+    if not right:
+        print(f"{guard}: nothing of “{words}” in: {'; '.join(found) or 'no violation'}", file=sys.stderr, flush=True)
+    return right
 
 
 def _first_update(rig: Rig) -> int:

@@ -55,7 +55,9 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
         known = given if _SOUND.fullmatch(given) else uuid.uuid4().hex
-        with structlog.contextvars.bound_contextvars(request=known):
-            response = self._get_response(request)
+        # Until the next one: Django tells of a 404 or a fault when every middleware has returned.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=known)
+        response = self._get_response(request)
         response["X-Request-ID"] = known
         return response

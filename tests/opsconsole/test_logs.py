@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
-import logging.config
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -16,31 +17,38 @@ from opsconsole import logs
 
 
 @pytest.fixture
-def as_json(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """After the capture: a handler keeps the stream that it finds."""
-    before = (logging.root.handlers[:], logging.root.level)
-    logging.config.dictConfig(logs.configuration("json", "INFO"))
-    yield
-    logging.config.dictConfig(settings.LOGGING)
-    logging.root.handlers[:], logging.root.level = before[0], before[1]
+def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What is logged meanwhile, as JSON."""
+    how = logs.configuration("json", "INFO")["formatters"]["json"]
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(how["()"](**{name: value for name, value in how.items() if name != "()"}))
+    logging.root.addHandler(handler)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logging.root.removeHandler(handler)
 
 
-def test_one_object_a_line_with_run_and_level(as_json: None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_object_a_line_with_run_and_level(lines: Callable[[], list[dict[str, Any]]]) -> None:
     with bound_contextvars(run=418):
         logging.getLogger("runs.engine").warning("fe-1 says “no”\nand more: %s", 3)
-    (line,) = capfd.readouterr().err.splitlines()
-    said = json.loads(line)
+    (said,) = lines()
     assert (said["message"], said["run"], said["level"], said["logger"]) == ("fe-1 says “no”\nand more: 3", 418, "warning", "runs.engine")
     assert said["timestamp"].endswith("Z")
 
 
-def test_a_fault_stands_in_its_line(as_json: None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_stands_in_its_line(lines: Callable[[], list[dict[str, Any]]]) -> None:
     try:
         raise ValueError("of a test")
     except ValueError:
         logging.getLogger("runs").exception("it broke")
-    (line,) = capfd.readouterr().err.splitlines()
-    assert "ValueError: of a test" in json.loads(line)["exception"]
+    (said,) = lines()
+    assert "ValueError: of a test" in said["exception"]
+
+
+def test_the_setting_is_one_that_logging_takes() -> None:
+    for form in ("text", "json"):
+        assert logs.configuration(form, "INFO")["handlers"]["stderr"]["formatter"] == form
+    assert settings.LOGGING["handlers"]["stderr"]["formatter"] in ("text", "json")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,8 @@ def test_every_answer_has_the_id_of_its_request(given: str, kept: bool) -> None:
     assert (answers[0]["X-Request-ID"] == given) is kept
 
 
-def test_lines_of_a_request_bear_its_id(as_json: None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_a_request_bear_its_id(lines: Callable[[], list[dict[str, Any]]]) -> None:
     answer = Client().get("/nowhere/")
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
-    assert [line["request"] for line in lines if "request" in line] == [answer["X-Request-ID"]] * len(lines)
+    of_requests = [line for line in lines() if line["logger"] == "django.request"]
+    assert of_requests
+    assert {line["request"] for line in of_requests} == {answer["X-Request-ID"]}
