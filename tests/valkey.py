@@ -1,7 +1,8 @@
-"""A real Valkey on a unix socket, for tests of what travels through it."""
+"""A real Valkey on a unix socket, for tests of what travels through it; or the server that REDIS_SERVER names."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -22,7 +23,7 @@ class Valkey:
         self.url = f"unix://{self._socket}"
 
     def start(self) -> None:
-        argv = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._socket.parent)]
+        argv = [os.environ.get("REDIS_SERVER") or str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._socket.parent)]
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         with redis.Redis.from_url(self.url) as client:
