@@ -1,5 +1,5 @@
 # One image for every process of the console; what it does is the command it is started with (see docker-compose.yml).
-FROM python:3.12-slim
+FROM python:3.12-slim-bookworm
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends git openssh-client \
@@ -16,5 +16,7 @@ RUN install -d -o console -g console /data /sockets
 USER console
 VOLUME /data
 EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --retries=6 \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
 # A shell, because only it reads the variable; exec, because the signals are uvicorn's.
 CMD ["sh", "-c", "exec uvicorn opsconsole.asgi:application --host 0.0.0.0 --port 8000 --timeout-graceful-shutdown 5 --forwarded-allow-ips \"${TRUSTED_PROXY:-127.0.0.1}\""]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from door import bench, checks, demo
 from door.faults import faults
+from door.on_postgresql import test_on_postgresql
 from door.places import Failed
 
 
@@ -32,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     test = commands.add_parser("test", help="run all tests, the browser journeys among them")
     test.epilog = "What else is written here is handed on to pytest."
-    test.set_defaults(run=lambda asked: checks.test(asked.more))
+    test.add_argument("--postgresql", action="store_true", help="on a PostgreSQL (and Redis server) of this machine instead of SQLite")
+    test.set_defaults(run=lambda asked: (test_on_postgresql if asked.postgresql else checks.test)(asked.more))
     check = commands.add_parser("check", help="format, lint, types, import contract, templates, migrations; then all tests")
     check.set_defaults(run=lambda _: checks.check())
     measure = commands.add_parser("bench", help="measure each case beside its baseline")

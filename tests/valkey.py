@@ -23,7 +23,17 @@ class Valkey:
         self.url = f"unix://{self._socket}"
 
     def start(self) -> None:
-        argv = [os.environ.get("REDIS_SERVER") or str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", str(self._socket.parent)]
+        argv = [
+            os.environ.get("REDIS_SERVER") or str(get_binary_path()),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self._socket),
+            "--save",
+            "",
+            "--dir",
+            str(self._socket.parent),
+        ]
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         with redis.Redis.from_url(self.url) as client:

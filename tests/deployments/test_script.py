@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from deployments import plans
@@ -139,6 +140,20 @@ def test_the_rest_of_a_run_is_downloaded(client: Client, releaser: Operator, vie
     assert "update-environment --environment-name client-magento-prod --version-label" in text
     assert bash(text, "-n").stderr == ""
     assert "rest.sh" in client.get(f"/runs/{run.number}/").content.decode()
+
+
+@pytest.mark.django_db
+def test_the_same_is_had_without_the_pages(client: Client, releaser: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError, match="no run yet"):
+        call_command("script")
+    run = scenery.failed(releaser)
+    client.force_login(releaser)
+    page = client.get(f"/runs/{run.number}/rest.sh").content.decode()
+    for asked in ((), (str(run.number),)):
+        call_command("script", *asked)
+        assert capsys.readouterr().out == page
+    with pytest.raises(CommandError, match="no run 4711"):
+        call_command("script", "4711")
 
 
 @pytest.mark.django_db

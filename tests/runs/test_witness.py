@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from live import wire
 from people.models import Operator
@@ -127,3 +128,16 @@ def test_what_it_knows_never_goes_down() -> None:
     assert witness.ahead(7, 8) == 9
     assert witness.ahead(7, 9) is None
     assert witness.ahead(8, 0) is None
+
+
+def test_after_a_restore_an_operator_can_say_so(start: Start, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run = start()
+    call_command("distrust", "--skip", "50")
+    said = capsys.readouterr().out
+    run.refresh_from_db()
+    assert run.state == Run.State.UNKNOWN
+    assert f"Run {run.number}" in said
+    assert not tick(run.number)
+    assert not world.applied
+    Run.objects.update(holds_lock=False)
+    assert start().number == run.number + 51

@@ -1,0 +1,115 @@
+"""What docs/operations.md, the units, the proxy and docker-compose.yml say, held against the code and one another."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from configparser import ConfigParser
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands
+
+from faults import suite
+from tests.opsconsole.test_readme import table
+
+ROOT = Path(settings.BASE_DIR)
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+UNITS = sorted((ROOT / "docs/systemd").glob("*.service"))
+GRAMMAR = {
+    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "network_mode", "networks", "ports", "profiles",
+    "restart", "stop_grace_period", "volumes",
+}  # fmt: skip
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+def unit(path: Path) -> dict[str, str]:
+    parsed = ConfigParser(interpolation=None, strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string(path.read_text())
+    return dict(parsed["Service"])
+
+
+def test_the_file_is_one_that_compose_takes() -> None:
+    found = compose()
+    services, volumes = found["services"], found["volumes"]
+    assert {key for key in found if not key.startswith("x-")} == {"services", "volumes", "networks"}
+    for name, service in services.items():
+        assert set(service) <= GRAMMAR, name
+        assert "image" in service, name
+        assert set(service.get("depends_on", ())) <= set(services), name
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            assert source in volumes or source.startswith((".", "$")), f"{name}: {volume}"
+    for variable in re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()):
+        assert variable in {*table(), "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "SSH_FOLDER", "PORT", "AWS_DEFAULT_REGION"}, variable
+
+
+def test_people_come_through_the_proxy_alone_and_it_alone_is_believed() -> None:
+    found = compose()
+    services = found["services"]
+    assert services["proxy"]["ports"] == ["80:80", "443:443"]
+    assert all(port.startswith("127.0.0.1:") for name, service in services.items() if name != "proxy" for port in service.get("ports", ()))
+    address = services["proxy"]["networks"]["default"]["ipv4_address"]
+    assert ip_address(address) in ip_network(found["networks"]["default"]["ipam"]["config"][0]["subnet"])
+    assert services["web"]["environment"]["TRUSTED_PROXY"] == f"${{TRUSTED_PROXY:-{address}}}"
+    mounted = services["proxy"]["volumes"][0].partition(":")[0]
+    proxy = (ROOT / mounted).read_text()
+    assert "{$SITE_URL} {" in proxy
+    assert "respond @inside 404" in proxy
+    assert proxy.count("{") == proxy.count("}")
+
+
+def test_the_image_runs_as_nobody_special_and_says_how_it_is() -> None:
+    lines = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^FROM python:3\.\d+-slim-\w+$", lines, re.MULTILINE)
+    assert "--require-hashes -r requirements.lock" in lines
+    assert lines.index("USER console") < lines.index("\nCMD ")
+    assert "HEALTHCHECK" in lines
+    services = compose()["services"]
+    assert services["web"]["healthcheck"] == {"disable": False}
+    assert all(services[name]["healthcheck"] == {"disable": True} for name in ("worker", "scheduler", "broker", "migrate"))
+    assert services["demo"]["profiles"] == ["sandbox"]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_starts_what_the_container_starts(path: Path) -> None:
+    service = unit(path)
+    name = re.sub(r"^ops-console-|@$", "", path.stem)
+    words = shlex.split(service["ExecStart"])
+    if name == "web":
+        assert words[0].endswith("/uvicorn")
+        assert words[1] == "opsconsole.asgi:application"
+        assert words[words.index("--host") + 1] == "127.0.0.1"
+        assert "--forwarded-allow-ips" in words
+    else:
+        inside = compose()["services"][name]["command"]
+        assert [Path(words[0]).name, *words[1:3]] == inside[:3]
+    assert service["User"] == "ops-console"
+    assert (service["NoNewPrivileges"], service["ProtectSystem"], service["Restart"]) == ("yes", "strict", "always")
+    if name in ("worker", "scheduler"):
+        assert service["KillMode"] == "mixed", "the process that works on a run is asked by its parent, and not killed beside it"
+
+
+def test_the_units_are_those_that_are_described() -> None:
+    named = {re.sub(r"@.*", "", name) for name in re.findall(r"ops-console-(?:web|scheduler|broker|worker)(?:@\d)?", OPERATIONS)}
+    assert named == {path.stem.rstrip("@") for path in UNITS}
+
+
+def test_commands_settings_and_promises_that_are_named_exist() -> None:
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", OPERATIONS))
+    assert {"operator", "token", "script", "distrust", "migrate"} <= commands
+    assert commands <= set(get_commands())
+    variables = set(re.findall(r"`([A-Z][A-Z_]{4,})(?:=[^`]*)?`", OPERATIONS))
+    assert variables <= set(table()), variables - set(table())
+    assert set(re.findall(r"\bP\d+\b", OPERATIONS)) <= set(suite.PROMISES)
+    for link in re.findall(r"\]\(([\w./-]+)\)", OPERATIONS):
+        assert (ROOT / "docs" / link).exists(), link
