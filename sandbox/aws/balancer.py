@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.aws import beanstalk_health, loadbalancing
+from sandbox.aws import beanstalk_health, loadbalancing, topics
 from sandbox.world import REGION, Host, World
 
 Routed = tuple[int, dict[str, str], bytes, str]
@@ -24,6 +24,8 @@ DNS = f".{REGION}.elb.amazonaws.com"
 
 def route(world: World, host_header: str, path: str, headers: Mapping[str, str], client_ip: str) -> Routed:
     """One GET, as the load balancer answers it. `path` may carry a query. Counted for health and metrics."""
+    if host_header == topics.CERTIFICATE_HOST:
+        return topics.certificate(path)
     listener = _listener(host_header, headers)
     if listener is None:
         return 404, {"Content-Type": HTML}, b"", ""

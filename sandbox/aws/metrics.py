@@ -16,18 +16,18 @@ from statistics import fmean
 from sandbox.aws import cloudwatch, loadbalancing, targets
 from sandbox.aws.beanstalk_health import load, processor
 from sandbox.aws.health import DEGRADED, INFO, OK, SEVERE, WARNING, Doctor
+from sandbox.aws.inventory import databases, network
 from sandbox.aws.past import busyness
 from sandbox.aws.state import Environment, Ledger
 from sandbox.aws.traffic import Traffic
-from sandbox.aws.tunnels import Tunnels
 from sandbox.world import PROD_BACK, PROD_FRONT
 
 HEALTH_VALUES = {OK: 0, INFO: 1, WARNING: 15, DEGRADED: 20, SEVERE: 25}
 EVERY = 60.0  # simulated seconds between two points
 SHORTEST = 5.0  # real seconds
-PROD_DATABASE = "client-magento-prod"
-DATABASES = {PROD_DATABASE: (34.0, 46), "client-magento-preprod": (6.0, 5), "client-shared": (9.0, 11)}  # CPU percent, connections
-CACHES = {"client-magento-prod-001": 11.0, "client-magento-prod-002": 4.0, "client-magento-preprod-001": 2.0}  # CPU percent
+PROD_DATABASE = databases.PRODUCTION
+DATABASES = {PROD_DATABASE: (34.0, 46), databases.PRE_PRODUCTION: (6.0, 5), databases.SHARED: (9.0, 11)}  # CPU percent, connections
+CACHES = {"client-redis-prod-001": 11.0, "client-redis-prod-002": 4.0, "client-redis-preprod-001": 2.0}  # CPU percent
 BUSY_CPU, BUSY_CONNECTIONS = 88.0, 137.0  # while the faults `database-busy` and `database-connections` last
 BYTES_EACH = 48_000.0  # of an answer
 
@@ -35,8 +35,8 @@ Point = tuple[str, str, dict[str, str], float]
 
 
 class Recorder:
-    def __init__(self, ledger: Ledger, doctor: Doctor, traffic: Traffic, tunnels: Tunnels) -> None:
-        self._ledger, self._doctor, self._traffic, self._tunnels = ledger, doctor, traffic, tunnels
+    def __init__(self, ledger: Ledger, doctor: Doctor, traffic: Traffic) -> None:
+        self._ledger, self._doctor, self._traffic = ledger, doctor, traffic
         self._random = random.Random(f"{ledger.world.seed}:metrics")
         self._counted: dict[str, Counter[int]] = {}
         self._due = 0.0
@@ -119,11 +119,12 @@ class Recorder:
     def _vpn(self, moment: datetime) -> Iterator[Point]:
         """Of each tunnel apart, and of the connection, which has both tunnels' points."""
         busy = busyness(moment.timestamp())
-        for connection in self._tunnels.connections:
-            for tunnel in connection.tunnels:
-                traffic = round(busy * self._random.uniform(1e6, 2e6)) if tunnel.up else 0
+        for connection in network.links().values():
+            for tunnel in connection.tunnels_seen:
+                is_up = tunnel.status == network.UP
+                traffic = round(busy * self._random.uniform(1e6, 2e6)) if is_up else 0
                 for of in ({"TunnelIpAddress": tunnel.address}, {"VpnId": connection.id}):
-                    yield "AWS/VPN", "TunnelState", of, float(tunnel.up)
+                    yield "AWS/VPN", "TunnelState", of, float(is_up)
                     yield "AWS/VPN", "TunnelDataIn", of, float(traffic)
                     yield "AWS/VPN", "TunnelDataOut", of, float(traffic // 3)
 

@@ -11,18 +11,17 @@ from dataclasses import dataclass, field
 from sandbox.aws import cloudwatch
 from sandbox.aws.beanstalk_health import load
 from sandbox.aws.history import last_release
+from sandbox.aws.inventory import network
 from sandbox.aws.metrics import BYTES_EACH, CACHES, DATABASES, PROD_DATABASE, dimensions_of
 from sandbox.aws.past import Incident, Past
 from sandbox.aws.state import Environment, Ledger
-from sandbox.aws.tunnels import CONNECTIONS
 from sandbox.world import PREPROD_FRONT, PROD_FRONT
 
 Quiet = Callable[[float, float], float | None]
 
 RELEASES = ((4, "05:40"), (8, "05:35"), (11, "21:10"), (15, "05:45"), (18, "05:30"), (22, "05:50"), (25, "05:40"), (29, "05:35"))
 RELEASE_MINUTES = 31
-ADDRESSES = {name: addresses for _, name, _, addresses in CONNECTIONS}
-IDS = {name: id_ for id_, name, _, _ in CONNECTIONS}
+ADDRESSES = {f"DLM-{name}": outside for name, _, outside, _ in network.LINKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _vpn(happened: Incidents) -> Iterator[Source]:
     for name, addresses in ADDRESSES.items():
         for address in addresses:
             struck = happened.tunnels[address]
-            for of in ({"TunnelIpAddress": address}, {"VpnId": IDS[name]}):
+            for of in ({"TunnelIpAddress": address}, {"VpnId": network.links()[name].id}):
                 yield "AWS/VPN", "TunnelState", of, _always(1), struck
                 yield "AWS/VPN", "TunnelDataIn", of, _counted(1.5e6), struck
                 yield "AWS/VPN", "TunnelDataOut", of, _counted(5e5), struck

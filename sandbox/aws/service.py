@@ -11,8 +11,10 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
 from sandbox.aws import (
+    alarm_seed,
+    alarm_wire,
+    alarms,
     beanstalk_wire,
-    cloudwatch,
     console_output,
     dashboards,
     databases,
@@ -24,6 +26,7 @@ from sandbox.aws import (
     seed,
     server,
     servers,
+    topics,
 )
 from sandbox.aws.beanstalk import Beanstalk, Deployer
 from sandbox.aws.health import Doctor
@@ -35,7 +38,6 @@ from sandbox.aws.state import Ledger
 from sandbox.aws.storage import Storage
 from sandbox.aws.targets import Targets
 from sandbox.aws.traffic import Traffic
-from sandbox.aws.tunnels import Tunnels
 from sandbox.world import PROD_FRONT, Host, World
 
 
@@ -70,7 +72,6 @@ class Aws:
     traffic: Traffic
     targets: Targets
     answer: Callable[[World, Host, str, dict[str, str]], Answer]
-    tunnels: Tunnels
     recorder: Recorder
     stop: Callable[[], None]
     _turns: dict[str, Any] = field(default_factory=dict)
@@ -93,7 +94,9 @@ def serve(
     groups = Targets(world, _prober(world, hosts))
     doctor = Doctor(ledger, seen, groups)
     loadbalancing.install(world, groups)
-    cloudwatch.install()
+    alarms.install()
+    alarm_wire.install()
+    topics.install()
     identity.install()
     databases.install(world)
     console_output.install(world, hosts.fingerprints)
@@ -111,18 +114,23 @@ def serve(
     servers.launch(endpoint, world, vpc, public)
     seed.environments(ledger, labels, versions, deployment_id)
     history.release_before(ledger)
-    tunnels, past = Tunnels(world.clock), Past(world.seed, world.clock.now())
-    month.remember(ledger, past, month.incidents(past, ledger))
+    past = Past(world.seed, world.clock.now())
+    happened = month.incidents(past, ledger)
+    month.remember(ledger, past, happened)
+    topics.seed()
+    alarm_seed.put()
+    alarm_seed.remember(past, happened)
+    alarms.backend().act = topics.publish
     dashboards.put([instance.id for instance in ledger.environments[PROD_FRONT].instances])
-    recorder = Recorder(ledger, doctor, seen, tunnels)
-    pulse = Pulse(ledger, doctor, recorder.record_when_due)
+    recorder = Recorder(ledger, doctor, seen)
+    pulse = Pulse(ledger, doctor, alarms.Watch(recorder.record_when_due).beat)
 
     def stop() -> None:
         pulse.stop()
         stop_server()
         BackendDict.reset()
 
-    aws = Aws(endpoint, ledger, beanstalk, seen, groups, hosts.answer, tunnels, recorder, stop)
+    aws = Aws(endpoint, ledger, beanstalk, seen, groups, hosts.answer, recorder, stop)
     world.aws = aws
     pulse.start()
     return aws

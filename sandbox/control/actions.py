@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.aws import provoke
 from sandbox.control.drift import DRIFTS
 from sandbox.control.refusal import Refused
 from sandbox.hosts import vpn
@@ -111,6 +112,36 @@ def _of_vpn(do: Callable[[World, Host, Options], str]) -> Callable[[World, Optio
     return act
 
 
+def _database(world: World, options: Options) -> str:
+    kind, state = options.get("kind", "cpu"), options.get("state", "busy")
+    if kind not in provoke.KINDS or state not in ("busy", "calm"):
+        raise Refused("kind is cpu or connections, state is busy or calm.")
+    (provoke.database if state == "busy" else provoke.calm)(world, kind)
+    return f"The production database has been {state} for {provoke.ENOUGH} minutes ({kind}); the alarms are judged."
+
+
+def _ipsec(world: World, options: Options) -> str:
+    link, which, state, minutes = (
+        options.get(*each) for each in (("link", "DLM-Ml"), ("tunnel", "both"), ("state", "down"), ("minutes", "0"))
+    )
+    try:
+        numbers = {"1": [1], "2": [2], "both": [1, 2]}[which or ""]
+        provoke.tunnel(link or "", numbers, up={"up": True, "down": False}[state or ""], minutes=min(int(minutes or 0), 60))
+    except (KeyError, ValueError) as error:
+        raise Refused("link is DLM-Lan, DLM-Ml or DLM-Cetsi, tunnel is 1, 2 or both, state is up or down, minutes is a number.") from error
+    return f"{link}: tunnel {which} is {state}, since {minutes} minutes."
+
+
+def _forged(world: World, options: Options) -> str:
+    try:
+        reached = provoke.forged(options.get("kind", "unsigned"))
+    except KeyError as error:
+        raise Refused("kind is unsigned, changed, replayed, other-topic or other-certificate.") from error
+    except LookupError as error:
+        raise Refused(str(error)) from error
+    return f"Sent to {reached} subscribers."
+
+
 def _host(world: World, options: Options) -> Host:
     try:
         return world.host(options.get("host", "fe-2"))
@@ -128,6 +159,9 @@ def _repository(options: Options) -> Name:
 
 ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "someone-else": _someone_else,
+    "database": _database,
+    "ipsec": _ipsec,
+    "sns-forged": _forged,
     "push-commit": _push_commit,
     "vanish-commit": _vanish_commit,
     "flag-left-behind": _flag_left_behind,

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sandbox.world import World
+from sandbox.world import REGION, World
 
-NAMES = ("client.url", "*.client.url")
+NAMES = ("client.url", "*.client.url", f"sns.{REGION}.amazonaws.com")
 
 
 def ca_file(world: World) -> Path:

@@ -20,6 +20,7 @@ Route = Callable[[World, str, str, Mapping[str, str], str], tuple[int, dict[str,
 SHOP = "www.client.url"
 _CDN = {"static.client.url": "/pub/static", "media.client.url": "/pub/media"}  # CloudFront adds these to the path
 _BALANCERS = f".{REGION}.elb.amazonaws.com"  # load balancers by their own names, in HTTP only: the certificate is the shop's
+_SNS = f"sns.{REGION}.amazonaws.com"  # its certificates come from there
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -102,4 +103,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _is_shops(name: str) -> bool:
-    return name == "client.url" or name.endswith(".client.url")
+    return name in ("client.url", _SNS) or name.endswith(".client.url")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.aws import cloudwatch, dashboards
+from sandbox.aws.inventory import network
 from tests.sandbox.conftest import Estate, refused
 
 PROD, DATABASE = "client-magento-prod", {"DBInstanceIdentifier": "client-magento-prod"}
@@ -48,23 +49,19 @@ def test_minutes_are_kept_for_fifteen_days_only(estate: Estate) -> None:
 
 
 def test_what_goes_wrong_behind_a_metric_shows_in_it(estate: Estate) -> None:
-    connection = estate.aws.tunnels.connection("DLM-Ml")
-    one = metric("AWS/VPN", "TunnelState", {"TunnelIpAddress": connection.tunnels[0].address}, id_="one")
-    other = metric("AWS/VPN", "TunnelState", {"TunnelIpAddress": connection.tunnels[1].address}, id_="other")
-    both = metric("AWS/VPN", "TunnelState", {"VpnId": connection.id}, stat="Minimum", id_="both")
+    link = network.links()["DLM-Ml"]
+    one = metric("AWS/VPN", "TunnelState", {"TunnelIpAddress": link.tunnels_seen[0].address}, stat="Minimum", id_="one")
+    other = metric("AWS/VPN", "TunnelState", {"TunnelIpAddress": link.tunnels_seen[1].address}, id_="other")
+    both = metric("AWS/VPN", "TunnelState", {"VpnId": link.id}, stat="Minimum", id_="both")
     estate.aws.recorder.record()
     assert [result["Values"][-1] for result in asked(estate, one, other, both, back=timedelta(minutes=2))] == [1, 1, 1]
-    estate.aws.tunnels.turn(connection.tunnels[:1], up=False)
+    network.set_tunnel("DLM-Ml", 1, network.DOWN, datetime.now(UTC))
     try:
         estate.aws.recorder.record()
-        down, up, worst = asked(estate, one | _latest(one), other, both, back=timedelta(minutes=2))
-        assert (min(down["Values"]), up["Values"][-1], worst["Values"][-1]) == (0, 1, 0)
+        down, up, worst = asked(estate, one, other, both, back=timedelta(minutes=2))
+        assert (min(down["Values"]), up["Values"][-1], min(worst["Values"])) == (0, 1, 0)
     finally:
-        estate.aws.tunnels.turn(connection.tunnels[:1], up=True)
-
-
-def _latest(query: Any) -> Any:
-    return {"MetricStat": query["MetricStat"] | {"Stat": "Minimum"}}
+        network.set_tunnel("DLM-Ml", 1, network.UP, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
