@@ -8,7 +8,7 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, after, bookings, guard, panels, standing, stopping
+        from deployments import adoption, after, bookings, guard, panels, rundeck, standing, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.following import Follow
@@ -26,6 +26,7 @@ class DeploymentsConfig(AppConfig):
             "beanstalk.restart": RestartServers(),
             "beanstalk.logs": FetchLogs(),
             "release.verify": Verify(),
+            "rundeck.run": rundeck.RunJob(),
             "release.shelf": Shelf(),
             "money.quiet": Quiet(),
             "git.heads": Heads(),
@@ -43,6 +44,7 @@ class DeploymentsConfig(AppConfig):
             effects.register(name, kind)
         register("release", panels.of_release)
         register("operation", panels.of_operation)
+        register(rundeck.KIND, rundeck.of_rundeck)
         register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import alert_views, consent_views, script_views, views
+from deployments import alert_views, consent_views, rundeck_views, script_views, views
 
 app_name = "deployments"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("services/<service>/<environment>/follow/", views.follow, name="follow"),
     path("services/<service>/<environment>/operations/<slug:key>/", views.operation_new, name="operation-new"),
     path("services/<service>/<environment>/reopen/", alert_views.reopen, name="reopen"),
+    path("rundeck/", rundeck_views.jobs, name="rundeck"),
+    path("rundeck/<slug:id>/", rundeck_views.job, name="rundeck-job"),
+    path("rundeck/<slug:id>/run/", rundeck_views.run, name="rundeck-run"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("plans/<uuid:pk>/", views.plan, name="plan"),
     path("plans/<uuid:pk>/gates", views.gates, name="gates"),

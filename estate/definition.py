@@ -174,6 +174,17 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Rundeck:
+    """`user` owns the token: by it an execution is known to be ours. Its jobs exclude the runs of `lock_group`."""
+
+    url: str
+    project: str
+    environment: Environment
+    lock_group: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Estate:
     name: str
     time_zone: ZoneInfo
@@ -181,6 +192,7 @@ class Estate:
     environments: Mapping[str, Environment]
     repositories: Mapping[str, Repository]
     services: Mapping[str, Service]
+    rundeck: Rundeck | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:

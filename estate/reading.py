@@ -32,6 +32,7 @@ from estate.definition import (
     Proof,
     Redirect,
     Repository,
+    Rundeck,
     S3Place,
     Service,
     Shop,
@@ -242,6 +243,10 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield ("time_zone",), f"time_zone is “{document['time_zone']}”, which is no time zone; expected a name such as Europe/Paris"
     yield from _freezes(document)
+    if (rundeck := document.get("rundeck")) and rundeck["environment"] not in document["environments"]:
+        known = ", ".join(document["environments"])
+        there: _Path = ("rundeck", "environment")
+        yield there, f"{_name(there)} names an unknown environment “{rundeck['environment']}”; expected one of: {known}"
     used: dict[str, str] = {}
     for service, about in document["services"].items():
         for environment, target in about["environments"].items():
@@ -313,7 +318,9 @@ def _estate(document: Mapping[str, Any]) -> Estate:
         )
         for key, each in document["services"].items()
     }
-    return Estate(document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services)
+    its = document.get("rundeck")
+    rundeck = Rundeck(**{**its, "environment": environments[its["environment"]]}) if its else None
+    return Estate(document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services, rundeck)
 
 
 def _target(

@@ -20,6 +20,8 @@ _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 _NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?", re.ASCII)
 _IDEMPOTENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,99}", re.ASCII)
 
+_ARGUMENTS = re.compile(r"[A-Za-z0-9 ._/:=,@+%-]{1,400}", re.ASCII)
+
 # Names that mean something to OpenVPN's PKI, to the host or to a reader, and would mislead as a person's.
 RESERVED_VPN_NAMES = frozenset(
     ["ca", "server", "client", "root", "admin", "crl", "index", "serial", "issued", "private", "revoked", "default", "dhparam", "tls-auth"],
@@ -110,6 +112,18 @@ def idempotency_key(value: str) -> str:
             code="idempotency_key",
         )
     return value
+
+
+def job_arguments(value: str) -> str:
+    """What a job of another tool is given, in that tool's own words; "" for nothing. One line, as an operator types it."""
+    text = value.strip()
+    if text and not _ARGUMENTS.fullmatch(text):
+        raise ValidationError(
+            f"{_shown(value)} are no arguments that the console passes on. Use one line of at most 400 characters: letters, digits, "
+            "blanks and - . _ / : = , @ + %, such as -environment preprod.",
+            code="job_arguments",
+        )
+    return text
 
 
 def _shown(value: str) -> str:

@@ -18,6 +18,7 @@ from people.models import Role
 from runs.pages import Indicator, indicator
 
 _MONITORING = tuple(f"monitoring:{name}" for name in ("production", "dashboard", "table"))
+_RUNDECK = "deployments:rundeck"
 STALE_SECONDS = 60  # news older than this is said aloud
 
 
@@ -118,7 +119,8 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return (
         Page("Now", "now", reverse("now"), here == "now"),
-        Page("Services", "service", reverse("deployments:services"), here.startswith("deployments:")),
+        Page("Services", "service", reverse("deployments:services"), here.startswith("deployments:") and not here.startswith(_RUNDECK)),
         Page("Runs", "run", reverse("runs:list"), here.startswith("runs:")),
         Page("Monitoring", "chart", reverse("monitoring:production"), here in _MONITORING),
+        *([Page("Rundeck", "service", reverse(_RUNDECK), here.startswith(_RUNDECK))] if reading.current().rundeck else []),
     )

@@ -103,6 +103,7 @@ RQ_SHOW_ADMIN_LINK = False
 # -- The estate, and the doors to it
 ESTATE_FILE = Path(env.str("ESTATE_FILE", default=str(BASE_DIR / "estate.yaml")))
 SSH_CONFIG = env.str("SSH_CONFIG", default="")
+HAS_RUNDECK_TOKEN = bool(env.str("RUNDECK_TOKEN", default=""))  # the token itself is read where it is sent, and kept nowhere
 SSH_BROKER = env.str("SSH_BROKER", default="")  # the unix socket of the process that owns the SSH connections
 
 # -- The engine (seconds). Faults are tested with smaller values, so that a test need not wait for real minutes.

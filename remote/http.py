@@ -42,6 +42,7 @@ def fetch(
     follow: bool = False,
     limit: int = 4 * MIB,
     method: str = "GET",
+    content: bytes | None = None,
 ) -> Answer:
     """Asks over a connection of its own, as a new visitor does. `deadline` in seconds bounds the whole.
 
@@ -49,7 +50,9 @@ def fetch(
     """
     started = time.monotonic()
     try:
-        with _client().stream(method, url, headers=dict(headers or {}), follow_redirects=follow, timeout=deadline) as response:
+        with _client().stream(
+            method, url, headers=dict(headers or {}), content=content, follow_redirects=follow, timeout=deadline
+        ) as response:
             body = bytearray()
             for piece in response.iter_bytes():
                 body += piece

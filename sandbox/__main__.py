@@ -50,7 +50,7 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
     with ThreadPoolExecutor(1) as pool:
         prepared = pool.submit(_prepare, world)
         # Two seconds of imports, while git makes the repositories.
-        from sandbox import control, network  # noqa: PLC0415
+        from sandbox import control, network, rundeck  # noqa: PLC0415
         from sandbox.aws import balancer, service  # noqa: PLC0415
 
         made = prepared.result()
@@ -59,7 +59,9 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
     stops.append(aws.stop)
     stops.append(hosts.serve(world))
     stops.append(servers.start(world))
-    proxy, ca_file, stop_network = network.serve(world, balancer.route)
+    port_of_rundeck, stop_rundeck = rundeck.serve(world)
+    stops.append(stop_rundeck)
+    proxy, ca_file, stop_network = network.serve(world, balancer.route, inside={rundeck.HOST: port_of_rundeck})
     stops.append(stop_network)
     address, stop_control = control.serve(world)
     stops.append(stop_control)
@@ -71,6 +73,7 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
         "ssh_config": str(world.data / "ssh/ssh_config"),
         "known_hosts": str(world.data / "ssh/known_hosts"),
         "ssh_key": str(world.data / "ssh/id_ed25519"),
+        "rundeck_token": rundeck.TOKEN,
     }
 
 

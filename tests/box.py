@@ -52,6 +52,7 @@ def environment(ready: dict[str, str]) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "SSL_CERT_FILE": ready["ca_file"],
         "SSH_CONFIG": ready["ssh_config"],
+        "RUNDECK_TOKEN": ready["rundeck_token"],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox.network.authority import ca_file, server_context
@@ -14,9 +14,11 @@ from sandbox.world import World
 __all__ = ["Route", "serve"]
 
 
-def serve(world: World, route: Route, *, visitors: bool = True) -> tuple[str, Path, Callable[[], None]]:
+def serve(
+    world: World, route: Route, *, visitors: bool = True, inside: Mapping[str, int] | None = None
+) -> tuple[str, Path, Callable[[], None]]:
     """The proxy's address, the authority's certificate, and a function that ends both. Fetched without a proxy, the address is the shop."""
-    proxy = Proxy(world, route, server_context(world))
+    proxy = Proxy(world, route, server_context(world), inside or {})
     threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.1}, name="proxy", daemon=True).start()
     crowd = Visitors(world, route)
     if visitors:

@@ -6,6 +6,7 @@ Names that are neither the shop's nor a load balancer's are refused: nothing of 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socketserver
 import ssl
 from collections.abc import Callable, Mapping
@@ -28,9 +29,10 @@ class Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, world: World, route: Route, context: ssl.SSLContext) -> None:
+    def __init__(self, world: World, route: Route, context: ssl.SSLContext, inside: Mapping[str, int]) -> None:
+        """`inside`: servers of the estate's own network, by name, and where on this machine they listen."""
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.world, self.route, self.context = world, route, context
+        self.world, self.route, self.context, self.inside = world, route, context, inside
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is nothing to report."""
@@ -58,6 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         host, path, scheme = self._asked_for()
+        if scheme == "http" and host in self.server.inside:
+            self._pass_on(self.server.inside[host], path)
+            return
         if not _is_shops(host) and not (scheme == "http" and host.endswith(_BALANCERS)):
             self._answer(502, {"Content-Type": "text/plain"}, f"{host} is not in the sandbox\n".encode())
             return
@@ -70,6 +75,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, answered, body)
 
     do_HEAD = do_POST = do_GET
+
+    def _pass_on(self, port: int, path: str) -> None:
+        """To a server of its own; what it does not answer, nobody does."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name: value for name, value in self.headers.items() if not name.lower().startswith("proxy-")}
+        inner = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            inner.request(self.command, path, body or None, headers)
+            answer = inner.getresponse()
+            self._answer(answer.status, {"Content-Type": answer.headers.get("Content-Type", "")}, answer.read())
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True
+        finally:
+            inner.close()
 
     def _asked_for(self) -> tuple[str, str, str]:
         """Host, path with query, scheme. Who comes to the server itself, without a proxy in mind, means the shop."""
