@@ -75,6 +75,8 @@ def why_not_approve(plan: Plan, operator: object) -> str:
         return decision.why
     if isinstance(operator, Operator) and operator.pk == plan.made_by_id:
         return "You made this plan: somebody else has to approve it."
+    if any(each.by == operator for each in approvals_of(plan)):
+        return "You have approved it."
     return ""
 
 
@@ -107,8 +109,7 @@ def _approval(plan: Plan, target: Target) -> Iterator[Gate]:
     title = "A second person has approved this plan"
     found = approvals_of(plan)
     if found:
-        said = "; ".join(f"{each.by}, {each.at:%d %b %H:%M} UTC" for each in found)
-        yield Gate("approval", title, "ok", f"{said}, of plan {plan.hash[:7]}")
+        yield Gate("approval", title, "ok", f"by {', '.join(str(each.by) for each in found)}")
         return
     label = plan.document["facts"].get("label", "")
     mine = Approval.objects.filter(plan__service=plan.service, plan__environment=plan.environment, plan__document__facts__label=label)
