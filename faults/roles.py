@@ -124,6 +124,18 @@ def _draw(asked: dict[str, Any]) -> None:
     _answer_plan(asked, actions.save_plan(drawn, by=Operator.objects.get(username="admin")))
 
 
+def _approve(asked: dict[str, Any]) -> None:
+    """By a second person, where the estate asks for one."""
+    from deployments import consent
+    from people.models import Operator, Role
+    from runs.models import Plan
+
+    second, _ = Operator.objects.get_or_create(username="second", defaults={"role": Role.ADMIN})
+    plan = Plan.objects.get(pk=asked["plan"])
+    consent.approve(plan, hash=plan.hash, by=second)
+    _answer(asked, {"approved": plan.hash})
+
+
 def _answer_plan(asked: dict[str, Any], made: Any) -> None:
     _answer(asked, {"id": str(made.pk), "hash": made.hash, "steps": made.document["steps"], "facts": made.document["facts"]})
 
@@ -175,5 +187,6 @@ def _answer(asked: dict[str, Any], what: dict[str, Any]) -> None:
 
 _ROLES = {
     "worker": _worker, "scheduler": _scheduler, "web": _web, "act": _act, "plan": _plan, "ways": _ways, "draw": _draw,
+    "approve": _approve,
     "effects": _effects, "lines": _lines,
 }  # fmt: skip
