@@ -1,0 +1,43 @@
+"""Which TCP ports of an address answer, as seen from a host that we reach by SSH: the way that outside connections take, through a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from remote.errors import RemoteError
+from remote.ssh.client import Door
+
+PATIENCE = 3  # seconds for which a port may take to answer
+_SIDE_BY_SIDE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """`state`: open, closed (refused, or no answer in time) or unknown: it could not be asked, `said` has why."""
+
+    number: int
+    state: str
+    said: str = ""
+
+
+def ports(door: Door, via: str, address: str, numbers: Sequence[int]) -> list[Port]:
+    """Asked side by side by netcat on `via`; opens each connection and closes it at once, sends nothing."""
+    if not numbers:
+        return []
+    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(numbers)), "ports") as pool:
+        return list(pool.map(lambda number: _port(door, via, address, number), numbers))
+
+
+def _port(door: Door, via: str, address: str, number: int) -> Port:
+    try:
+        found = door.run(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=PATIENCE + 8.0)
+    except RemoteError as error:
+        return Port(number, "unknown", f"{error}. {error.next_step}")
+    if found.rc == 0:
+        return Port(number, "open")
+    if found.rc == 1:
+        return Port(number, "closed", f"no answer within {PATIENCE} s, or refused")
+    said = (found.err or found.out).decode("utf-8", "replace").strip()
+    return Port(number, "unknown", f"nc on {via} ended with {found.rc}: {said[:200]}. Is netcat installed there?")
