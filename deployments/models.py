@@ -162,3 +162,18 @@ class Booking(models.Model):
         db_table = "booking"
         ordering = ["due", "made"]
         constraints = [models.UniqueConstraint(fields=["plan"], condition=models.Q(state="waiting"), name="one_booking_per_plan")]
+
+
+class HandChange(models.Model):
+    """Something that a person changed on what is installed by hand: who, what, when, why."""
+
+    key = models.CharField(max_length=40)  # of estate.yaml's by_hand
+    what = models.TextField()
+    why = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    noted = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "hand_change"
+        ordering = ["-at", "-pk"]

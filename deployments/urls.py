@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import alert_views, consent_views, rundeck_views, script_views, views
+from deployments import alert_views, by_hand_views, consent_views, rundeck_views, script_views, views
 
 app_name = "deployments"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("services/<service>/<environment>/follow/", views.follow, name="follow"),
     path("services/<service>/<environment>/operations/<slug:key>/", views.operation_new, name="operation-new"),
     path("services/<service>/<environment>/reopen/", alert_views.reopen, name="reopen"),
+    path("by-hand/<slug:thing>/", by_hand_views.page, name="by-hand"),
+    path("by-hand/<slug:thing>/ports", by_hand_views.ports, name="by-hand-ports"),
+    path("by-hand/<slug:thing>/note/", by_hand_views.note, name="by-hand-note"),
     path("rundeck/", rundeck_views.jobs, name="rundeck"),
     path("rundeck/<slug:id>/", rundeck_views.job, name="rundeck-job"),
     path("rundeck/<slug:id>/run/", rundeck_views.run, name="rundeck-run"),

@@ -41,7 +41,7 @@ def services(request: HttpRequest) -> HttpResponse:
         for environment in current().environments.values()
         if (mine := [row for row in rows if row.target.environment == environment])
     ]
-    return render(request, "deployments/services.html", {"groups": groups})
+    return render(request, "deployments/services.html", {"groups": groups, "by_hand": list(current().by_hand.values())})
 
 
 @require_safe

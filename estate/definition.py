@@ -6,7 +6,7 @@ Reading and judging the file is `estate.reading`'s; what is really there is `est
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -174,6 +174,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What is installed by hand on an instance. `instance` and `gateway` are EC2's names; `ports` are (number, what listens there)."""
+
+    key: str
+    name: str
+    about: str
+    environment: Environment
+    instance: str
+    gateway: str
+    volumes: int
+    ports: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rundeck:
     """`user` owns the token: by it an execution is known to be ours. Its jobs exclude the runs of `lock_group`."""
 
@@ -193,6 +207,7 @@ class Estate:
     repositories: Mapping[str, Repository]
     services: Mapping[str, Service]
     rundeck: Rundeck | None = None
+    by_hand: Mapping[str, ByHand] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -23,6 +23,7 @@ from jsonschema import ValidationError as SchemaError
 
 from estate import freezes, validators
 from estate.definition import (
+    ByHand,
     Edits,
     Environment,
     Estate,
@@ -243,6 +244,11 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield ("time_zone",), f"time_zone is “{document['time_zone']}”, which is no time zone; expected a name such as Europe/Paris"
     yield from _freezes(document)
+    for key, thing in document.get("by_hand", {}).items():
+        if thing["environment"] not in document["environments"]:
+            known = ", ".join(document["environments"])
+            at: _Path = ("by_hand", key, "environment")
+            yield at, f"{_name(at)} names an unknown environment “{thing['environment']}”; expected one of: {known}"
     if (rundeck := document.get("rundeck")) and rundeck["environment"] not in document["environments"]:
         known = ", ".join(document["environments"])
         there: _Path = ("rundeck", "environment")
@@ -318,9 +324,12 @@ def _estate(document: Mapping[str, Any]) -> Estate:
         )
         for key, each in document["services"].items()
     }
+    by_hand = {key: _by_hand(key, each, environments) for key, each in document.get("by_hand", {}).items()}
     its = document.get("rundeck")
     rundeck = Rundeck(**{**its, "environment": environments[its["environment"]]}) if its else None
-    return Estate(document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services, rundeck)
+    return Estate(
+        document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services, rundeck, by_hand
+    )
 
 
 def _target(
@@ -360,6 +369,12 @@ def _target(
         approval=target.get("approval", False),
         freezes=tuple(_freezes_of(document, key, environment.key, zone)),
     )
+
+
+def _by_hand(key: str, each: Mapping[str, Any], environments: Mapping[str, Environment]) -> ByHand:
+    facts = {name: each[name] for name in ("name", "instance", "gateway", "volumes")}
+    ports = tuple((port["port"], port["what"]) for port in each["ports"])
+    return ByHand(key=key, about=each.get("about", ""), environment=environments[each["environment"]], ports=ports, **facts)
 
 
 def _freezes_of(document: Mapping[str, Any], service: str, environment: str, zone: ZoneInfo) -> Iterator[Freeze]:

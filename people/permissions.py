@@ -23,6 +23,7 @@ _LEAST: dict[str, dict[str, Role]] = {
     "adopted": _CHANGE,  # a deployment that somebody started elsewhere, followed here
     "operation": _CHANGE,  # a small plan, such as the safe exit out of maintenance mode
     "abort": _CHANGE,
+    "note": {"*": Role.OPERATOR},  # what was changed by hand: whoever did it writes it down
     "rundeck": _CHANGE,  # run a job that still lives there
     "approve": _CHANGE,  # somebody else's plan
     "break-glass": {"*": Role.ADMIN},  # release in a freeze all the same

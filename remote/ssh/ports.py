@@ -1,4 +1,4 @@
-"""Which TCP ports of an address answer, as seen from a host that we reach by SSH: the way that outside connections take, through a gateway."""
+"""Which TCP ports of an address answer, as seen from a host that is reached by SSH: the way of connections through a gateway."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ from sandbox.hosts.paths import mapped
 from sandbox.hosts.play import Play
 from sandbox.world import GATEWAY, VPN
 
+_WINDOWS = "10.0.101.50"
+
 
 def play(call: Play) -> int:
     """The exit code. Raises `magento.Killed` when the process was killed, KeyError for a command that is not played."""
@@ -177,6 +179,17 @@ def _systemctl(call: Play) -> int:
     return 0
 
 
+def _nc(call: Play) -> int:
+    """`nc -z -w SECONDS ADDRESS PORT`: is somebody listening there? Windows does on the ports that the document names."""
+    if "-z" not in call.argv or not call.argv[-1].isdigit():
+        call.out("usage: nc -z [-w timeout] host port\n")
+        return 1
+    address, port = call.argv[-2], int(call.argv[-1])
+    shut = any(fault.kind == "port-closed" and fault.options.get("port", str(port)) == str(port) for fault in call.world.faults.listed())
+    listens = address == _WINDOWS and (port in (21, 445, 3389) or 8700 <= port <= 8800)
+    return 0 if listens and not shut else 1
+
+
 def _nothing(call: Play) -> int:
     return 0
 
@@ -199,6 +212,7 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "aws": workshop.aws,
     "systemctl": _systemctl,
     "stat": _stat,
+    "nc": _nc,
     "chown": _nothing,
     "chgrp": _nothing,
 }
