@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 from sandbox.rundeck.jobs import PROJECT, TOKEN, Jobs, Refusal
 from sandbox.world import World
 
+__all__ = ["HOST", "TOKEN", "serve"]
+
 HOST = "rundeck.internal-client.url"
 _ROUTES = (
     ("GET", re.compile(r"/api/\d+/project/([^/]+)/jobs")),
