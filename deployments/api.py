@@ -32,12 +32,13 @@ class PlanIn(Schema):
 
 
 class OperationIn(Schema):
-    """`operation` such as "flush-caches"; `option` is its one tick, where it has one."""
+    """`operation` such as "flush-caches"; `option` is its one tick and `argument` what is written, in those that have one."""
 
     service: str
     environment: str
     operation: str
     option: bool = False
+    argument: str = ""
 
 
 class PlanOut(Schema):
@@ -133,7 +134,7 @@ def plan_operation(request: HttpRequest, wanted: OperationIn) -> Status[dict[str
     """A plan; started as a release is, by POST /runs."""
     target = current().target(wanted.service, wanted.environment)
     by = require(request.user, operations.KIND, target.environment.key)
-    return Status(201, _plan(operations.plan_operation(target, wanted.operation, option=wanted.option, by=by)))
+    return Status(201, _plan(operations.plan_operation(target, wanted.operation, option=wanted.option, argument=wanted.argument, by=by)))
 
 
 @router.get("/plans/{plan_id}", response=PlanOut)

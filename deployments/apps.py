@@ -11,11 +11,12 @@ class DeploymentsConfig(AppConfig):
         from deployments import adoption, after, bookings, guard, panels, rundeck, standing, stopping
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
+        from deployments.effects.delivery import Invalidate
         from deployments.effects.following import Follow
         from deployments.effects.hosts import HostCommand, HostLook, Maintenance, Reopen
         from deployments.effects.looks import Gates, OperationGates, Quiet, Shelf, Verify
         from deployments.effects.repositories import Heads
-        from deployments.effects.servers import FetchLogs, RestartServers
+        from deployments.effects.servers import FetchBundles, FetchLogs, RestartServers
         from runs import again, effects, periodic
         from runs import stopping as stops
         from runs.panels import register
@@ -25,7 +26,9 @@ class DeploymentsConfig(AppConfig):
             "operation.gates": OperationGates(),
             "beanstalk.restart": RestartServers(),
             "beanstalk.logs": FetchLogs(),
+            "beanstalk.bundles": FetchBundles(),
             "release.verify": Verify(),
+            "cdn.invalidate": Invalidate(),
             "rundeck.run": rundeck.RunJob(),
             "release.shelf": Shelf(),
             "money.quiet": Quiet(),

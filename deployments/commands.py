@@ -134,6 +134,11 @@ def create_version(application: str, label: str, bucket: str, key: str) -> Comma
     return Command(("aws", "elasticbeanstalk", "create-application-version", *options))
 
 
+def invalidate(domain: str, path: str) -> Command:
+    """The distribution is looked up by its name when it is done."""
+    return Command(("aws", "cloudfront", "create-invalidation", "--distribution-id", f"the one of {domain}", "--paths", path))
+
+
 def describe_version(application: str, label: str) -> Command:
     options = ("--application-name", application, "--version-labels", label)
     return Command(("aws", "elasticbeanstalk", "describe-application-versions", *options))
@@ -143,8 +148,9 @@ def restart(environment: str) -> Command:
     return Command(("aws", "elasticbeanstalk", "restart-app-server", "--environment-name", environment))
 
 
-def request_logs(environment: str) -> Command:
-    return Command(("aws", "elasticbeanstalk", "request-environment-info", "--environment-name", environment, "--info-type", "tail"))
+def request_logs(environment: str, *, kind: str = "tail") -> Command:
+    """`kind`: tail or bundle."""
+    return Command(("aws", "elasticbeanstalk", "request-environment-info", "--environment-name", environment, "--info-type", kind))
 
 
 def update_environment(environment: str, label: str) -> Command:

@@ -35,6 +35,8 @@ _LOOKS = (
     "bundle.build",
     "host.look",
     "beanstalk.logs",
+    "beanstalk.bundles",
+    "cdn.invalidate",
 )  # effects that turn no visitor away
 _BAD = (ShopAnswer.State.CLOSED, ShopAnswer.State.BROKEN)
 

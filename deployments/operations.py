@@ -17,6 +17,7 @@ from deployments.estimate import Estimate
 from deployments.steps import PlannedHost
 from estate.definition import Target
 from estate.maintenance import observe_maintenance
+from estate.validators import cdn_path
 from people.models import Operator
 from people.permissions import require
 from runs import actions as runs
@@ -31,11 +32,12 @@ _TOLERATED = ("healthy", "version", "shares", "room", "clock")  # an operation i
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`option` is the operation's one tick."""
+    """`option` is the operation's one tick, `argument` the one thing that is written, in those that want one."""
 
     target: Target
     hosts: Sequence[PlannedHost]
     option: bool
+    argument: str = ""
 
     @property
     def front(self) -> list[PlannedHost]:
@@ -56,20 +58,23 @@ class Operation:
     option_help: str = ""
     gates: tuple[str, ...] = ("ready", *_ON_HOSTS)
     lock: str = ""
+    argument: str = ""  # what is written, in words; "" where nothing is
+    judge: Callable[[str], str] = str  # of what is written
 
 
 def operations_of(target: Target) -> list[Operation]:
     return [operation for operation in OPERATIONS.values() if operation.fits(target)]
 
 
-def plan_operation(target: Target, key: str, *, option: bool = False, by: Operator) -> Plan:
-    """Draws and stores it; nothing outside is changed. Raises Forbidden, NotPlannable, RemoteError."""
+def plan_operation(target: Target, key: str, *, option: bool = False, argument: str = "", by: Operator) -> Plan:
+    """Draws and stores it; nothing outside is changed. Raises Forbidden, NotPlannable, ValidationError, RemoteError."""
     require(by, KIND, target.environment.key)
     operation = OPERATIONS.get(key)
     if operation is None or not operation.fits(target):
         known = ", ".join(each.key for each in operations_of(target))
         raise NotPlannable(f"There is no operation “{key}” for {target.name}. There is: {known}.")
-    asked = Asked(target, hosts_of(target), option and bool(operation.option))
+    written = operation.judge(argument) if operation.argument else ""
+    asked = Asked(target, hosts_of(target), option and bool(operation.option), written)
     if target.has_maintenance:
         observe_maintenance(target)
     drawn = tuple(operation.draw(asked))
@@ -77,6 +82,7 @@ def plan_operation(target: Target, key: str, *, option: bool = False, by: Operat
     facts = {
         "operation": key,
         "option": asked.option,
+        "argument": asked.argument,
         "hosts": [asdict(host) for host in asked.hosts],
         "warnings": list(operation.warnings(asked)),
         "estimate": Estimate(seconds, seconds * 0.6, seconds * 2, 0).to_json(),
@@ -161,9 +167,18 @@ def _restart(asked: Asked) -> Iterator[Step]:
         yield steps.restart(asked.target, tier, [host for host in asked.hosts if host.tier == tier.key])
 
 
+def _bundles(asked: Asked) -> Iterator[Step]:
+    for tier in asked.target.tiers:
+        yield steps.fetch_bundles(asked.target, tier, [host for host in asked.hosts if host.tier == tier.key])
+
+
 def _logs(asked: Asked) -> Iterator[Step]:
     for tier in asked.target.tiers:
         yield steps.fetch_logs(asked.target, tier, [host for host in asked.hosts if host.tier == tier.key])
+
+
+def _invalidate(asked: Asked) -> Iterator[Step]:
+    yield steps.invalidate(asked.target.cdn, asked.argument)
 
 
 def _nothing(asked: Asked) -> Iterator[str]:
@@ -190,6 +205,16 @@ def _of_statics(asked: Asked) -> Iterator[str]:
         yield "From the deletion until all are generated, pages come without styles and scripts: about three minutes."
 
 
+def _of_invalidation(asked: Asked) -> Iterator[str]:
+    if asked.argument == "/*":
+        yield "Every edge asks for every file again: the hosts' load goes up until they have them."
+    yield "CloudFront charges for paths beyond a thousand a month; a path with * counts as one."
+
+
+def _of_bundles(asked: Asked) -> Iterator[str]:
+    yield "They are handed on as they are, with secrets and customers in them, for fifteen minutes; each download is recorded."
+
+
 def _of_restart(asked: Asked) -> Iterator[str]:
     yield "Beanstalk restarts the web servers of all hosts of an environment at the same time: requests may fail for some seconds."
 
@@ -200,6 +225,10 @@ def _is_magento(target: Target) -> bool:
 
 def _has_statics(target: Target) -> bool:
     return bool(target.statics)
+
+
+def _has_cdn(target: Target) -> bool:
+    return bool(target.cdn)
 
 
 def _always(target: Target) -> bool:
@@ -241,6 +270,18 @@ _LISTED = (
         "As the document does it: pages are without styles meanwhile.",
     ),
     Operation(
+        "invalidate",
+        "Make the CDN forget a path",
+        "An invalidation in each of its distributions; followed until every edge has done it.",
+        _invalidate,
+        _of_invalidation,
+        _has_cdn,
+        gates=(),
+        lock="{group}-cdn",
+        argument="Path, such as /frontend/* or /*",
+        judge=cdn_path,
+    ),
+    Operation(
         "restart",
         "Restart the application servers",
         "Beanstalk restarts the web server of every host at once; no code is changed.",
@@ -255,6 +296,16 @@ _LISTED = (
         "Beanstalk pulls the last lines of each host's logs; they are kept with the run.",
         _logs,
         _nothing,
+        _always,
+        gates=("ready",),
+        lock="{group}-logs",
+    ),
+    Operation(
+        "log-bundles",
+        "Fetch all logs",
+        "Whole log files of each host as a zip, by Beanstalk; to download for fifteen minutes.",
+        _bundles,
+        _of_bundles,
         _always,
         gates=("ready",),
         lock="{group}-logs",

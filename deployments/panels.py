@@ -12,8 +12,9 @@ from deployments.failure import failure
 from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
 from deployments.models import Evidence
 from estate.models import BeanstalkEvent, Host
+from people.permissions import may
 from runs import pages
-from runs.models import Run, Step
+from runs.models import Effect, Run, Step
 from runs.panels import Panel, Place
 
 SLACK = timedelta(seconds=5)  # a run's clock and AWS's
@@ -56,6 +57,14 @@ def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run})]
     if kept:
         found.append(Panel(Place.NEXT, "deployments/_logs.html", {"run": run, "kept": kept}))
+    bundles = [
+        dict(row) for row in Effect.objects.filter(run=run, kind="beanstalk.bundles").values_list("answer__bundles", flat=True) if row
+    ]
+    names = {host.pk: host.name for host in hosts}
+    if ready := [(names.get(instance, instance), instance, datetime.fromisoformat(at)) for row in bundles for instance, at in row.items()]:
+        found.append(
+            Panel(Place.NEXT, "deployments/_bundles.html", {"run": run, "bundles": ready, "may": may(viewer, run.kind, run.environment)})
+        )
     if hosts:
         shown = [(host, beanstalk_light(host), target_light(host)) for host in hosts]
         maintained = any(host.maintenance_seen for host in hosts)

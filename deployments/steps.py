@@ -180,6 +180,28 @@ def fetch_logs(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step
     return Step(f"logs-{tier.key}", f"Fetch the {tier.name.lower()}'s logs", (act,), where=_names(hosts), seconds=12)
 
 
+def invalidate(domains: Sequence[str], path: str) -> Step:
+    acts = tuple(
+        Act(
+            "cdn.invalidate",
+            f"invalidate:{domain}",
+            domain,
+            commands.invalidate(domain, path).argv,
+            params={"domain": domain, "path": path},
+        )
+        for domain in domains
+    )
+    return Step("invalidate", f"Make {' and '.join(domains)} forget {path}", acts, where="CloudFront", seconds=60, parallel=True)
+
+
+def fetch_bundles(target: Target, tier: Tier, hosts: Sequence[PlannedHost]) -> Step:
+    command = commands.request_logs(tier.beanstalk, kind="bundle")
+    told = {host.instance_id: {"name": host.name, "ip": host.ip} for host in hosts}
+    params = _target(target) | {"beanstalk": tier.beanstalk, "hosts": told}
+    act = Act("beanstalk.bundles", f"bundles:{tier.key}", tier.beanstalk, command.argv, params=params)
+    return Step(f"bundles-{tier.key}", f"Fetch all logs of the {tier.name.lower()}", (act,), where=_names(hosts), seconds=30)
+
+
 def flush_cache(hosts: Sequence[PlannedHost]) -> Step:
     """A7."""
     acts = tuple(_on(host, "host.command", f"flush:{host.name}", commands.flush_cache()) for host in hosts)

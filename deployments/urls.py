@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from deployments import alert_views, by_hand_views, consent_views, rundeck_views, script_views, views
+from deployments import alert_views, by_hand_views, consent_views, rundeck_views, script_views, tail_views, views
 
 app_name = "deployments"
 urlpatterns = [
     path("services/", views.services, name="services"),
     path("services/<service>/<environment>/", views.service, name="service"),
     path("services/<service>/<environment>/waiting", views.waiting, name="waiting"),
+    path("services/<service>/<environment>/logs/", tail_views.logs, name="logs"),
     path("services/<service>/<environment>/earlier", views.earlier, name="earlier"),
     path("services/<service>/<environment>/plan/", views.plan_new, name="plan-new"),
     path("services/<service>/<environment>/follow/", views.follow, name="follow"),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("plans/<uuid:pk>/book/", consent_views.book, name="book"),
     path("bookings/<int:booking>/cancel/", consent_views.cancel, name="booking-cancel"),
     path("runs/<int:number>/evidence", views.evidence, name="evidence"),
+    path("runs/<int:number>/logs/<slug:instance>.zip", views.bundle, name="bundle"),
     path("runs/<int:number>/evidence.zip", views.evidence_pack, name="pack"),
     path("runs/<int:number>/rest.sh", script_views.rest_script, name="rest-script"),
     path("plans/<uuid:pk>/plan.sh", script_views.plan_script, name="plan-script"),

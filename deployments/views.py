@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -21,13 +21,17 @@ from estate import freezes
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
 from estate.validators import idempotency_key
+from people import audit
 from people.permissions import Forbidden, may, require
 from people.views import may_view
+from remote.aws import beanstalk
 from remote.errors import RemoteError
+from remote.http import fetch
 from runs.actions import Refusal
 from runs.models import Plan, Run
 from runs.numbers import whole
 
+_BUNDLE_SECONDS, _BUNDLE_BYTES = 30.0, 200 * 1024 * 1024
 RECENT = 100  # runs that are looked through for each service's last release
 
 
@@ -135,11 +139,12 @@ def operation_new(request: HttpRequest, service: str, environment: str, key: str
     target = target_or_404(service, environment)
     try:
         by = require(request.user, operations.KIND, target.environment.key)
-        made = operations.plan_operation(target, key, option=bool(request.POST.get("option")), by=by)
+        argument = request.POST.get("argument", "")
+        made = operations.plan_operation(target, key, option=bool(request.POST.get("option")), argument=argument, by=by)
     except Forbidden as refused:
         return _service(request, target, refused=str(refused), status=403)
-    except (actions.NotPlannable, Refusal) as refused:
-        return _service(request, target, refused=str(refused), status=422)
+    except (actions.NotPlannable, Refusal, ValidationError) as refused:
+        return _service(request, target, refused=_words(refused), status=422)
     except RemoteError as error:
         return _service(request, target, refused=str(error), refused_next=error.next_step, status=502)
     return redirect("deployments:plan", made.pk)
@@ -216,6 +221,27 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
     ]
     response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{number}-evidence.txt"'
+    return response
+
+
+@require_safe
+@may_view
+def bundle(request: HttpRequest, number: int, instance: str) -> HttpResponseBase:
+    """All logs of one host, from where Beanstalk keeps them for some minutes. Not redacted, so not for everybody, and recorded."""
+    run = get_object_or_404(Run, pk=number if number < 2**62 else 0)
+    if not (decision := may(request.user, operations.KIND, run.environment)):
+        raise PermissionDenied(decision.why)
+    effects = run.effects.filter(kind="beanstalk.bundles")
+    name = next((effect.target for effect in effects if instance in effect.answer.get("bundles", {})), None)
+    if name is None:
+        raise Http404(f"Run {number} has fetched no logs of {instance}.")
+    found = next((log for log in beanstalk.retrieve_logs(name, "bundle") if log.instance_id == instance), None)
+    answer = fetch(found.url, deadline=_BUNDLE_SECONDS, limit=_BUNDLE_BYTES) if found else None
+    if answer is None or answer.status != 200 or answer.cut:
+        raise Http404(f"Beanstalk has the logs of {instance} no longer, or they are too large: fetch them again.")
+    audit.record("download", by=require(request.user, operations.KIND, run.environment), target=f"all logs of {instance}", run=run.number)
+    response = HttpResponse(answer.body, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="run-{number}-{instance}.zip"'
     return response
 
 

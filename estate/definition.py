@@ -150,6 +150,7 @@ class Target:
     money: Money | None = None
     approval: bool = False  # a second person has to approve each plan
     freezes: tuple[Freeze, ...] = ()
+    cdn: tuple[str, ...] = ()  # the names of its CloudFront distributions
 
     @property
     def has_maintenance(self) -> bool:

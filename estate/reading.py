@@ -368,6 +368,7 @@ def _target(
         money=_money(target["money"], zone) if "money" in target else None,
         approval=target.get("approval", False),
         freezes=tuple(_freezes_of(document, key, environment.key, zone)),
+        cdn=tuple(target.get("cdn", ())),
     )
 
 

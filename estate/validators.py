@@ -20,6 +20,7 @@ _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 _NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?", re.ASCII)
 _IDEMPOTENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,99}", re.ASCII)
 
+_CDN_PATH = re.compile(r"/[A-Za-z0-9._~/%-]{0,198}\*?", re.ASCII)
 _ARGUMENTS = re.compile(r"[A-Za-z0-9 ._/:=,@+%-]{1,400}", re.ASCII)
 
 # Names that mean something to OpenVPN's PKI, to the host or to a reader, and would mislead as a person's.
@@ -122,6 +123,18 @@ def job_arguments(value: str) -> str:
             f"{_shown(value)} are no arguments that the console passes on. Use one line of at most 400 characters: letters, digits, "
             "blanks and - . _ / : = , @ + %, such as -environment preprod.",
             code="job_arguments",
+        )
+    return text
+
+
+def cdn_path(value: str) -> str:
+    """A path that a CDN is to forget; * only at its end."""
+    text = value.strip()
+    if not _CDN_PATH.fullmatch(text):
+        raise ValidationError(
+            f"{_shown(value)} is no path that the CDN can forget. Begin with /, use letters, digits and . _ ~ / % -, at most 200, "
+            "and * only at the end, such as /frontend/*.",
+            code="cdn_path",
         )
     return text
 

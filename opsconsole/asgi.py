@@ -16,7 +16,7 @@ from channels.auth import AuthMiddleware  # noqa: E402  (models are there only a
 from django.conf import settings  # noqa: E402
 
 from opsconsole.checks import require_sound_settings  # noqa: E402
-from runs.routing import websocket_urlpatterns  # noqa: E402
+from opsconsole.sockets import websocket_urlpatterns  # noqa: E402
 
 require_sound_settings()
 application = ProtocolTypeRouter(

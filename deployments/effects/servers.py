@@ -100,3 +100,34 @@ class FetchLogs:
         facts = {"host": host["name"], "private_ip": host["ip"], "text": redact(answer.text), "first_line": 1, "taken": log.at}
         Evidence.objects.update_or_create(**place, defaults=facts)
         context.out(host["name"]).line(f"{len(answer.text.splitlines())} lines of its logs are kept")
+
+
+class FetchBundles:
+    """All logs of each host as a zip, which Beanstalk keeps for fifteen minutes; they are handed on from there and not kept here.
+
+    Params: beanstalk, hosts (instance id → name and address).
+    """
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        beanstalk.request_logs(act.params["beanstalk"], "bundle")
+        context.out("Beanstalk").line(f"{act.params['beanstalk']}: all logs asked for")
+        return {"accepted": timezone.now().isoformat()}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        """Asking twice harms nobody, so an answer that was lost needs no certainty."""
+        hosts: Mapping[str, Mapping[str, str]] = act.params["hosts"]
+        samples = beanstalk.retrieve_logs(act.params["beanstalk"], "bundle")
+        fresh = {
+            log.instance_id: log.at.isoformat() for log in samples if log.instance_id in hosts and log.at >= context.intent_at - AWS_CLOCK
+        }
+        if len(fresh) == len(hosts):
+            return Done(f"{act.params['beanstalk']}: all logs of {len(fresh)} of {len(hosts)} hosts", {"bundles": fresh})
+        if timezone.now() - context.intent_at < LATE_ANSWER * 6:
+            return Running(f"{len(fresh)} of {len(hosts)} hosts have sent theirs", {"bundles": fresh}, ask_again=1)
+        if not fresh and not context.answer.get("accepted"):
+            return NotDone("no host has sent anything, and the request was not answered")
+        missing = ", ".join(host["name"] for instance, host in hosts.items() if instance not in fresh)
+        return Failed(f"{missing} sent no logs within two minutes", {"bundles": fresh})
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return f"{act.params['beanstalk']}: what was pulled lies in Beanstalk's bucket for fifteen minutes"

@@ -168,10 +168,10 @@ class Beanstalk:
             rolling.ask_to_abort(self.ledger, environment, operation)
             self._accepted("AbortEnvironmentUpdate", environment.name, operation.label)
 
-    def request_logs(self, environment: Environment) -> None:
+    def request_logs(self, environment: Environment, kind: str) -> None:
         with self.ledger.lock:
             self._must_be_ready(environment)
-        self.logs.request(environment, self.ledger.request_id())
+        self.logs.request(environment, self.ledger.request_id(), kind)
 
     # How an operation begins and, where it is short, goes on.
 

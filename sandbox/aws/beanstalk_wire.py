@@ -135,7 +135,7 @@ class BeanstalkResponse(responses.EBResponse):
 
     def retrieve_environment_info(self) -> ActionResult:
         environment, kind = self._named(), self._get_param("InfoType")
-        samples = self.beanstalk.logs.samples(environment) if kind == "tail" else []
+        samples = self.beanstalk.logs.samples(environment, kind)
         entries = [
             {"InfoType": kind, "Ec2InstanceId": sample.instance_id, "SampleTimestamp": sample.taken, "Message": address}
             for sample, address in samples
@@ -182,9 +182,10 @@ class BeanstalkResponse(responses.EBResponse):
 
     def request_environment_info(self) -> ActionResult:
         environment = self._named()
-        if self._get_param("InfoType") != "tail":
-            raise Refused("Only InfoType 'tail' is played here.")
-        self.beanstalk.request_logs(environment)
+        kind = self._get_param("InfoType")
+        if kind not in ("tail", "bundle"):
+            raise Refused(f"Value '{kind}' at 'infoType' failed to satisfy constraint: Member must satisfy enum value set: [bundle, tail]")
+        self.beanstalk.request_logs(environment, kind)
         return EmptyResult()
 
     # Shapes and small things.

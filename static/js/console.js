@@ -4,6 +4,7 @@ import { confirmByTyping, pressOnce } from "./confirm.js";
 import { copyButtons } from "./copy.js";
 import { watch } from "./live.js";
 import { LogView } from "./log.js";
+import { followTails } from "./tail.js";
 import { themeSwitch } from "./theme.js";
 
 document.documentElement.dataset.scripted = "";
@@ -12,6 +13,7 @@ startClocks();
 copyButtons();
 confirmByTyping();
 pressOnce();
+followTails();
 
 const panel = document.querySelector("[data-log]");
 const log = panel ? new LogView(panel) : null;

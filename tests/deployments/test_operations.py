@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -19,8 +22,9 @@ from estate import maintenance, observe
 from estate.definition import Target
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
-from people.models import Operator
+from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
+from remote.aws import invalidations
 from runs.engine import tick
 from runs.models import Effect, Plan, Run
 from tests import box
@@ -212,8 +216,8 @@ def test_who_may_operate_where(preproduction: Target, operator: Operator, releas
 
 def test_what_an_application_does_not_have_is_not_offered(preproduction: Target, operator: Operator, releaser: Operator) -> None:
     pim = current().target("pim", "production")
-    assert [operation.key for operation in operations.operations_of(pim)] == ["restart", "logs"]
-    with pytest.raises(NotPlannable, match="There is: restart, logs"):
+    assert [operation.key for operation in operations.operations_of(pim)] == ["restart", "logs", "log-bundles"]
+    with pytest.raises(NotPlannable, match="There is: restart, logs, log-bundles"):
         operations.plan_operation(pim, "statics", by=releaser)
     with pytest.raises(NotPlannable, match="no operation “drop-tables”"):
         operations.plan_operation(preproduction, "drop-tables", by=operator)
@@ -239,3 +243,48 @@ def test_the_pages_plan_and_start_one(preproduction: Target, operator: Operator,
     assert began["Location"] == f"/runs/{run.number}/"
     assert _through(run).state == Run.State.SUCCEEDED
     assert "What is on which host" in client.get(f"/runs/{run.number}/").content.decode()
+
+
+def test_the_cdn_forgets_a_path_in_each_distribution(control: box.Control, releaser: Operator, client: Client) -> None:
+    production = current().target("magento", "production")
+    _until(lambda: _knows_all(production), 60)
+    plan = operations.plan_operation(production, "invalidate", argument="/frontend/*", by=releaser)
+    run = _through(_start(plan, releaser))
+    assert run.state == Run.State.SUCCEEDED, run.said
+    assert set(Effect.objects.filter(run=run, kind="cdn.invalidate").values_list("target", flat=True)) == set(production.cdn)
+    found = [
+        invalidations.find(invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{effect.key}")
+        for effect in Effect.objects.filter(run=run, kind="cdn.invalidate")
+    ]
+    assert all(each is not None and each.done for each in found)
+    for hostile in ("frontend", "/a b", "/a*b", "/$(id)", "", "/" + "x" * 300):
+        with pytest.raises(ValidationError):
+            operations.plan_operation(production, "invalidate", argument=hostile, by=releaser)
+    client.force_login(releaser)
+    refused = client.post("/services/magento/production/operations/invalidate/", {"argument": "no path"})
+    assert refused.status_code == 422
+    assert "no path that the CDN can forget" in refused.content.decode()
+    assert "invalidate" not in {each.key for each in operations.operations_of(current().target("magento", "pre-production"))}
+
+
+def test_whole_logs_are_handed_on_to_those_who_may_and_recorded(
+    preproduction: Target, operator: Operator, viewer: Operator, client: Client
+) -> None:
+    run = _done(preproduction, "log-bundles", operator)
+    instance = Host.objects.get(name="pp-fe-1").pk
+    client.force_login(viewer)
+    assert client.get(f"/runs/{run.number}/logs/{instance}.zip").status_code == 403
+    client.force_login(operator)
+    assert f"/runs/{run.number}/logs/{instance}.zip" in client.get(f"/runs/{run.number}/").content.decode()
+    answer = client.get(f"/runs/{run.number}/logs/{instance}.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert "var/log/eb-engine.log" in archive.namelist()
+    assert AuditEntry.objects.filter(action="download", run=run.number).count() == 1
+    assert client.get(f"/runs/{run.number}/logs/i-0000000000000000.zip").status_code == 404
+    assert "AWSAccessKeyId" not in str(list(Effect.objects.filter(run=run).values_list("answer", flat=True))), "no signed address is kept"
+
+
+def _knows_all(target: Target) -> bool:
+    observe.refresh(target, max_age=0.4)
+    hosts = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None)
+    return hosts.count() == sum(tier.hosts for tier in target.tiers)

@@ -66,11 +66,13 @@ PAGES: dict[str, Decided] = {
     "deployments:by-hand": SEE,
     "deployments:by-hand-ports": SEE,
     "deployments:by-hand-note": act("note", what="a service was restarted", why="it hung"),
+    "deployments:logs": SEE,
     "deployments:rundeck": SEE,
     "deployments:rundeck-job": SEE,
     "deployments:rundeck-run": act("rundeck"),
     "deployments:evidence": SEE,
     "deployments:pack": SEE,
+    "deployments:bundle": see("operation"),
     "deployments:rest-script": SEE,
     "deployments:plan-script": SEE,
     "runs:list": SEE,
@@ -109,6 +111,7 @@ API: dict[str, Decided] = {
 CONSUMERS: dict[str, Decided] = {
     "ws/runs/<int:number>/": SEE,
     "ws/now/": SEE,
+    "ws/tail/": SEE,
 }
 
 # What stands in an address. `{run}`, `{plan}` and `{environment}` are those of the environment that is tried.
@@ -120,6 +123,7 @@ OBJECTS: dict[str, str] = {
     "environment": "{environment}",
     "booking": "{booking}",
     "thing": "windows",
+    "instance": "i-012e92fb498ad40d7",
     "id": "6f0c5a1e-4d7b-4b83-9b51-1d2f7c9e8a01",
     "booking_id": "{booking}",
     "position": "1",

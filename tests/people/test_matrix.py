@@ -17,10 +17,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from deployments.models import Booking
 from opsconsole.api import api
 from opsconsole.asgi import application
+from opsconsole.sockets import websocket_urlpatterns
 from people.models import AuditEntry, Operator, Role, Token
 from people.permissions import may
 from runs.models import Run
-from runs.routing import websocket_urlpatterns
 from tests import scenery
 from tests.people.decisions import API, CONSUMERS, OBJECTS, PAGES, Decided
 from tests.websocket import Websocket
