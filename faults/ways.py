@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from faults.rig import Rig
 
 SHORT = {"pre-production": "release:magento:pre-production", "production": "release:magento:production"}
+ARGUMENT = "/frontend/*"  # for operations that want one; the others ignore it
 FLAGS = {"maintenance-on": False, "maintenance-off": True}  # operations, and whether the flag stands on the hosts before
 
 
@@ -61,7 +62,7 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
     if kind == "release":
         return _drawn(rig, "plans", service=service, environment=environment)
     if kind == "operation":
-        return _drawn(rig, "operations", service=service, environment=environment, operation=words[0])
+        return _drawn(rig, "operations", service=service, environment=environment, operation=words[0], argument=ARGUMENT)
     return rig.ask("draw", kind=kind, service=service, environment=environment)
 
 
