@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
+from estate.ways_in import WaysIn
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -209,6 +211,7 @@ class Estate:
     services: Mapping[str, Service]
     rundeck: Rundeck | None = None
     by_hand: Mapping[str, ByHand] = field(default_factory=dict)
+    access: WaysIn | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -42,6 +42,7 @@ from estate.definition import (
     Target,
     Tier,
 )
+from estate.ways_in import ways_in
 
 log = logging.getLogger(__name__)
 
@@ -253,6 +254,7 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
         known = ", ".join(document["environments"])
         there: _Path = ("rundeck", "environment")
         yield there, f"{_name(there)} names an unknown environment “{rundeck['environment']}”; expected one of: {known}"
+    yield from _access(document)
     used: dict[str, str] = {}
     for service, about in document["services"].items():
         for environment, target in about["environments"].items():
@@ -278,6 +280,21 @@ def _freezes(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
         else:
             if wrong := freezes.complaint(Freeze(freeze["reason"], (), (), freeze["from"], freeze["until"], zone)):
                 yield ("freezes", index), f"{_name(('freezes', index))}: {wrong}"
+
+
+def _access(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
+    access = document.get("access", {})
+    if access and access["environment"] not in document["environments"]:
+        where: _Path = ("access", "environment")
+        known = ", ".join(document["environments"])
+        yield where, f"{_name(where)} names an unknown environment “{access['environment']}”; expected one of: {known}"
+    gateway = access.get("gateway", {})
+    if gateway.get("owner") == "terraform" and "prefix_list" not in gateway:
+        where = ("access", "gateway")
+        yield (
+            where,
+            f"{_name(where)} lacks the key “prefix_list”: where Terraform owns the group, the console keeps the list that it refers to",
+        )
 
 
 def _sources(where: _Path, target: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
@@ -327,8 +344,17 @@ def _estate(document: Mapping[str, Any]) -> Estate:
     by_hand = {key: _by_hand(key, each, environments) for key, each in document.get("by_hand", {}).items()}
     its = document.get("rundeck")
     rundeck = Rundeck(**{**its, "environment": environments[its["environment"]]}) if its else None
+    access = ways_in(document["access"]) if "access" in document else None
     return Estate(
-        document["name"], ZoneInfo(document["time_zone"]), document["region"], environments, repositories, services, rundeck, by_hand
+        document["name"],
+        ZoneInfo(document["time_zone"]),
+        document["region"],
+        environments,
+        repositories,
+        services,
+        rundeck,
+        by_hand,
+        access,
     )
 
 

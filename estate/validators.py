@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 
@@ -27,6 +28,7 @@ _ARGUMENTS = re.compile(r"[A-Za-z0-9 ._/:=,@+%-]{1,400}", re.ASCII)
 RESERVED_VPN_NAMES = frozenset(
     ["ca", "server", "client", "root", "admin", "crl", "index", "serial", "issued", "private", "revoked", "default", "dhparam", "tls-auth"],
 )
+WIDEST = {4: 16, 6: 32}  # nobody may allow more, not even two together
 NARROWEST_REASONABLE = {4: 24, 6: 48}  # the widest network that may be allowed without a second look, by IP version
 
 
@@ -86,6 +88,11 @@ def network(value: str, *, wide: bool = False) -> str:
         raise ValidationError(
             f"{_shown(value)} is no address that a visitor can have. Ask the person to look up their public address.", code="network"
         )
+    if found.prefixlen < WIDEST[found.version]:
+        raise ValidationError(
+            f"{_shown(value)} lets {found.num_addresses:,} addresses in, which nobody may allow. /{WIDEST[found.version]} is the widest.",
+            code="network",
+        )
     narrowest = NARROWEST_REASONABLE[found.version]
     if found.prefixlen < narrowest and not wide:
         raise ValidationError(
@@ -93,6 +100,12 @@ def network(value: str, *, wide: bool = False) -> str:
             code="network",
         )
     return str(found)
+
+
+def is_wide(cidr: str) -> bool:
+    """Wider than /24 or /48: a second person has to agree."""
+    found = ipaddress.ip_network(cidr)
+    return found.prefixlen < NARROWEST_REASONABLE[found.version]
 
 
 def _not_a_network(value: str) -> str:
@@ -137,6 +150,39 @@ def cdn_path(value: str) -> str:
             code="cdn_path",
         )
     return text
+
+
+def person_name(value: str) -> str:
+    """Who answers for an access: a person or a device, as people write it."""
+    return _plain(value, "Write who answers for it: a person, or a device and whose it is.", 120)
+
+
+def reason_given(value: str) -> str:
+    return _plain(value, "Say why: whoever looks at it in a year wants to know.", 300)
+
+
+def until_given(value: datetime, *, longest: timedelta) -> datetime:
+    """A moment in the future, not too far. Raises ValidationError also for one without a zone."""
+    now = datetime.now(UTC)
+    if value.tzinfo is None:
+        raise ValidationError("The end has no time zone: write it like 2027-11-24T12:00:00+01:00.", code="until")
+    if value <= now:
+        raise ValidationError("The end is over already: choose a later one.", code="until")
+    if value > now + longest:
+        raise ValidationError(f"The end is too far: {longest.days} days at most." if longest.days else f"At most {longest}.", code="until")
+    return value
+
+
+def _plain(value: str, empty: str, longest: int) -> str:
+    """One line of text for people: trimmed, with nothing invisible in it."""
+    trimmed = " ".join(value.split())
+    if not trimmed:
+        raise ValidationError(empty, code="empty")
+    if len(trimmed) > longest:
+        raise ValidationError(f"That is {len(trimmed)} characters: {longest} at most.", code="long")
+    if any(not char.isprintable() or char in _BIDI for char in trimmed):
+        raise ValidationError(f"{_shown(trimmed)} has characters in it that nobody can see. Type it anew.", code="invisible")
+    return trimmed
 
 
 def _shown(value: str) -> str:

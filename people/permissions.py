@@ -27,6 +27,9 @@ _LEAST: dict[str, dict[str, Role]] = {
     "rundeck": _CHANGE,  # run a job that still lives there
     "approve": _CHANGE,  # somebody else's plan
     "break-glass": {"*": Role.ADMIN},  # release in a freeze all the same
+    "vpn": {"*": Role.OPERATOR},  # make, renew, suspend and revoke VPN users
+    "allow-own": {"*": Role.OPERATOR},  # oneself, for two hours; and what ends by itself
+    "allow": {"*": Role.ADMIN},  # others, and networks
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
 }
 _told: list[Callable[[str], str]] = []
