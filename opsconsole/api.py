@@ -17,6 +17,7 @@ from ninja import NinjaAPI
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
+import access.api
 import deployments.api
 import estate.api
 import runs.api
@@ -65,7 +66,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 problems.install(api)
-for router in (estate.api.router, deployments.api.router, runs.api.router):
+for router in (estate.api.router, deployments.api.router, access.api.router, runs.api.router):
     api.add_router("", router)
 runs.api.register_starter("release", start_release)
 runs.api.register_starter("operation", start_operation)

@@ -123,4 +123,5 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         Page("Runs", "run", reverse("runs:list"), here.startswith("runs:")),
         Page("Monitoring", "chart", reverse("monitoring:production"), here in _MONITORING),
         *([Page("Rundeck", "service", reverse(_RUNDECK), here.startswith(_RUNDECK))] if reading.current().rundeck else []),
+        Page("Access", "key", reverse("access:vpn"), here.startswith("access:")),
     )

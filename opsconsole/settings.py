@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "monitoring",
     "monitoring.dashboards",
     "deployments",
+    "access",
     "opsconsole",
 ]
 MIDDLEWARE = [

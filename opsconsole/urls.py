@@ -11,6 +11,7 @@ urlpatterns = [
     path("bar/", views.bar, name="bar"),
     path("", include("people.urls")),
     path("", include("deployments.urls")),
+    path("access/", include("access.urls")),
     path("runs/", include("runs.urls")),
     path("", include("monitoring.urls")),
     path("api/v1/", api.urls),

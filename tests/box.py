@@ -71,7 +71,7 @@ class Control:
     def speed(self, speed: float) -> None:
         self._http.post("/sim/speed", json={"speed": speed}).raise_for_status()
 
-    def act(self, name: str, **options: str) -> None:
+    def act(self, name: str, /, **options: str) -> None:
         self._http.post(f"/sim/actions/{name}", json=options).raise_for_status()
 
     def close(self) -> None:

@@ -93,6 +93,7 @@ readable() {
 is_there() { [ -e "$1" ] && echo yes || echo no; }
 
 report() {
+    section program "$(sha256sum <"$0" | cut -d" " -f1)"
     section now "$(date +%s)"
     section service "$(systemctl is-active "$service" 2>/dev/null)"
     section since "$(systemctl show -p ActiveEnterTimestamp --value "$service" 2>/dev/null)"
@@ -132,6 +133,7 @@ report() {
 
 look() {
     check_name "$1"
+    section program "$(sha256sum <"$0" | cut -d" " -f1)"
     section index
     awk -F '\t' -v subject="/CN=$1" '$6 == subject' "$pki/index.txt" 2>/dev/null
     section request "$(is_there "$pki/reqs/$1.req")"

@@ -116,6 +116,21 @@ def day(value: datetime) -> str:
 
 
 @register.filter
+def date_of(value: datetime | None) -> str:
+    """`14 Jan 2028`: of what ends in weeks or years."""
+    if value is None:
+        return "unknown"
+    local = value.astimezone(zone())
+    return f"{local.day} {local.strftime('%b %Y')}"
+
+
+@register.filter
+def clock_of(iso: str) -> str:
+    """`02:19:31`, of a time that was kept as text."""
+    return clock(datetime.fromisoformat(iso))
+
+
+@register.filter
 def since(value: datetime | None) -> SafeString | str:
     """How long it has lasted, counted on by the page's clock."""
     return _ticking(value, "since", "{}")

@@ -44,7 +44,7 @@ class Demo:
     def no_faults(self) -> None:
         self._tell("DELETE", "/sim/faults", {})
 
-    def act(self, name: str, **options: str) -> None:
+    def act(self, name: str, /, **options: str) -> None:
         self._tell("POST", f"/sim/actions/{name}", options)
 
     def _tell(self, method: str, path: str, body: object) -> None:

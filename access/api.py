@@ -1,0 +1,219 @@
+"""Who may come in, for machines: VPN users and allowed addresses. Changing something answers 202 with its run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from ninja import Header, Query, Router, Schema, Status
+
+from access import place
+from access.gateway import actions as gateway
+from access.models import AllowedAddress, Seen, VpnUser
+from access.vpn import actions, pages, plans
+from estate.validators import idempotency_key
+from people.permissions import require
+from runs.models import Run
+
+router = Router(tags=["access"])
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+class VpnUserIn(Schema):
+    """`expires` is when the access ends by itself; it has a time zone."""
+
+    name: str
+    person: str
+    reason: str
+    expires: datetime
+    contact: str = ""
+
+
+class Reason(Schema):
+    reason: str
+
+
+class VpnUserOut(Schema):
+    """`state` is what the server proves. `connected` is null where nobody can say."""
+
+    name: str
+    in_register: bool
+    person: str
+    reason: str
+    state: str
+    serial: str
+    expires: datetime | None
+    certificate_ends: datetime | None
+    delivered: datetime | None
+    connected: bool | None
+    last_seen: datetime | None
+    run: int | None
+
+
+class VpnUsers(Schema):
+    """`seen` is when the server last answered."""
+
+    items: list[VpnUserOut]
+    next: str | None
+    seen: datetime | None
+
+
+class Begun(Schema):
+    """What was asked for, and the run that does it."""
+
+    name: str
+    state: str
+    run: int
+    link: str
+
+
+@router.get("/vpn-users", response=VpnUsers)
+def list_vpn_users(request: HttpRequest, cursor: str = "", limit: Limit = 200) -> dict[str, Any]:
+    """By name; those of the register and those that only the server knows."""
+    require(request.user, "view")
+    place.vpn()
+    seen = Seen.objects.filter(name="vpn").first()
+    rows = sorted(pages.all_rows(timezone.now(), seen.facts if seen else {}), key=lambda row: row.name)
+    rest = [row for row in rows if row.name > cursor]
+    told = seen is not None and seen.facts.get("sessions") is not None
+    return {
+        "items": [_out(row, told) for row in rest[:limit]],
+        "next": rest[limit - 1].name if len(rest) > limit else None,
+        "seen": seen.answered if seen else None,
+    }
+
+
+@router.post("/vpn-users", response={202: Begun})
+def create_vpn_user(
+    request: HttpRequest, wanted: VpnUserIn, key: Annotated[str, Header(alias="Idempotency-Key")] = ""
+) -> Status[dict[str, Any]]:
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    made = actions.create_user(
+        name=wanted.name,
+        person=wanted.person,
+        reason=wanted.reason,
+        expires=wanted.expires,
+        contact=wanted.contact,
+        idempotency_key=idempotency_key(key) if key else "",
+        by=by,
+    )
+    assert made.run is not None  # noqa: S101 -- created with it
+    return Status(202, _begun(request, made.name, str(made.state), made.run))
+
+
+@router.get("/vpn-users/{name}", response=VpnUserOut)
+def show_vpn_user(request: HttpRequest, name: str) -> dict[str, Any]:
+    require(request.user, "view")
+    VpnUser.objects.get(name=name[:64])
+    seen = Seen.objects.filter(name="vpn").first()
+    row = next(row for row in pages.all_rows(timezone.now(), seen.facts if seen else {}) if row.name == name)
+    return _out(row, seen is not None and seen.facts.get("sessions") is not None)
+
+
+@router.post("/vpn-users/{name}/revoke", response={202: Begun})
+def revoke_vpn_user(request: HttpRequest, name: str, why: Reason) -> Status[dict[str, Any]]:
+    """“revoking” until the server proves it."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    found = VpnUser.objects.get(name=name[:64])
+    run = actions.revoke(found, reason=why.reason, by=by)
+    return Status(202, _begun(request, found.name, str(found.state), run))
+
+
+class AllowedIn(Schema):
+    """`services` are keys of estate.yaml; `until` has a time zone."""
+
+    cidr: str
+    services: list[str]
+    owner: str
+    reason: str
+    until: datetime
+
+
+class AllowedOut(Schema):
+    """`run` is null where a second person has to agree first."""
+
+    id: int
+    cidr: str
+    services: list[str]
+    owner: str
+    reason: str
+    since: datetime
+    until: datetime
+    state: str
+    said: str
+    run: int | None
+
+
+class AllowedPage(Schema):
+    items: list[AllowedOut]
+    next: str | None
+    seen: datetime | None
+
+
+@router.get("/allowed-addresses", response=AllowedPage)
+def list_allowed_addresses(request: HttpRequest, cursor: Annotated[int, Query(ge=0, le=2**62)] = 0, limit: Limit = 200) -> dict[str, Any]:
+    """In the order in which they were asked for; closed ones, too."""
+    require(request.user, "view")
+    found = list(AllowedAddress.objects.filter(pk__gt=cursor).order_by("pk")[: limit + 1])
+    seen = Seen.objects.filter(name="gateway").first()
+    return {
+        "items": [_allowed(entry) for entry in found[:limit]],
+        "next": str(found[limit - 1].pk) if len(found) > limit else None,
+        "seen": seen.answered if seen else None,
+    }
+
+
+@router.post("/allowed-addresses", response={202: AllowedOut})
+def allow_address(
+    request: HttpRequest, wanted: AllowedIn, key: Annotated[str, Header(alias="Idempotency-Key")] = ""
+) -> Status[dict[str, Any]]:
+    by = require(request.user, gateway.KIND, place.ways_in().environment)
+    made = gateway.allow(
+        cidr=wanted.cidr,
+        services=wanted.services,
+        owner=wanted.owner,
+        reason=wanted.reason,
+        until=wanted.until,
+        idempotency_key=idempotency_key(key) if key else "",
+        by=by,
+    )
+    return Status(202, _allowed(made))
+
+
+@router.post("/allowed-addresses/{int:pk}/close", response={202: AllowedOut})
+def close_address(request: HttpRequest, pk: int, why: Reason) -> Status[dict[str, Any]]:
+    by = require(request.user, gateway.OWN_KIND, place.ways_in().environment)
+    entry = AllowedAddress.objects.get(pk=min(pk, 2**62))
+    gateway.close(entry, reason=why.reason, by=by)
+    entry.refresh_from_db()
+    return Status(202, _allowed(entry))
+
+
+def _allowed(entry: AllowedAddress) -> dict[str, Any]:
+    names = ("cidr", "services", "owner", "reason", "since", "until", "state", "said")
+    return {"id": entry.pk, "run": entry.run_id, **{name: getattr(entry, name) for name in names}}
+
+
+def _out(row: pages.Row, told: bool) -> dict[str, Any]:
+    user = row.user
+    return {
+        "name": row.name,
+        "in_register": user is not None,
+        "person": user.person if user else "",
+        "reason": user.reason if user else "",
+        "state": row.state,
+        "serial": row.serial,
+        "expires": user.expires if user else None,
+        "certificate_ends": row.ends,
+        "delivered": user.delivered if user else None,
+        "connected": bool(row.sessions) if told else None,
+        "last_seen": user.last_seen if user else None,
+        "run": user.run_id if user else None,
+    }
+
+
+def _begun(request: HttpRequest, name: str, state: str, run: Run) -> dict[str, Any]:
+    return {"name": name, "state": state, "run": run.number, "link": request.build_absolute_uri(reverse("runs:detail", args=(run.number,)))}

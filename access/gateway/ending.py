@@ -1,0 +1,48 @@
+"""Entries whose time is over are closed by the console itself; what ends soon is on the list of deadlines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.utils import timezone
+
+from access.gateway import actions
+from access.models import AllowedAddress
+from access.starting import by_itself
+from estate.deadlines import Deadline
+from people.notifications import notify
+from remote.errors import RemoteError
+from runs.actions import Refusal
+
+logger = logging.getLogger(__name__)
+EVERY = 10.0
+State = AllowedAddress.State
+
+
+def check() -> None:
+    """One at a time: the gateway's lock is one, so the next is tried at the next round."""
+    now = timezone.now()
+    for entry in AllowedAddress.objects.filter(until__lte=now, state__in=(State.ALLOWED, State.ASKED, State.FAILED)).order_by("until"):
+        try:
+            actions.end(entry, by=by_itself())
+        except (Refusal, RemoteError) as error:
+            logger.info("%s could not be closed yet: %s", entry.cidr, error)
+    soon = AllowedAddress.objects.filter(state=State.ALLOWED, own=False, until__gt=now, until__lte=now + timedelta(days=7))
+    for entry in soon:
+        said = f"{entry.owner} ({entry.cidr}) is let in until {entry.until:%d %b %Y %H:%M} UTC; then the console takes it out by itself."
+        notify(
+            "access",
+            title=f"An allowed address ends soon: {entry.cidr}",
+            text=said,
+            url="/access/allow-list/",
+            key=f"allowed:{entry.pk}:{entry.until.isoformat()}",
+        )
+
+
+def deadlines() -> Iterator[Deadline]:
+    for entry in AllowedAddress.objects.filter(state=State.ALLOWED, own=False):
+        yield Deadline(
+            f"allowed:{entry.pk}", "allow-list", f"Allowed address {entry.cidr}", entry.until, "/access/allow-list/", entry.owner
+        )

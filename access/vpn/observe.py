@@ -1,0 +1,47 @@
+"""Looking at the VPN host: every few seconds by the scheduler, and at the end of each run. What it says goes into the register."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from access import place
+from access.models import Seen
+from access.vpn import register, server
+from people.notifications import notify
+from remote.errors import RemoteError
+
+EVERY = 15.0  # seconds: a rebuild is seen within as many
+NAME = "vpn"
+
+
+def watch() -> None:
+    """For the scheduler. An answer that does not come is stored as such; the page says how old the last one is."""
+    try:
+        observe()
+    except RemoteError as error:
+        _failed(f"{error} {error.next_step}".strip())
+    except place.NotConfigured:
+        return
+
+
+def observe(*, closing: int | None = None) -> dict[str, str]:
+    """One look; the users' states after it, by name. Raises RemoteError, NotConfigured."""
+    row, _ = Seen.objects.get_or_create(name=NAME)
+    row.tried = timezone.now()
+    row.save(update_fields=["tried"])
+    where = place.find(place.vpn().instance)
+    found = server.look(where.ip)
+    at = timezone.now()
+    register.remember(found, at)
+    states = register.settle(found, at, closing=closing)
+    differs = register.differences(found)
+    before = str(row.facts.get("differs", ""))
+    facts = {**found.to_json(), "ip": where.ip, "instance_id": where.instance_id, "image": where.image, "differs": str(differs)}
+    Seen.objects.filter(name=NAME).update(answered=at, error="", facts=facts)
+    if differs.any and str(differs) != before:
+        notify("drift", title="The VPN differs from its register", text=f"{differs}.", url="/access/", key=f"vpn-differs:{at.isoformat()}")
+    return states
+
+
+def _failed(why: str) -> None:
+    Seen.objects.filter(name=NAME).update(error=why)
