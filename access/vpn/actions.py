@@ -49,6 +49,8 @@ def create_user(
         raise NameTaken(_taken(known))
     where = place.find(place.vpn().instance)
     found = profile.look(where.ip, name)
+    if found.valid is not None and known is not None:
+        raise NameTaken(f"The failed attempt left a valid certificate of {name} on the server (serial {found.serial}). Re-issue {name}.")
     if found.valid is not None:
         since = f"serial {found.serial}, valid until {found.valid.ends:%d %b %Y}"
         raise NameTaken(f"{name} is on the server already ({since}). Claim it, or choose another name.")

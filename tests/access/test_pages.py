@@ -78,6 +78,9 @@ def test_create_download_once_revoke_through_the_pages(grounds: Grounds, client:
     assert "was taken" in second.content.decode()
     assert client.post(f"/access/vpn/{name}/link/").status_code == 410
     assert "refused" in client.get(f"/access/vpn/{name}/").content.decode()
+    for _ in range(49):
+        VpnUser.objects.filter(name=name).update(delivered=None)
+        assert client.post(f"/access/vpn/{name}/download/").status_code == 200
     nowhere_here(key)
 
     assert client.post(f"/access/vpn/{name}/dance/", {"reason": "x"}).status_code == 404

@@ -1,0 +1,173 @@
+"""What the console reads and hands over, held against Debian's own openssl, openvpn and haproxy, where they are installed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from access.gateway import haproxy
+from access.vpn import actions, delivery
+from people.models import Operator
+from sandbox.hosts.gateway import CONFIG
+from tests.access.conftest import LONG, Grounds
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+def program(name: str) -> str:
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") or ""
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not program(name), reason=f"NOT RUN: {name} is not installed here")
+
+
+def openssl(*argv: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([program("openssl"), *map(str, argv)], capture_output=True, timeout=60, check=False)
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@needs("openssl")
+def test_openssl_accepts_what_was_delivered_and_refuses_what_was_revoked(grounds: Grounds, operator: Operator, tmp_path: Path) -> None:
+    user = grounds.user(operator)
+    profile = tmp_path / "profile"
+    profile.write_bytes(delivery.take(user, origin="", by=operator).content)
+    pki = grounds.host / "root/easy-rsa/pki"
+    assert openssl("verify", "-CAfile", pki / "ca.crt", profile).returncode == 0
+    assert openssl("pkey", "-in", profile, "-noout").returncode == 0, "the key in it can be read"
+    grounds.done(actions.revoke(user, reason="left", by=operator))
+    crl = grounds.host / "etc/openvpn/crl.pem"
+    told = openssl("crl", "-in", crl, "-noout", "-text", "-CAfile", pki / "ca.crt")
+    assert b"verify OK" in told.stderr
+    assert user.serial in told.stdout.decode()
+    refused = openssl("verify", "-crl_check", "-CAfile", pki / "ca.crt", "-CRLfile", crl, profile)
+    assert refused.returncode != 0
+    assert b"certificate revoked" in refused.stderr
+
+
+@contextlib.contextmanager
+def running(argv: list[object], log: Path) -> Iterator[None]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(list(map(str, argv)), stdout=out, stderr=out)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def says(log: Path, *words: str) -> str:
+    """Whichever of the words the log has first."""
+    end = time.monotonic() + LONG
+    while True:
+        text = log.read_text(errors="replace")
+        if found := next((word for word in words if word in text), ""):
+            return found
+        assert time.monotonic() < end, text[-3000:]
+        time.sleep(0.1)
+
+
+@needs("openvpn")
+def test_the_real_openvpn_lets_the_profile_in_and_refuses_it_once_it_is_revoked(
+    grounds: Grounds, operator: Operator, tmp_path: Path
+) -> None:
+    """Without a network device: what is held here is the handshake, with the host's own CA, keys and CRL."""
+    user = grounds.user(operator)
+    content = delivery.take(user, origin="", by=operator).content.decode()
+    etc = grounds.host / "etc/openvpn"
+    profile = tmp_path / "profile.ovpn"
+
+    def meets(name: str) -> str:
+        port = free_port()
+        profile.write_text(content.replace("remote vpn.client.url 1194", f"remote 127.0.0.1 {port}").replace("dev tun", "dev null"))
+        keys = (
+            "--ca",
+            etc / "ca.crt",
+            "--cert",
+            etc / "server.crt",
+            "--key",
+            etc / "server.key",
+            "--dh",
+            "none",
+            "--tls-crypt",
+            etc / "ta.key",
+        )
+        server = [
+            program("openvpn"),
+            "--dev",
+            "null",
+            "--tls-server",
+            "--lport",
+            port,
+            *keys,
+            "--crl-verify",
+            etc / "crl.pem",
+            "--verb",
+            "3",
+        ]
+        log = tmp_path / f"server-{name}"
+        client = [program("openvpn"), "--config", profile, "--connect-retry-max", "3"]
+        with running([*server, "--local", "127.0.0.1"], log):
+            says(log, "UDPv4 link remote")
+            with running(client, tmp_path / f"client-{name}"):
+                return says(log, "Peer Connection Initiated", "certificate revoked", "VERIFY ERROR")
+
+    assert meets("before") == "Peer Connection Initiated"
+    grounds.done(actions.revoke(user, reason="left", by=operator))
+    assert meets("after") == "certificate revoked"
+
+
+@needs("haproxy")
+def test_the_real_haproxy_takes_the_configuration_and_its_statistics_are_read(tmp_path: Path) -> None:
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(CONFIG)
+    checked = subprocess.run([program("haproxy"), "-c", "-f", str(config)], capture_output=True, timeout=60, check=False)
+    assert checked.returncode == 0, "it does not see what two frontends claim at once; the console does"
+    assert haproxy.problems(haproxy.config(CONFIG)) != []
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        small = (
+            f"global\n  stats socket s level admin\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
+            f"backend good\n  server a 127.0.0.1:{port} check inter 100\nbackend bad\n  server b 127.0.0.1:{free_port()} check inter 100\n"
+            f"backend unchecked\n  server c 127.0.0.1:{port}\nfrontend f\n  bind 127.0.0.1:0\n  default_backend good\n"
+        )
+        config.write_text(small)
+        log = tmp_path / "log"
+        with running([program("haproxy"), "-f", config, "-db", "-C", tmp_path], log):
+            end = time.monotonic() + LONG
+            while True:
+                with contextlib.suppress(OSError):
+                    found = {each.server: each for each in haproxy.backends(_show_stat(tmp_path / "s"))}
+                    if found["a"].light == "ok" and found["b"].light == "bad":
+                        break
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.1)
+        assert found["b"].said == "its port refuses, or there is no way to it"
+        assert found["c"].light == "unknown"
+
+
+def _show_stat(path: Path) -> str:
+    with socket.socket(socket.AF_UNIX) as wire, contextlib.chdir(path.parent):
+        wire.connect(path.name)
+        wire.sendall(b"show stat\n")
+        text = b""
+        while piece := wire.recv(65536):
+            text += piece
+    return text.decode()

@@ -1,0 +1,141 @@
+"""Access through a real browser: a VPN user from the wish to the proof, a rebuilt image, and an address that is let in for a while."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.journeys.browser import PHONE, Demo, Person, violations, wait_until
+from tests.journeys.conftest import Arrives
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+LONG = 120.0  # seconds: a guard against hangs
+
+
+def state(demo: Demo) -> dict[str, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{demo.sandbox}/sim/state", timeout=20) as answer:
+        found: dict[str, Any] = json.loads(answer.read())["vpn"]
+    return found
+
+
+def connected(demo: Demo) -> set[str]:
+    return {each["name"] for each in state(demo)["sessions"]}
+
+
+def reads_after_reload(person: Person, path: str, words: str) -> None:
+    def holds() -> bool:
+        person.go(path)
+        return words in person.page.inner_text("main")
+
+    wait_until(holds, seconds=LONG, what=f"“{words}” on {path}")
+
+
+def creates(person: Person, name: str) -> None:
+    def pressed() -> bool:
+        """Again, where another change had the lock at that moment."""
+        person.go("/access/")
+        person.page.fill("#name", name)
+        person.page.fill("#person", "Tom Lambert, warehouse")
+        person.page.fill("#reason", "stock count")
+        if person.page.locator("text=Create user").is_disabled():
+            return False
+        person.page.click("text=Create user")
+        return person.page.url.endswith(f"/access/vpn/{name}/")
+
+    wait_until(pressed, seconds=LONG, what="the user's page")
+    reads_after_reload(person, f"/access/vpn/{name}/", f"Download {name}.ovpn")
+
+
+def test_create_download_once_seen_connected_revoke_with_proof(arrives: Arrives, demo: Demo) -> None:
+    person, name = arrives("operator"), f"j{uuid.uuid4().hex[:8]}"
+    creates(person, name)
+    person.keeps("access-1-made")
+    with person.page.expect_download() as waiting:
+        person.page.click(f"text=Download {name}.ovpn")
+    profile = waiting.value.path().read_text()
+    assert "<key>" in profile
+    assert "<tls-crypt>" in profile
+    reads_after_reload(person, f"/access/vpn/{name}/", "A second download is refused")
+    second = person.context.request.post(
+        f"{demo.url}/access/vpn/{name}/download/",
+        headers={"X-CSRFToken": person.page.get_attribute("body", "data-csrf") or "", "Referer": demo.url},
+    )
+    assert second.status == 410
+    demo.act("vpn-connect", name=name)
+    reads_after_reload(person, f"/access/vpn/{name}/", "connected 10.8.0.")
+    person.keeps("access-2-connected")
+    assert violations(person.page) == []
+
+    others = connected(demo) - {name}
+    person.page.fill("#reason", "left the company")
+    person.page.click("button.danger:has-text('Revoke')")
+    reads_after_reload(person, f"/access/vpn/{name}/", f"Revoked: {name}")
+    person.keeps("access-3-proof")
+    for words in ("The index marks it revoked", "The CRL contains the serial", "The service reads the CRL", f"No session of {name}"):
+        person.reads(words)
+    assert name not in connected(demo)
+    assert others <= connected(demo)
+    demo.act("vpn-leave", name=name)
+
+
+def test_a_rebuilt_image_is_noticed_and_re_applied(arrives: Arrives, demo: Demo) -> None:
+    person = arrives("operator", theme="dark")
+    reads_after_reload(person, "/access/", "p.martin")
+    demo.act("vpn-connect", name="p.martin")
+    assert "p.martin" not in connected(demo)
+    demo.act("vpn-rebuild")
+    demo.act("vpn-connect", name="p.martin")
+    wait_until(lambda: "p.martin" in connected(demo), seconds=LONG, what="whoever was revoked is back in")
+    reads_after_reload(person, "/access/", "The image was rebuilt")
+    person.reads("can connect again")
+    person.keeps("access-4-rebuilt-dark")
+    assert violations(person.page) == []
+    wait_until(lambda: _pressed(person), seconds=LONG, what="the run that re-applies it")
+    wait_until(lambda: person.page.locator("[data-over]").count() > 0, seconds=LONG, what="the end of the run")
+    assert "succeeded" in (person.page.get_attribute("[data-told]", "data-told") or "")
+    wait_until(lambda: "p.martin" not in connected(demo), seconds=LONG, what="out again")
+    person.go("/access/")
+    assert "The image was rebuilt" not in person.page.inner_text("main")
+    demo.act("vpn-leave", name="p.martin")
+
+
+def _pressed(person: Person) -> bool:
+    person.go("/access/")
+    button = person.page.locator("text=Re-apply the register")
+    if button.count() == 0 or button.is_disabled():
+        return False
+    button.click()
+    return bool(re.search(r"/runs/\d+/", person.page.url))
+
+
+def test_two_hours_for_oneself_appear_and_are_gone(arrives: Arrives, demo: Demo) -> None:
+    person = arrives("operator")
+    person.go("/access/allow-list/")
+    person.page.fill("#address", "203.0.113.171")
+    person.page.check("#own-rdp")
+    person.page.click("button:has-text('Let me in for two hours')")
+    wait_until(lambda: "allowed" in _row(person), seconds=LONG, what="the entry, read back from AWS")
+    person.keeps("access-5-allowed")
+    assert violations(person.page) == []
+    person.page.click("button:has-text('Close 203.0.113.171')")
+    wait_until(lambda: _row(person) == "", seconds=LONG, what="the entry's end")
+    person.reads("Closed")
+    phone = arrives("viewer", size=PHONE)
+    for path in ("/access/", "/access/allow-list/", "/access/exposure/"):
+        phone.go(path)
+        assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert violations(phone.page) == [], path
+        phone.keeps(f"access-phone-{path.strip('/').replace('/', '-')}")
+
+
+def _row(person: Person) -> str:
+    person.go("/access/allow-list/")
+    row = person.page.locator("section:has(#entries-h) tr", has_text="203.0.113.171")
+    return row.inner_text() if row.count() else ""
