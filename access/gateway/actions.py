@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -149,61 +150,40 @@ def _open(entry: AllowedAddress, gateway: Gateway, kind: str, key: str, by: Oper
 
 
 def _opening(entry: AllowedAddress, gateway: Gateway) -> Iterator[Step]:
-    if gateway.owner == "terraform":
-        words = rules.description(entry)
-        params = {"list": gateway.prefix_list, "cidr": entry.cidr, "description": words}
-        argv = (
-            "aws",
-            "ec2",
-            "modify-managed-prefix-list",
-            "--prefix-list-name",
-            gateway.prefix_list,
-            "--add-entries",
-            f"Cidr={entry.cidr}",
-        )
-        act = Act("gateway.list-put", "put", gateway.prefix_list, argv, params=params)
-        yield Step(
-            "open", f"Put {entry.cidr} into {gateway.prefix_list}", (act,), "Terraform's group refers to this list.", gateway.prefix_list, 3
-        )
-    else:
-        wanted = rules.wanted(entry, gateway.services)
-        params = {
-            "group": gateway.group,
-            "rules": [{"first": each.first, "last": each.last, "cidr": each.cidr, "description": each.description} for each in wanted],
-        }
-        ports = ",".join(f"{each.first}-{each.last}" for each in wanted)
-        argv = ("aws", "ec2", "authorize-security-group-ingress", "--group-name", gateway.group, "--cidr", entry.cidr, "--ports", ports)
-        act = Act("gateway.allow", "allow", gateway.group, argv, params=params)
-        yield Step("open", f"Put {len(wanted)} rules into {gateway.group}", (act,), "One for each range of ports.", gateway.group, 3)
+    yield _into_list(entry, gateway) if gateway.owner == "terraform" else _into_group(entry, gateway)
     yield _back(entry, State.ALLOWED)
 
 
+def _into_group(entry: AllowedAddress, gateway: Gateway) -> Step:
+    wanted = rules.wanted(entry, gateway.services)
+    ports = ",".join(f"{each.first}-{each.last}" for each in wanted)
+    argv = ("aws", "ec2", "authorize-security-group-ingress", "--group-name", gateway.group, "--cidr", entry.cidr, "--port", ports)
+    act = Act("gateway.allow", "allow", gateway.group, argv, params={"group": gateway.group, "rules": [asdict(each) for each in wanted]})
+    return Step("open", f"Put {len(wanted)} rules into {gateway.group}", (act,), "One for each range of ports.", gateway.group, 3)
+
+
+def _into_list(entry: AllowedAddress, gateway: Gateway) -> Step:
+    params = {"list": gateway.prefix_list, "cidr": entry.cidr, "description": rules.description(entry)}
+    act = Act("gateway.list-put", "put", gateway.prefix_list, _modify(gateway, "--add-entries", entry.cidr), params=params)
+    note = "Terraform's group refers to this list."
+    return Step("open", f"Put {entry.cidr} into {gateway.prefix_list}", (act,), note, gateway.prefix_list, 3)
+
+
 def _closing(entry: AllowedAddress, gateway: Gateway) -> Iterator[Step]:
-    if gateway.owner == "terraform":
-        if not is_shared(entry):
-            argv = (
-                "aws",
-                "ec2",
-                "modify-managed-prefix-list",
-                "--prefix-list-name",
-                gateway.prefix_list,
-                "--remove-entries",
-                f"Cidr={entry.cidr}",
-            )
-            act = Act("gateway.list-take", "take", gateway.prefix_list, argv, params={"list": gateway.prefix_list, "cidr": entry.cidr})
-            yield Step("close", f"Take {entry.cidr} out of {gateway.prefix_list}", (act,), "", gateway.prefix_list, 3)
-    else:
+    if gateway.owner != "terraform":
         argv = ("aws", "ec2", "revoke-security-group-ingress", "--group-name", gateway.group, "--marked", entry.mark)
         act = Act("gateway.close", "close", gateway.group, argv, params={"group": gateway.group, "mark": entry.mark})
-        yield Step(
-            "close",
-            f"Take the rules of {entry.cidr} out of {gateway.group}",
-            (act,),
-            f"Those that are marked {entry.mark}.",
-            gateway.group,
-            3,
-        )
+        note = f"Those that are marked {entry.mark}."
+        yield Step("close", f"Take the rules of {entry.cidr} out of {gateway.group}", (act,), note, gateway.group, 3)
+    elif not is_shared(entry):
+        params = {"list": gateway.prefix_list, "cidr": entry.cidr}
+        act = Act("gateway.list-take", "take", gateway.prefix_list, _modify(gateway, "--remove-entries", entry.cidr), params=params)
+        yield Step("close", f"Take {entry.cidr} out of {gateway.prefix_list}", (act,), "", gateway.prefix_list, 3)
     yield _back(entry, State.REMOVED)
+
+
+def _modify(gateway: Gateway, how: str, cidr: str) -> tuple[str, ...]:
+    return ("aws", "ec2", "modify-managed-prefix-list", "--prefix-list-name", gateway.prefix_list, how, f"Cidr={cidr}")
 
 
 def _back(entry: AllowedAddress, wanted: str) -> Step:

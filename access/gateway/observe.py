@@ -43,20 +43,27 @@ def watch() -> None:
 
 def observe(*, closing: int | None = None) -> dict[str, str]:
     """The entries' states after it, by mark. Raises RemoteError, NotConfigured."""
-    gateway = place.gateway()
-    row, _ = Seen.objects.get_or_create(name=NAME)
-    Seen.objects.filter(name=NAME).update(tried=timezone.now())
+    gateway, began = place.gateway(), timezone.now()
+    Seen.objects.get_or_create(name=NAME)
+    Seen.objects.filter(name=NAME).update(tried=began)
     group = security_groups.group_id(gateway.group)
-    found = security_groups.inbound(group)
-    listed = list_entries(gateway)
-    at = timezone.now()
-    states = _settle(gateway, found, listed, at, closing)
-    unknown = [asdict(rule) for rule in rules.compare(list(AllowedAddress.objects.all()), found, gateway.services).unknown]
-    links = [asdict(link) for link in vpn_links.links()]
-    facts = {"group": group, "rules": [asdict(rule) for rule in found], "listed": listed, "unknown": unknown, "links": links}
-    facts["open"] = _open_to_all()
-    Seen.objects.filter(name=NAME).update(answered=at, error="", facts=facts)
-    new = {each["id"] for each in unknown} - {each["id"] for each in row.facts.get("unknown", unknown)}
+    found, listed = security_groups.inbound(group), list_entries(gateway)
+    facts: dict[str, Any] = {"group": group, "rules": [asdict(rule) for rule in found], "listed": listed, "began": began.isoformat()}
+    facts |= {"links": [asdict(link) for link in vpn_links.links()], "open": _open_to_all()}
+    with transaction.atomic():
+        row = Seen.objects.select_for_update().get(name=NAME)
+        if row.facts.get("began", "") > began.isoformat():  # somebody looked later, and was faster
+            return {entry.mark: str(entry.state) for entry in AllowedAddress.objects.all()}
+        at = timezone.now()
+        states = _settle(gateway, found, listed, at, closing)
+        unknown = [asdict(rule) for rule in rules.compare(list(AllowedAddress.objects.all()), found, gateway.services).unknown]
+        Seen.objects.filter(name=NAME).update(answered=at, error="", facts={**facts, "unknown": unknown})
+        _tell_new(unknown, {each["id"] for each in row.facts.get("unknown", unknown)})
+    return states
+
+
+def _tell_new(unknown: list[dict[str, Any]], known: set[str]) -> None:
+    new = {each["id"] for each in unknown} - known
     if new:
         text = "; ".join(f"{each['cidr']} {each['first']}-{each['last']} “{each['description']}”" for each in unknown if each["id"] in new)
         notify(
@@ -66,7 +73,6 @@ def observe(*, closing: int | None = None) -> dict[str, str]:
             url="/access/allow-list/",
             key=f"rules:{sorted(new)}"[:300],
         )
-    return states
 
 
 def list_entries(gateway: Gateway) -> list[str]:

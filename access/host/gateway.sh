@@ -30,7 +30,8 @@ section now "$(date +%s)"
 section service "$(systemctl is-active haproxy 2>/dev/null)"
 section config
 cat "$config" 2>/dev/null
-section valid "$(command -v haproxy >/dev/null && { haproxy -c -f "$config" >/dev/null 2>&1 && echo yes || echo no; })"
+haproxy=$(command -v haproxy || command -v /usr/sbin/haproxy)
+section valid "$([ -n "$haproxy" ] && { "$haproxy" -c -f "$config" >/dev/null 2>&1 && echo yes || echo no; })"
 section stat
 ask 'show stat'
 section info
