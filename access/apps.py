@@ -8,6 +8,7 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
+        from access.ftp import account as ftp
         from access.gateway import effects as gateway
         from access.gateway import ending as gateway_ending
         from access.gateway import observe as gateway_observe
@@ -26,6 +27,7 @@ class AccessConfig(AppConfig):
             "vpn.suspend": vpn.Suspend(),
             "vpn.merge": vpn.Merge(),
             "vpn.read-back": vpn.ReadBack(),
+            "ftp.rotate": ftp.Rotate(),
             "gateway.allow": gateway.Allow(),
             "gateway.close": gateway.Close(),
             "gateway.list-put": gateway.PutIntoList(),
@@ -40,3 +42,4 @@ class AccessConfig(AppConfig):
         periodic.register("gateway", gateway_observe.EVERY, gateway_observe.watch)
         periodic.register("allowed addresses that end", gateway_ending.EVERY, gateway_ending.check)
         deadlines.register("Allow-list", gateway_ending.deadlines, every=300)
+        periodic.register("ftp account", ftp.EVERY, ftp.watch)

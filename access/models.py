@@ -12,7 +12,7 @@ from runs.models import Run
 
 
 class Seen(models.Model):
-    """What one server last said: `vpn`, `gateway` (AWS) or `haproxy`. `facts` are of the last answer, however old it is."""
+    """What one server last said: `vpn`, `gateway` (AWS), `haproxy` or `ftp`. `facts` are of the last answer, however old it is."""
 
     name = models.CharField(max_length=20, primary_key=True)
     tried = models.DateTimeField(null=True)
@@ -172,3 +172,18 @@ class AllowedAddress(models.Model):
 
     def is_over(self, at: datetime) -> bool:
         return self.until <= at
+
+
+class FtpRotation(models.Model):
+    """When the FTP account got a new password, and whether it was shown. The password is on its host until then, and nowhere else."""
+
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=32)  # by which the host keeps it
+    asked = models.DateTimeField(default=timezone.now)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    shown = models.DateTimeField(null=True)
+    shown_to = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        db_table = "ftp_rotation"
+        ordering = ["-asked"]

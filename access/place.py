@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estate.reading import current
-from estate.ways_in import Gateway, Vpn, WaysIn
+from estate.ways_in import FtpAccount, Gateway, Vpn, WaysIn
 from remote.aws import compute
 from remote.errors import NotFound
 from runs.actions import Refusal
@@ -42,6 +42,13 @@ def gateway() -> Gateway:
     found = ways_in().gateway
     if found is None:
         raise NotConfigured("estate.yaml has no “access.gateway”: add it with the instance, its security group and its services.")
+    return found
+
+
+def ftp() -> FtpAccount:
+    found = ways_in().ftp
+    if found is None:
+        raise NotConfigured("estate.yaml has no “access.ftp”: add it with the service and the account's name.")
     return found
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from access.ftp import views as ftp_views
 from access.gateway import views as gateway_views
 from access.vpn import delivery_views, views
 
@@ -23,5 +24,8 @@ urlpatterns = [
     path("allow-list/<int:pk>/close/", gateway_views.close, name="allow-close"),
     path("allow-list/<int:pk>/agree/", gateway_views.agree, name="allow-agree"),
     path("exposure/", gateway_views.exposure_page, name="exposure"),
+    path("ftp/", ftp_views.ftp, name="ftp"),
+    path("ftp/rotate/", ftp_views.rotate, name="ftp-rotate"),
+    path("ftp/<int:pk>/show/", ftp_views.show, name="ftp-show"),
     path("get/<secret>/", delivery_views.get, name="vpn-get"),
 ]

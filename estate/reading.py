@@ -288,6 +288,10 @@ def _access(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
         where: _Path = ("access", "environment")
         known = ", ".join(document["environments"])
         yield where, f"{_name(where)} names an unknown environment “{access['environment']}”; expected one of: {known}"
+    ftp = access.get("ftp")
+    if ftp and ftp["environment"] not in document["services"].get(ftp["service"], {}).get("environments", {}):
+        where = ("access", "ftp")
+        yield where, f"{_name(where)} names {ftp['service']} in {ftp['environment']}, which no service is released to"
     gateway = access.get("gateway", {})
     if gateway.get("owner") == "terraform" and "prefix_list" not in gateway:
         where = ("access", "gateway")

@@ -1,4 +1,4 @@
-"""The ways into the estate besides its services, as `estate.yaml` has them: the VPN, the gateway with its named ports.
+"""The ways into the estate besides its services, as `estate.yaml` has them: the VPN, the gateway with its named ports, the FTP account.
 
 What is really there is asked by `access`.
 """
@@ -43,20 +43,33 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
+class FtpAccount:
+    """The account `user` on the hosts of a service; `group` is the one that it shares with the web user."""
+
+    service: str
+    environment: str
+    user: str
+    group: str
+    lock_group: str
+
+
+@dataclass(frozen=True, slots=True)
 class WaysIn:
     """`environment` is whose permissions are asked."""
 
     environment: str
     vpn: Vpn | None
     gateway: Gateway | None
+    ftp: FtpAccount | None
 
 
 def ways_in(document: Mapping[str, Any]) -> WaysIn:
-    vpn, gateway = document.get("vpn"), document.get("gateway")
+    vpn, gateway, ftp = document.get("vpn"), document.get("gateway"), document.get("ftp")
     return WaysIn(
         document["environment"],
         Vpn(vpn["instance"], vpn.get("lock_group", "vpn")) if vpn else None,
         _gateway(gateway) if gateway else None,
+        FtpAccount(ftp["service"], ftp["environment"], ftp["user"], ftp["group"], ftp.get("lock_group", "ftp")) if ftp else None,
     )
 
 

@@ -29,6 +29,7 @@ _LEAST: dict[str, dict[str, Role]] = {
     "break-glass": {"*": Role.ADMIN},  # release in a freeze all the same
     "vpn": {"*": Role.OPERATOR},  # make, renew, suspend and revoke VPN users
     "allow-own": {"*": Role.OPERATOR},  # oneself, for two hours; and what ends by itself
+    "ftp-password": _CHANGE,
     "allow": {"*": Role.ADMIN},  # others, and networks
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
 }

@@ -131,12 +131,22 @@ def _service(call: Play) -> int:
 
 
 def _getent(call: Play) -> int:
-    """`getent passwd NAME`."""
+    """`getent passwd NAME` and `getent group NAME`; there is one group, the web user's."""
+    if call.argv[1:] == ["group", "webapp"]:
+        call.out("webapp:x:501:\n")
+        return 0
     line = applications.users(call.host).get(call.argv[-1])
     if call.argv[1:2] != ["passwd"] or line is None:
         return 2
     call.out(f"{line}\n")
     return 0
+
+
+def _usermod(call: Play) -> int:
+    """`usermod -p HASH NAME`."""
+    if len(call.argv) != 4 or call.argv[1] != "-p":
+        return 2
+    return applications.new_password(call.host, call.argv[2], call.argv[3], int(call.world.clock.now().timestamp()) // 86_400)
 
 
 def _pgrep(call: Play) -> int:
@@ -211,6 +221,7 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "rsync": workshop.rsync,
     "aws": workshop.aws,
     "systemctl": _systemctl,
+    "usermod": _usermod,
     "stat": _stat,
     "nc": _nc,
     "chown": _nothing,
