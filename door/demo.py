@@ -28,6 +28,13 @@ from door.statics import static_files_are_new
 
 USUAL_PORT = 8000
 MARK = ".ops-console-demo"
+# Addresses that only the sandbox's proxy knows: what goes there is shown on its control page.
+CHATS = {
+    "on-call": "mail:on-call@client.url",
+    "team-slack": "slack:https://hooks.slack.com/services/sandbox",
+    "team-teams": "teams:https://client.webhook.office.com/webhookb2/sandbox",
+    "tickets": "webhook:https://hooks.example.com/ops-console",
+}
 LONGEST_SOCKET = 100  # bytes; the system's limit for a socket's path is 107
 WORKERS = 2
 # Of somebody's shell: none of it may reach the demo, whose AWS is the sandbox.
@@ -131,6 +138,9 @@ def _sandbox_environment(ready: Mapping[str, str]) -> dict[str, str]:
         "SSL_CERT_FILE": ready["ca_file"],
         "SSH_CONFIG": ready["ssh_config"],
         "RUNDECK_TOKEN": ready["rundeck_token"],
+        "EMAIL_URL": ready["mail"],
+        "DEFAULT_FROM_EMAIL": "ops-console@client.url",
+        "NOTIFY_TARGETS": json.dumps(CHATS),
     }
 
 

@@ -9,5 +9,7 @@ class EstateConfig(AppConfig):
     def ready(self) -> None:
         from estate import checks, reading  # noqa: F401  (checks registers itself)
         from people import permissions
+        from people.notifications import hours
 
         permissions.register_least_role(reading.least_role)
+        hours.register_zone(lambda: reading.current().time_zone)

@@ -11,6 +11,8 @@ class MonitoringConfig(AppConfig):
         """Says what is looked at, and how often; the scheduler does it."""
         from estate import deadlines, maintenance, observe
         from monitoring import activity, prober
+        from monitoring.deadlines import sources
+        from people.notifications import delivery
         from runs import periodic
 
         observe.register_activity(activity.is_moving)
@@ -19,3 +21,5 @@ class MonitoringConfig(AppConfig):
         periodic.register("estate", min(settings.POLL_ACTIVE_SECONDS, 1.0), observe.watch)
         periodic.register("maintenance", 5, maintenance.watch)
         periodic.register("deadlines", 30, deadlines.refresh)
+        periodic.register("notifications", delivery.EVERY, delivery.deliver)
+        sources.register()

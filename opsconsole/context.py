@@ -122,6 +122,8 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         Page("Services", "service", reverse("deployments:services"), here.startswith("deployments:") and not here.startswith(_RUNDECK)),
         Page("Runs", "run", reverse("runs:list"), here.startswith("runs:")),
         Page("Monitoring", "chart", reverse("monitoring:production"), here in _MONITORING),
+        Page("Health", "health", reverse("monitoring:health"), here == "monitoring:health"),
+        Page("Deadlines", "due", reverse("monitoring:deadlines"), here == "monitoring:deadlines"),
         *([Page("Rundeck", "service", reverse(_RUNDECK), here.startswith(_RUNDECK))] if reading.current().rundeck else []),
         Page("Access", "key", reverse("access:vpn"), here.startswith("access:")),
     )

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "runs",
     "monitoring",
     "monitoring.dashboards",
+    "monitoring.board",
     "deployments",
     "access",
     "opsconsole",
@@ -129,6 +130,9 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+EMAIL_URL = env.str("EMAIL_URL", default="")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ops-console@localhost")
+NOTIFY_TARGETS: dict[str, str] = env.json("NOTIFY_TARGETS", default={})
 BEHIND_TLS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = False

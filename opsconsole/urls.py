@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.now, name="now"),
     path("bar/", views.bar, name="bar"),
     path("", include("people.urls")),
+    path("", include("people.notifications.urls")),
     path("", include("deployments.urls")),
     path("access/", include("access.urls")),
     path("runs/", include("runs.urls")),

@@ -31,6 +31,8 @@ _LEAST: dict[str, dict[str, Role]] = {
     "allow-own": {"*": Role.OPERATOR},  # oneself, for two hours; and what ends by itself
     "ftp-password": _CHANGE,
     "allow": {"*": Role.ADMIN},  # others, and networks
+    "notify": {"*": Role.VIEWER},  # one's own channels
+    "notify-team": {"*": Role.ADMIN},
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
 }
 _told: list[Callable[[str], str]] = []

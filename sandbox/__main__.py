@@ -63,12 +63,15 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
     stops.append(stop_rundeck)
     proxy, ca_file, stop_network = network.serve(world, balancer.route, inside={rundeck.HOST: port_of_rundeck})
     stops.append(stop_network)
+    mail, stop_mail = network.serve_mail(world)
+    stops.append(stop_mail)
     address, stop_control = control.serve(world)
     stops.append(stop_control)
     return {
         "aws_endpoint": aws.endpoint,
         "control": address,
         "proxy": proxy,
+        "mail": mail,
         "ca_file": str(ca_file),
         "ssh_config": str(world.data / "ssh/ssh_config"),
         "known_hosts": str(world.data / "ssh/known_hosts"),

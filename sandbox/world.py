@@ -215,6 +215,7 @@ class World:
     lock: threading.RLock = field(default_factory=threading.RLock)
     random: random.Random = field(default_factory=random.Random)
     aws: Any = None  # the state of AWS's side; known to `sandbox.aws` alone
+    sinks: Any = None  # mail and webhooks that were sent; known to `sandbox.network.sinks` alone
 
     def host(self, name_id_or_ip: str) -> Host:
         """Raises KeyError where no host has that name, instance id or private address."""

@@ -53,6 +53,7 @@ def environment(ready: dict[str, str]) -> dict[str, str]:
         "SSL_CERT_FILE": ready["ca_file"],
         "SSH_CONFIG": ready["ssh_config"],
         "RUNDECK_TOKEN": ready["rundeck_token"],
+        "EMAIL_URL": ready["mail"],
     }
 
 

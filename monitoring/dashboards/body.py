@@ -151,6 +151,7 @@ def _line(key: str, raw: Any, above: list[str], period: int, statistic: str) -> 
         visible=options.get("visible") is not False,
         right=options.get("yAxis") == "right",
         colour=_text(options.get("color"), 20),
+        named=bool(options.get("label")),
     )
     if "expression" in options:
         expression = _text(options["expression"], 2048)

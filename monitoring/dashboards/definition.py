@@ -24,6 +24,7 @@ class Line:
     visible: bool = True
     right: bool = False  # on the axis at the right
     colour: str = ""
+    named: bool = False  # somebody wrote its label
     translated_from: str = ""  # the name that stands in CloudWatch, where it is another one
 
     @property

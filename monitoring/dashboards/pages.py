@@ -96,17 +96,24 @@ def rows(widget: Widget, figures: Mapping[str, Any]) -> tuple[list[str], list[tu
 
 
 def short_labels(lines: Sequence[Line], hosts: Mapping[str, str]) -> list[str]:
-    """What tells the lines of one widget apart, and no more: Hosts go by their names."""
-    of = {line.key: [line.metric, *line.dimensions.values()] for line in lines}
+    """What tells the lines of one widget apart, and no more; a label that somebody wrote stays. Hosts go by their names."""
+    words = [[_old_name(line) or line.metric, *line.dimensions.values(), line.statistic] for line in lines]
     found = []
-    for line in lines:
-        words = [word for word in of[line.key] if any(word not in other for other in of.values())]
-        usual = line.label == " ".join([line.metric, *list(line.dimensions.values())[:1]]) or line.label == line.metric
-        label = (
-            " ".join(hosts.get(word, word) for word in words) if usual and words else line.metric if usual and line.metric else line.label
-        )
-        found.append(hosts.get(label, label))
+    for line, mine in zip(lines, words, strict=True):
+        apart = [word for word in mine if any(word not in others for others in words)] or mine[:1]
+        found.append(line.label if line.named or not line.metric else " ".join(_short(hosts.get(word, word)) for word in apart))
     return found if len(set(found)) == len(found) else [line.label for line in lines]
+
+
+def _old_name(line: Line) -> str:
+    """The document's name, where the true one is another."""
+    return line.translated_from.rpartition(" ")[2]
+
+
+def _short(word: str) -> str:
+    """`targetgroup/NAME/1f…` is NAME."""
+    parts = word.split("/")
+    return parts[1] if len(parts) == 3 and parts[0] in ("targetgroup", "app") else word
 
 
 def _titled(line: Line, label: str) -> str:

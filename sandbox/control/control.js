@@ -69,6 +69,7 @@ function show(state) {
   rows(byId("faults"), state.faults.map((fault) => [
     cell(fault.kind), cell(fault.host || "any"), cell(fault.times < 0 ? "until cleared" : String(fault.times)), cell(options(fault)),
   ]));
+  rows(byId("messages"), state.messages.map((each) => [cell(each.at.slice(11, 19), "quiet"), cell(each.kind), cell(each.to, "quiet"), cell(each.title, "", each.text.slice(0, 300))]));
   rows(byId("repositories"), Object.entries(state.repositories).flatMap(([name, heads]) =>
     Object.entries(heads).map(([branch, head]) => [cell(name), cell(branch), cell(head.commit.slice(0, 7)), cell(head.subject)])));
   const speed = byId("speed-value");

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.hosts import applications, database, releases, shares, site, statics, vpn
+from sandbox.network.sinks import sinks_of
 from sandbox.repositories import NAMES, Repositories
 from sandbox.repositories.git import git
 from sandbox.world import Host, World
@@ -25,6 +26,7 @@ def of(world: World) -> dict[str, Any]:
             stage: {export: _files(shares.share(world, stage, export)) for export in shares.SHARES} for stage in ("prod", "preprod")
         },
         "visitors": _visitors(world),
+        "messages": sinks_of(world).shown()[:20],
         "faults": [
             {"kind": fault.kind, "host": fault.host, "times": fault.times, "options": fault.options} for fault in world.faults.listed()
         ],

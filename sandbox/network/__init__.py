@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sandbox.network.authority import ca_file, server_context
 from sandbox.network.proxy import Proxy, Route
+from sandbox.network.sinks import serve_mail
 from sandbox.network.visitors import Visitors
 from sandbox.world import World
 
-__all__ = ["Route", "serve"]
+__all__ = ["Route", "serve", "serve_mail"]
 
 
 def serve(

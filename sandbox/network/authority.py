@@ -13,7 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sandbox.world import REGION, World
 
-NAMES = ("client.url", "*.client.url", f"sns.{REGION}.amazonaws.com")
+NAMES = ("client.url", "*.client.url", f"sns.{REGION}.amazonaws.com")  # the second is the certificate's subject
+ALSO = ("hooks.slack.com", "client.webhook.office.com", "hooks.example.com")  # where chats take webhooks
 
 
 def ca_file(world: World) -> Path:
@@ -52,7 +53,7 @@ def _make(world: World, folder: Path, chain: Path) -> None:
         .not_valid_before(now - timedelta(days=40))
         .not_valid_after(now + timedelta(days=325))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in (*NAMES, *ALSO)]), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_public), critical=False)

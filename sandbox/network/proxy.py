@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from sandbox.network.sinks import CHATS, take_webhook
 from sandbox.world import REGION, World
 
 Route = Callable[[World, str, str, Mapping[str, str], str], tuple[int, dict[str, str], bytes, str]]
@@ -47,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         name, _, port = self.path.rpartition(":")
-        if not _is_shops(name) or port != "443":
+        if not (_is_shops(name) or name in CHATS) or port != "443":
             self._answer(403, {"Content-Type": "text/plain"}, f"{self.path} is not in the sandbox\n".encode())
             return
         self.send_response_only(200, "Connection established")
@@ -62,6 +63,10 @@ class _Handler(BaseHTTPRequestHandler):
         host, path, scheme = self._asked_for()
         if scheme == "http" and host in self.server.inside:
             self._pass_on(self.server.inside[host], path)
+            return
+        if host in CHATS and self._tunnel == host and self.command == "POST":
+            status, said = take_webhook(self.server.world, host, path, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            self._answer(status, {"Content-Type": "text/plain"}, said)
             return
         if not _is_shops(host) and not (scheme == "http" and host.endswith(_BALANCERS)):
             self._answer(502, {"Content-Type": "text/plain"}, f"{host} is not in the sandbox\n".encode())

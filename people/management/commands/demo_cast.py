@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 def _operator(role: Role, password: str) -> None:
     """A password that is the same as before is left alone: a new hash would end the person's sessions."""
-    operator, _ = Operator.objects.get_or_create(username=role.value, defaults={"role": role})
+    operator, _ = Operator.objects.get_or_create(username=role.value, defaults={"role": role, "email": f"{role.value}@client.url"})
     if operator.role != role or not operator.check_password(password):
         operator.role = role
         operator.set_password(password)

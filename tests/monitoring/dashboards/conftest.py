@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,16 +41,23 @@ def put(cloudwatch: Any) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def poll(db: None, valkey: object) -> Callable[..., Window]:
+def poll(db: None, valkey: object, sandbox: dict[str, str]) -> Callable[..., Window]:
     """What the scheduler does, at once: the definitions, then one window."""
 
-    def once(name: str = PRODUCTION, span: str = "1h") -> Window:
-        Watched.objects.update(tried=None, not_before=None)
-        watching.watch()
-        window = watching.want(name, span_of(span))
-        Watched.objects.update(tried=None, not_before=None)
-        watching.watch()
-        return Window.objects.get(pk=window.pk)
+    def once(name: str = PRODUCTION, span: str = "1h", *, answered: bool = True) -> Window:
+        """With `answered` False CloudWatch is known not to answer: it is tried once."""
+        begun, guard = timezone.now(), time.monotonic() + 90
+        while True:
+            Watched.objects.update(tried=None, not_before=None)
+            watching.watch()
+            window = watching.want(name, span_of(span))
+            Watched.objects.update(tried=None, not_before=None)
+            watching.watch()
+            window.refresh_from_db()
+            if not answered or (window.made is not None and window.made > begun):
+                return window
+            said = list(Watched.objects.exclude(error="").values_list("name", "error"))
+            assert time.monotonic() < guard, said
 
     return once
 

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class BoardConfig(AppConfig):
+    name = "monitoring.board"
+    label = "health_board"
+
+    def ready(self) -> None:
+        from monitoring.board import checking, checks
+        from runs import periodic
+
+        checks.register()
+        periodic.register("health board", checking.EVERY, checking.refresh)

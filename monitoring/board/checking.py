@@ -1,0 +1,163 @@
+"""Asks each check when it is due and stores what it found; a check that hangs, fails or is refused is itself a finding.
+
+A page reads rows. What was proven long ago is not green any more: it cannot be checked, and the page says since when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from live.publish import publish
+from monitoring.board.models import CheckChange, CheckSource
+from remote.errors import RemoteError
+
+EVERY = 5.0  # seconds between two looks at what is due
+STALE = 3  # intervals after which what was proven is no longer believed
+OK, INFO, WARN, BAD, UNKNOWN = "ok", "info", "warn", "bad", "unknown"
+ORDER = (BAD, UNKNOWN, WARN, INFO, OK)
+FAULT = "The console failed in checking it: its log says how."
+
+
+class CannotCheck(Exception):
+    """Raised by a check that knows why it can prove nothing. The text is a sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`key` is the same each time; `said` is the cause, or the proof; `seen` is given where somebody else saw it, at that time."""
+
+    key: str
+    title: str
+    state: str
+    said: str = ""
+    url: str = ""
+    seen: str = ""  # ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    group: str
+    find: Callable[[], Iterable[Finding]]
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    finding: Finding
+    state: str
+    said: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All checks of one kind of thing. `cannot` has a sentence for each check that proves nothing now."""
+
+    name: str
+    shown: tuple[Shown, ...]
+    cannot: tuple[str, ...]
+    checked: datetime | None
+
+    @property
+    def state(self) -> str:
+        states = {each.state for each in self.shown} | ({UNKNOWN} if self.cannot or not self.shown else set())
+        return next(state for state in ORDER if state in states)
+
+    @property
+    def well(self) -> int:
+        return sum(each.state == OK for each in self.shown)
+
+
+_checks: dict[str, _Check] = {}
+
+
+def register(name: str, group: str, find: Callable[[], Iterable[Finding]], *, every: float) -> None:
+    """`find` may raise RemoteError or CannotCheck, and must have a deadline of its own. `every` is in seconds."""
+    if name in _checks:
+        raise ValueError(f"the check {name} is registered twice")
+    _checks[name] = _Check(group, find, every)
+
+
+def refresh(*, now: bool = False) -> None:
+    """Asks what is due, or everything. A check that breaks keeps no other from being asked."""
+    rows = CheckSource.objects.in_bulk()
+    with ExitStack() as stack:
+        for name, check in _checks.items():
+            tried = rows[name].tried if name in rows else None
+            if now or tried is None or tried <= timezone.now() - timedelta(seconds=check.every):
+                stack.callback(_ask, name, check)
+
+
+def board() -> list[Group]:
+    """What is stored, by group, in the order of registration."""
+    at, rows = timezone.now(), CheckSource.objects.in_bulk()
+    since = _since()
+    groups: dict[str, list[str]] = {}
+    for name, check in _checks.items():
+        groups.setdefault(check.group, []).append(name)
+    return [_group(group, names, rows, since, at) for group, names in groups.items()]
+
+
+def _group(group: str, names: list[str], rows: dict[str, CheckSource], since: dict[str, datetime], at: datetime) -> Group:
+    shown: list[Shown] = []
+    cannot: list[str] = []
+    for name in names:
+        row, every = rows.get(name), _checks[name].every
+        if row is None or row.tried is None:
+            cannot.append(f"{name}: it has not been checked yet.")
+            continue
+        old = row.answered is None or at - row.answered > timedelta(seconds=STALE * max(every, EVERY))
+        if row.error:
+            cannot.append(f"{name}: {row.error}")
+        elif old:
+            cannot.append(f"{name}: it has not been checked for long; the scheduler may have stopped.")
+        shown += [_shown(name, Finding(**raw), since, at, every, believed=not (row.error or old)) for raw in row.findings]
+    answered = [row.answered for name in names if (row := rows.get(name)) is not None and row.answered]
+    shown.sort(key=lambda each: (ORDER.index(each.state), each.finding.title))
+    return Group(group, tuple(shown), tuple(cannot), min(answered, default=None))
+
+
+def _shown(name: str, finding: Finding, since: dict[str, datetime], at: datetime, every: float, *, believed: bool) -> Shown:
+    seen = datetime.fromisoformat(finding.seen) if finding.seen else None
+    if not believed or (seen is not None and at - seen > timedelta(seconds=STALE * max(every, 60))):
+        return Shown(finding, UNKNOWN, f"Last known: {finding.state}. {finding.said}".strip(), seen)
+    return Shown(finding, finding.state, finding.said, since.get(f"{name}/{finding.key}"))
+
+
+def _since() -> dict[str, datetime]:
+    """Oldest first, so that the newest wins."""
+    return dict(CheckChange.objects.order_by("since").values_list("name", "since"))
+
+
+def _ask(name: str, check: _Check) -> None:
+    tried, error, found = timezone.now(), FAULT, None
+    try:
+        found, error = list(check.find()), ""
+    except RemoteError as refused:
+        error = f"{refused} {refused.next_step}".strip()
+    except CannotCheck as unknown:
+        error = str(unknown)
+    finally:
+        _keep(name, tried, error, found)
+
+
+@transaction.atomic
+def _keep(name: str, tried: datetime, error: str, found: list[Finding] | None) -> None:
+    row, _ = CheckSource.objects.select_for_update().get_or_create(name=name)
+    before = {raw["key"]: raw["state"] for raw in row.findings}
+    row.tried, row.error = tried, error
+    if found is not None:
+        row.answered, row.findings = timezone.now(), [asdict(each) for each in found]
+        changed = [each for each in found if before.get(each.key) != each.state]
+        for each in changed:
+            CheckChange.objects.filter(name=f"{name}/{each.key}").delete()
+        CheckChange.objects.bulk_create(CheckChange(name=f"{name}/{each.key}", state=each.state, since=tried) for each in changed)
+        if changed:
+            publish("now", {"kind": "now", "changed": [f"health:{name}"]})
+    row.save()

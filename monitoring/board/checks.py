@@ -1,0 +1,131 @@
+"""The questions of the health board, as far as they are nobody else's. Each has a deadline: a dead mount or a silent host ends it.
+
+Beanstalk, instances and target groups are read from what the estate's poller saw, with its time; shares are asked on the hosts; public
+names are asked from outside, as a visitor would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import reverse
+
+from estate.definition import Target
+from estate.models import BeanstalkEnvironment, Host
+from estate.reading import current
+from monitoring.board.checking import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Finding
+from monitoring.board.checking import register as registered
+from remote.errors import RemoteError
+from remote.http import fetch
+from remote.ssh.client import Door
+from remote.ssh.connections import Result
+from remote.ssh.runner import Runner
+
+_BEANSTALK = {"Ok": OK, "Info": INFO, "Pending": INFO, "Warning": WARN, "Degraded": BAD, "Severe": BAD}
+_TARGET = {"healthy": OK, "initial": INFO, "draining": INFO, "unhealthy": BAD, "unused": BAD, "detached": BAD}
+_MOUNT_SECONDS = 5.0  # `stat` of a mount whose server is gone never ends by itself: the runner ends it
+_PAGE_SECONDS = 5.0
+
+
+def register() -> None:
+    registered("Beanstalk environments", "Beanstalk", environments, every=30)
+    registered("Instances", "Instances and target groups", instances, every=30)
+    registered("Shares on the hosts", "NFS shares", shares, every=60)
+    registered("Public names from outside", "Public names", public_names, every=60)
+
+
+def environments() -> Iterable[Finding]:
+    rows = BeanstalkEnvironment.objects.in_bulk()
+    for target in current().targets:
+        for tier in target.tiers:
+            row, url = rows.get(tier.beanstalk), _service(target)
+            if row is None:
+                yield Finding(tier.beanstalk, tier.beanstalk, UNKNOWN, "Beanstalk has not shown it yet.", url)
+                continue
+            moving = "" if row.status == "Ready" else f"{row.status}. "
+            said = f"{moving}{row.health_status or 'No health'}: {'; '.join(row.causes) or row.version}"
+            yield Finding(tier.beanstalk, tier.beanstalk, _BEANSTALK.get(row.health_status, UNKNOWN), said, url, row.seen.isoformat())
+
+
+def instances() -> Iterable[Finding]:
+    """Two lights a host, never merged into one word; the worse of them is its state."""
+    found = list(Host.objects.filter(gone=None).order_by("beanstalk", "name"))
+    if not found:
+        raise CannotCheck("EC2 has not listed any instance yet.")
+    for host in found:
+        lights = (_BEANSTALK.get(host.health_status, UNKNOWN), _TARGET.get(host.target_state, UNKNOWN))
+        state = next(each for each in (BAD, UNKNOWN, WARN, INFO, OK) if each in lights)
+        said = f"Beanstalk {host.health_status or 'unknown'} · target group {host.target_state or 'unknown'}"
+        why = "; ".join([*host.causes, *([host.target_reason] if host.target_reason else [])])
+        yield Finding(
+            host.instance_id, f"{host.name} · {host.beanstalk}", state, f"{said}. {why}".strip(), _service_of(host), host.seen.isoformat()
+        )
+
+
+def shares() -> Iterable[Finding]:
+    """Is it mounted, and does it answer? A mount that hangs is bad; a host that cannot be asked proves nothing."""
+    for target in current().targets:
+        hosts = {
+            str(host.private_ip): host
+            for host in Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
+            if host.private_ip and target.shares
+        }
+        for path in target.shares if hosts else ():
+            mounted = _runner().probe_many(list(hosts), ["mountpoint", "-q", path], deadline=_MOUNT_SECONDS)
+            answers = _runner().probe_many(list(hosts), ["test", "-r", path], deadline=_MOUNT_SECONDS)
+            for ip, host in hosts.items():
+                state, said = _share(mounted[ip], answers[ip])
+                yield Finding(f"{host.instance_id}:{path}", f"{path} on {host.name}", state, said, _service(target))
+
+
+def _share(mounted: Result | RemoteError, answered: Result | RemoteError) -> tuple[str, str]:
+    for each in (mounted, answered):
+        if isinstance(each, RemoteError):
+            return UNKNOWN, f"{each} {each.next_step}".strip()
+        if each.rc in (124, 137):
+            return BAD, f"It does not answer within {_MOUNT_SECONDS:g} s: the file server is away, or the mount is dead."
+    if not isinstance(mounted, RemoteError) and mounted.rc != 0:
+        return BAD, "It is not mounted: the host writes to its own disk."
+    if not isinstance(answered, RemoteError) and answered.rc != 0:
+        return BAD, "It is mounted and cannot be read."
+    return OK, "Mounted, and answers."
+
+
+def public_names() -> Iterable[Finding]:
+    """Each address that the estate names, asked once, without following redirects."""
+    asked = {url: target for target in current().targets for url in filter(None, (target.shop.url if target.shop else "", target.address))}
+    if not asked:
+        raise CannotCheck("estate.yaml names no shop and no address.")
+    with ThreadPoolExecutor(min(8, len(asked))) as pool:
+        verdicts = list(pool.map(_page, asked))
+    for (url, target), (state, said) in zip(asked.items(), verdicts, strict=True):
+        yield Finding(url, urlsplit(url).hostname or url, state, said, _service(target))
+
+
+def _page(url: str) -> tuple[str, str]:
+    try:
+        answer = fetch(url, deadline=_PAGE_SECONDS)
+    except RemoteError as error:
+        return UNKNOWN, f"{error} {error.next_step}".strip()
+    said = f"{answer.status} in {answer.seconds:.2f} s"
+    if answer.status == 503:
+        return BAD, f"{said}: closed on purpose, or nothing serves it."
+    return (BAD if answer.status >= 500 else WARN if answer.status >= 400 else OK), said
+
+
+def _service(target: Target) -> str:
+    return reverse("deployments:service", args=(target.service, target.environment.key))
+
+
+def _service_of(host: Host) -> str:
+    return reverse("deployments:service", args=(host.service, host.environment))
+
+
+@cache
+def _runner() -> Runner:
+    return Runner(Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None))

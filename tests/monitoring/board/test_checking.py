@@ -1,0 +1,141 @@
+"""The health board: green only when proven, and within its time; what cannot be checked is a state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from estate.models import BeanstalkEnvironment, Host
+from monitoring.board import checking, checks
+from monitoring.board.checking import BAD, OK, UNKNOWN, WARN, CannotCheck, Finding
+from monitoring.board.models import CheckSource
+from people.models import Operator
+from remote.errors import Unreachable
+from remote.ssh.connections import Result
+from tests import scenery
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
+
+
+@pytest.fixture(autouse=True)
+def none_but_mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_checks", {})
+
+
+def states() -> dict[str, str]:
+    return {each.finding.key: each.state for group in checking.board() for each in group.shown}
+
+
+def test_what_was_proven_is_green_and_grows_old() -> None:
+    checking.register("Pages", "Public names", lambda: [Finding("a", "www", OK, "200"), Finding("b", "old", BAD)], every=60)
+    assert checking.board()[0].state == UNKNOWN  # nothing is proven yet
+    checking.refresh()
+    assert states() == {"a": OK, "b": BAD}
+    CheckSource.objects.update(answered=timezone.now() - timedelta(seconds=181))
+    (group,) = checking.board()
+    assert states() == {"a": UNKNOWN, "b": UNKNOWN}
+    assert "not been checked for long" in group.cannot[0]
+    assert "Last known: ok" in next(each.said for each in group.shown if each.finding.key == "a")
+
+
+def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
+    answers: list[Exception | None] = [None, Unreachable("No way there.", "Look at the route."), CannotCheck("Nobody told where.")]
+
+    def find() -> Iterable[Finding]:
+        if answer := answers.pop(0):
+            raise answer
+        return [Finding("a", "www", OK)]
+
+    checking.register("Pages", "Public names", find, every=60)
+    for state, said in ((OK, ""), (UNKNOWN, "No way there. Look at the route."), (UNKNOWN, "Nobody told where.")):
+        checking.refresh(now=True)
+        (group,) = checking.board()
+        assert states() == {"a": state}
+        assert said in " ".join(group.cannot)
+
+
+def test_one_broken_check_keeps_no_other_from_being_asked() -> None:
+    def broken() -> Iterable[Finding]:
+        raise ZeroDivisionError
+
+    checking.register("Broken", "First", broken, every=60)
+    checking.register("Good", "Second", lambda: [Finding("a", "www", OK)], every=60)
+    with pytest.raises(ZeroDivisionError):
+        checking.refresh()
+    first, second = checking.board()
+    assert first.cannot == (f"Broken: {checking.FAULT}",)
+    assert second.state == OK
+
+
+def test_it_says_since_when() -> None:
+    found = [Finding("a", "www", OK)]
+    checking.register("Pages", "Public names", lambda: found, every=60)
+    checking.refresh(now=True)
+    since = checking.board()[0].shown[0].since
+    checking.refresh(now=True)
+    assert checking.board()[0].shown[0].since == since
+    found[0] = Finding("a", "www", BAD)
+    checking.refresh(now=True)
+    changed = checking.board()[0].shown[0].since
+    assert since is not None
+    assert changed is not None
+    assert changed > since
+
+
+def test_instances_have_two_lights_and_the_worse_one_counts() -> None:
+    with pytest.raises(CannotCheck, match="EC2 has not listed"):
+        list(checks.instances())
+    rows = scenery.observed()
+    Host.objects.filter(name="fe-2").update(target_state="unhealthy", target_reason="Target.FailedHealthChecks")
+    Host.objects.filter(name="fe-3").update(health_status="")
+    found = {each.key: each for each in checks.instances()}
+    assert found[rows["fe-1"].pk].state == OK
+    assert found[rows["fe-2"].pk].state == BAD
+    assert "Target.FailedHealthChecks" in found[rows["fe-2"].pk].said
+    assert found[rows["fe-3"].pk].state == UNKNOWN
+
+
+def test_environments_tell_their_causes_and_one_never_seen_is_unknown() -> None:
+    scenery.observed()
+    BeanstalkEnvironment.objects.filter(name="client-magento-prod").update(health_status="Severe", causes=["50 % of requests fail."])
+    found = {each.key: each for each in checks.environments()}
+    assert found["client-magento-prod"].state == BAD
+    assert "50 % of requests fail." in found["client-magento-prod"].said
+    assert found["client-pim"].state == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("mounted", "answered", "state"),
+    [
+        (Result(0, b"", b""), Result(0, b"", b""), OK),
+        (Result(1, b"", b""), Result(0, b"", b""), BAD),
+        (Result(0, b"", b""), Result(1, b"", b""), BAD),
+        (Result(0, b"", b""), Result(124, b"", b""), BAD),  # ended by the runner: the mount hangs
+        (Unreachable("fe-1 is away"), Result(0, b"", b""), UNKNOWN),
+        (Result(0, b"", b""), Unreachable("fe-1 is away"), UNKNOWN),
+    ],
+)
+def test_a_share_is_green_only_when_it_is_mounted_and_answers(mounted: object, answered: object, state: str) -> None:
+    assert checks._share(mounted, answered)[0] == state  # type: ignore[arg-type]
+
+
+def test_public_names_are_asked_from_outside(sandbox: dict[str, str]) -> None:
+    found = {each.title: each for each in checks.public_names()}
+    assert found["www.client.url"].state in (OK, WARN, BAD)
+    assert " in " in found["www.client.url"].said  # it answered
+
+
+def test_the_page_is_for_viewers_by_get_alone(client: Client, viewer: Operator, stranger: Operator) -> None:
+    checking.register("Pages", "Public names", lambda: [Finding("a", "<b>www</b>", BAD, "500")], every=60)
+    checking.refresh()
+    assert client.get("/health/").status_code == 302
+    client.force_login(stranger)
+    assert client.get("/health/").status_code == 403
+    client.force_login(viewer)
+    assert "&lt;b&gt;www&lt;/b&gt;" in client.get("/health/").content.decode()
+    assert "<html" not in client.get("/health/", headers={"HX-Request": "true"}).content.decode()
+    assert client.post("/health/").status_code == 405
