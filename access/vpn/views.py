@@ -43,7 +43,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
     try:
         by = require(request.user, plans.KIND, place.ways_in().environment)
         made = actions.create_user(
-            name=form["name"].strip(),
+            name=form["name"],
             person=form["person"],
             contact=form["contact"],
             reason=form["reason"],

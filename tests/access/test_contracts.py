@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,20 +40,28 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def free_tcp_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
 @needs("openssl")
 def test_openssl_accepts_what_was_delivered_and_refuses_what_was_revoked(grounds: Grounds, operator: Operator, tmp_path: Path) -> None:
     user = grounds.user(operator)
     profile = tmp_path / "profile"
-    profile.write_bytes(delivery.take(user, origin="", by=operator).content)
+    content = delivery.take(user, origin="", by=operator).content
+    profile.write_bytes(content)
+    certificate = tmp_path / "certificate"
+    certificate.write_bytes(content.partition(b"<cert>")[2].partition(b"</cert>")[0])
     pki = grounds.host / "root/easy-rsa/pki"
-    assert openssl("verify", "-CAfile", pki / "ca.crt", profile).returncode == 0
+    assert openssl("verify", "-CAfile", pki / "ca.crt", certificate).returncode == 0
     assert openssl("pkey", "-in", profile, "-noout").returncode == 0, "the key in it can be read"
     grounds.done(actions.revoke(user, reason="left", by=operator))
     crl = grounds.host / "etc/openvpn/crl.pem"
     told = openssl("crl", "-in", crl, "-noout", "-text", "-CAfile", pki / "ca.crt")
     assert b"verify OK" in told.stderr
     assert user.serial in told.stdout.decode()
-    refused = openssl("verify", "-crl_check", "-CAfile", pki / "ca.crt", "-CRLfile", crl, profile)
+    refused = openssl("verify", "-crl_check", "-CAfile", pki / "ca.crt", "-CRLfile", crl, certificate)
     assert refused.returncode != 0
     assert b"certificate revoked" in refused.stderr
 
@@ -141,20 +150,21 @@ def test_the_real_haproxy_takes_the_configuration_and_its_statistics_are_read(tm
     assert checked.returncode == 0, "it does not see what two frontends claim at once; the console does"
     assert haproxy.problems(haproxy.config(CONFIG)) != []
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listening, tempfile.TemporaryDirectory(prefix="haproxy-") as short:
+        port, where = listening.getsockname()[1], Path(short) / "s"
         small = (
-            f"global\n  stats socket s level admin\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
-            f"backend good\n  server a 127.0.0.1:{port} check inter 100\nbackend bad\n  server b 127.0.0.1:{free_port()} check inter 100\n"
-            f"backend unchecked\n  server c 127.0.0.1:{port}\nfrontend f\n  bind 127.0.0.1:0\n  default_backend good\n"
+            f"global\n  stats socket {where} level admin\n"
+            "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
+            f"backend good\n  server a 127.0.0.1:{port} check inter 100\nbackend bad\n  server b 127.0.0.1:{free_tcp_port()} check inter 100\n"
+            f"backend unchecked\n  server c 127.0.0.1:{port}\nfrontend f\n  bind 127.0.0.1:{free_tcp_port()}\n  default_backend good\n"
         )
         config.write_text(small)
         log = tmp_path / "log"
-        with running([program("haproxy"), "-f", config, "-db", "-C", tmp_path], log):
+        with running([program("haproxy"), "-f", config, "-db"], log):
             end = time.monotonic() + LONG
             while True:
                 with contextlib.suppress(OSError):
-                    found = {each.server: each for each in haproxy.backends(_show_stat(tmp_path / "s"))}
+                    found = {each.server: each for each in haproxy.backends(_show_stat(where))}
                     if found["a"].light == "ok" and found["b"].light == "bad":
                         break
                 assert time.monotonic() < end, log.read_text()
@@ -164,8 +174,8 @@ def test_the_real_haproxy_takes_the_configuration_and_its_statistics_are_read(tm
 
 
 def _show_stat(path: Path) -> str:
-    with socket.socket(socket.AF_UNIX) as wire, contextlib.chdir(path.parent):
-        wire.connect(path.name)
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(str(path))
         wire.sendall(b"show stat\n")
         text = b""
         while piece := wire.recv(65536):
