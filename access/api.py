@@ -183,13 +183,13 @@ def allow_address(
     return Status(202, _allowed(made))
 
 
-@router.post("/allowed-addresses/{int:pk}/close", response={202: AllowedOut})
-def close_address(request: HttpRequest, pk: int, why: Reason) -> Status[dict[str, Any]]:
+@router.post("/allowed-addresses/{int:entry}/close", response={202: AllowedOut})
+def close_address(request: HttpRequest, entry: int, why: Reason) -> Status[dict[str, Any]]:
     by = require(request.user, gateway.OWN_KIND, place.ways_in().environment)
-    entry = AllowedAddress.objects.get(pk=min(pk, 2**62))
-    gateway.close(entry, reason=why.reason, by=by)
-    entry.refresh_from_db()
-    return Status(202, _allowed(entry))
+    found = AllowedAddress.objects.get(pk=min(entry, 2**62))
+    gateway.close(found, reason=why.reason, by=by)
+    found.refresh_from_db()
+    return Status(202, _allowed(found))
 
 
 def _allowed(entry: AllowedAddress) -> dict[str, Any]:

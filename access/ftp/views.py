@@ -46,18 +46,21 @@ def rotate(request: HttpRequest) -> HttpResponseBase:
 @may_view
 @never_cache
 @sensitive_variables()
-def show(request: HttpRequest, pk: int) -> HttpResponseBase:
+def show(request: HttpRequest, rotation: int) -> HttpResponseBase:
     """The password is on this answer and nowhere else."""
-    rotation = get_object_or_404(FtpRotation.objects.select_related("run"), pk=min(pk, 2**62))
     try:
         by = require(request.user, account.KIND, place.ftp().environment)
-        return page(request, password=account.show(rotation, by=by))
+        return page(request, password=account.show(_rotation(rotation), by=by))
     except Forbidden as refused:
         return page(request, str(refused), status=403)
     except Refusal as gone:
         return page(request, str(gone), status=410)
     except RemoteError as error:
         return page(request, f"{error} {error.next_step} It can still be shown.".strip(), status=502)
+
+
+def _rotation(number: int) -> FtpRotation:
+    return get_object_or_404(FtpRotation.objects.select_related("run"), pk=min(number, 2**62))
 
 
 def page(request: HttpRequest, refused: str = "", *, password: str = "", status: int = 200) -> HttpResponse:

@@ -77,16 +77,19 @@ def allow_myself(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 @may_view
-def close(request: HttpRequest, pk: int) -> HttpResponseBase:
-    entry = get_object_or_404(AllowedAddress, pk=min(pk, 2**62))
-    return _do(request, actions.OWN_KIND, lambda by: actions.close(entry, reason=request.POST.get("reason") or "no longer needed", by=by))
+def close(request: HttpRequest, entry: int) -> HttpResponseBase:
+    reason = request.POST.get("reason") or "no longer needed"
+    return _do(request, actions.OWN_KIND, lambda by: actions.close(_entry(entry), reason=reason, by=by))
 
 
 @require_POST
 @may_view
-def agree(request: HttpRequest, pk: int) -> HttpResponseBase:
-    entry = get_object_or_404(AllowedAddress, pk=min(pk, 2**62))
-    return _do(request, actions.KIND, lambda by: actions.agree(entry, by=by))
+def agree(request: HttpRequest, entry: int) -> HttpResponseBase:
+    return _do(request, actions.KIND, lambda by: actions.agree(_entry(entry), by=by))
+
+
+def _entry(number: int) -> AllowedAddress:
+    return get_object_or_404(AllowedAddress, pk=min(number, 2**62))
 
 
 @require_safe

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from access import place
-from access.models import VpnUser
 from access.vpn import delivery, plans
 from access.vpn.delivery import Gone, Profile
-from access.vpn.views import user_page
+from access.vpn.views import refuse, user_named, user_page
 from people.permissions import Forbidden, require
 from people.views import may_view
 from remote.errors import RemoteError
@@ -25,16 +24,15 @@ from remote.errors import RemoteError
 @never_cache
 @sensitive_variables()
 def download(request: HttpRequest, name: str) -> HttpResponseBase:
-    found = get_object_or_404(VpnUser.objects.select_related("run"), name=name[:64])
     try:
         by = require(request.user, plans.KIND, place.ways_in().environment)
-        return _file(delivery.take(found, origin=_address(request), by=by))
+        return _file(delivery.take(user_named(name), origin=_address(request), by=by))
     except Forbidden as refused:
-        return user_page(request, found, str(refused), status=403)
+        return refuse(request, name, str(refused), 403)
     except Gone as gone:
-        return user_page(request, found, str(gone), status=410)
+        return refuse(request, name, str(gone), 410)
     except RemoteError as error:
-        return user_page(request, found, f"{error} {error.next_step} The download is still there.".strip(), status=502)
+        return refuse(request, name, f"{error} {error.next_step} The download is still there.".strip(), 502)
 
 
 @require_POST
@@ -43,14 +41,14 @@ def download(request: HttpRequest, name: str) -> HttpResponseBase:
 @sensitive_variables()
 def link(request: HttpRequest, name: str) -> HttpResponseBase:
     """The address is on this answer and nowhere else."""
-    found = get_object_or_404(VpnUser.objects.select_related("run"), name=name[:64])
     try:
         by = require(request.user, plans.KIND, place.ways_in().environment)
+        found = user_named(name)
         made, secret = delivery.make_link(found, by=by)
     except Forbidden as refused:
-        return user_page(request, found, str(refused), status=403)
+        return refuse(request, name, str(refused), 403)
     except Gone as gone:
-        return user_page(request, found, str(gone), status=410)
+        return refuse(request, name, str(gone), 410)
     return user_page(request, found, link=(request.build_absolute_uri(reverse("access:vpn-get", args=(secret,))), made.expires))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -65,16 +65,22 @@ def create(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 @may_view
 def user(request: HttpRequest, name: str) -> HttpResponse:
-    return user_page(request, get_object_or_404(VpnUser.objects.select_related("run", "created_by", "reviewed_by"), name=name[:64]))
+    return user_page(request, user_named(name))
 
 
 @require_POST
 @may_view
 def change(request: HttpRequest, name: str, deed: str) -> HttpResponseBase:
-    found = get_object_or_404(VpnUser.objects.select_related("run"), name=name[:64])
-    if deed not in DEEDS:
-        return user_page(request, found, f"There is no “{deed}”. There is: {', '.join(DEEDS)}.", status=404)
-    return _do(request, found, lambda by: DEEDS[deed](found, request.POST, by))
+    def do(by: Operator) -> Run | None:
+        if deed not in DEEDS:
+            raise Http404(f"There is no “{deed}”. There is: {', '.join(DEEDS)}.")
+        return DEEDS[deed](user_named(name), request.POST, by)
+
+    return _do(request, do, name=name)
+
+
+def user_named(name: str) -> VpnUser:
+    return get_object_or_404(VpnUser.objects.select_related("run", "created_by", "reviewed_by"), name=name[:64])
 
 
 def _renew(found: VpnUser, posted: Mapping[str, str], by: Operator) -> Run | None:
@@ -118,48 +124,50 @@ def claim(request: HttpRequest) -> HttpResponseBase:
             by=by,
         )
 
-    return _do(request, None, do)
+    return _do(request, do)
 
 
 @require_POST
 @may_view
 def revoke_unknown(request: HttpRequest) -> HttpResponseBase:
-    return _do(request, None, lambda by: actions.revoke_unknown(request.POST.get("name", ""), reason=request.POST.get("reason", ""), by=by))
+    return _do(request, lambda by: actions.revoke_unknown(request.POST.get("name", ""), reason=request.POST.get("reason", ""), by=by))
 
 
 @require_POST
 @may_view
 def reapply(request: HttpRequest) -> HttpResponseBase:
-    return _do(request, None, lambda by: actions.reapply(by=by))
+    return _do(request, lambda by: actions.reapply(by=by))
 
 
 @require_POST
 @may_view
 def renew_crl(request: HttpRequest) -> HttpResponseBase:
-    return _do(request, None, lambda by: actions.renew_crl(by=by))
+    return _do(request, lambda by: actions.renew_crl(by=by))
 
 
-def _do(request: HttpRequest, found: VpnUser | None, deed: Callable[[Operator], Run | None]) -> HttpResponseBase:
-    """To the user's page where it is about one; a refusal stays on the page with its words."""
-
-    def refuse(said: str, status: int) -> HttpResponse:
-        return user_page(request, found, said, status=status) if found else page(request, refused=said, status=status)
-
+def _do(request: HttpRequest, deed: Callable[[Operator], Run | None], *, name: str = "") -> HttpResponseBase:
+    """To the user's page where it is about one; a refusal stays on the page with its words. Who may is asked before anything else."""
     try:
         run = deed(require(request.user, plans.KIND, place.ways_in().environment))
     except Forbidden as refused:
-        return refuse(str(refused), 403)
+        return refuse(request, name, str(refused), 403)
     except ValidationError as refused:
-        return refuse(" ".join(refused.messages), 422)
+        return refuse(request, name, " ".join(refused.messages), 422)
     except Refusal as refused:
-        return refuse(str(refused), 409)
+        return refuse(request, name, str(refused), 409)
     except RemoteError as error:
-        return refuse(f"{error} {error.next_step}".strip(), 502)
+        return refuse(request, name, f"{error} {error.next_step}".strip(), 502)
     if run is None:
         messages.success(request, "Kept in the register; nothing was changed on the server.")
-    if found is not None:
-        return redirect("access:vpn-user", found.name)
+    if name:
+        return redirect("access:vpn-user", name)
     return redirect("runs:detail", run.number) if run else redirect("access:vpn")
+
+
+def refuse(request: HttpRequest, name: str, said: str, status: int) -> HttpResponse:
+    """On the user's page where there is such a user."""
+    found = VpnUser.objects.select_related("run", "created_by", "reviewed_by").filter(name=name[:64]).first()
+    return user_page(request, found, said, status=status) if found else page(request, refused=said, status=status)
 
 
 def page(request: HttpRequest, form: Mapping[str, str] | None = None, refused: str = "", *, status: int = 200) -> HttpResponse:

@@ -155,7 +155,8 @@ def test_the_real_haproxy_takes_the_configuration_and_its_statistics_are_read(tm
         small = (
             f"global\n  stats socket {where} level admin\n"
             "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
-            f"backend good\n  server a 127.0.0.1:{port} check inter 100\nbackend bad\n  server b 127.0.0.1:{free_tcp_port()} check inter 100\n"
+            f"backend good\n  server a 127.0.0.1:{port} check inter 100\n"
+            f"backend bad\n  server b 127.0.0.1:{free_tcp_port()} check inter 100\n"
             f"backend unchecked\n  server c 127.0.0.1:{port}\nfrontend f\n  bind 127.0.0.1:{free_tcp_port()}\n  default_backend good\n"
         )
         config.write_text(small)
