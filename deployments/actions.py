@@ -14,10 +14,12 @@ from deployments import consent, estimate, gates, kinds, plans, sources
 from deployments import facts as plan_facts
 from deployments.bundle import Bundle, modules_between
 from deployments.live import LABEL, live_commit, live_configuration, live_label
-from deployments.models import Release
+from deployments.models import Artifact, Release
 from deployments.recipe import recipe
 from deployments.shipments import bundle_of
 from deployments.steps import PlannedHost, Shipment
+from deployments.strategies import AWARE, choosing, curtain, prebuilt, preparing
+from deployments.strategies import plans as aware
 from estate import observe
 from estate.definition import Target, UnknownTarget
 from estate.models import Host
@@ -29,6 +31,7 @@ from remote.errors import NotFound
 from remote.git.mirror import Mirror
 from runs import actions as runs
 from runs.models import Plan, Run
+from runs.plan import Plan as PlanValue
 
 
 class NotPlannable(Exception):
@@ -51,11 +54,15 @@ class Choice:
     configuration: str = ""
     close_back_office: bool = False
     release: int | None = None
+    strategy: str = ""  # as-written | migration-aware; "" takes the best that can be taken
+    path: str = ""  # roll | window, where somebody knows better than the database's answers, and says in `because` why
+    because: str = ""
 
 
 def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = None, by: Operator) -> Plan:
     """Pins both commits, builds the bundle, writes the plan. Changes nothing outside the console.
 
+    Where the strategy wants a release that is built once and it has not been built, the plan is that of its preparation.
     Raises Forbidden, ValidationError (a branch's name), RemoteError, NotPlannable.
     """
     require(by, "plan", target.environment.key)
@@ -68,6 +75,15 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     commit = earlier.magento_commit if earlier else code_heads[code_branch]
     configuration_commit = earlier.configuration_commit if earlier else heads[configured]
     built = bundle_of(target, commit, configuration_commit, configuration_branch=configured)
+    commands = recipe(configuration, configuration_commit, target.configuration.directory)
+    way = _way(target, choice, commands, configuration, configuration_commit)
+    artifact = preparing.artifact_of(target, built.sha256, relaunch_of=relaunch_of) if way["strategy"] == AWARE else None
+    if way["strategy"] == AWARE and artifact is None:
+        pinned = preparing.Sources(commit, configuration_commit, code_branch, configured)
+        return runs.save_plan(preparing.plan_preparation(target, hosts, built, pinned, way), by=by)
+    decided = _decided(artifact, choice, relaunch_of) if artifact is not None else {}
+    if artifact is not None:
+        built = preparing.as_built(built, artifact, target)
     release = _release(target, built, commit, configuration_commit, configured, by=by)
     previous = live_label(target)
     live = live_commit(target, previous, code, code_heads[code_branch])
@@ -88,6 +104,8 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
         "relaunch_of": relaunch_of.number if relaunch_of else None,
         "plan": target.plan,
         "close_back_office": choice.close_back_office,
+        **way,
+        **decided,
     }
     if facts["magento"]["from"]:
         facts["modules"] |= asdict(modules_between(code, facts["magento"]["from"], release.magento_commit))
@@ -96,15 +114,69 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     )
     branch = "" if earlier else code_branch
     wanted = plans.Wanted(target, hosts, shipment, branch, str(release), close_back_office=choice.close_back_office)
-    facts["warnings"] = _backwards(code, live, release) + list(kinds.kind_of(target).warnings(wanted))
-    facts["recipe"] = recipe(configuration, release.configuration_commit, target.configuration.directory)
-    drawn = kinds.kind_of(target).draw(wanted)
-    steps, whole = estimate.timed(drawn.steps, target.lock_group, target.service)
+    kind = kinds.kind_of(target)
+    facts["warnings"] = _backwards(code, live, release) + ([] if artifact else list(kind.warnings(wanted)))
+    facts["recipe"] = commands
+    drawn = _aware(wanted, artifact, decided) if artifact is not None else kind.draw(wanted)
+    steps, whole = estimate.timed(drawn.steps, target.lock_group, target.service, way=str(decided.get("way", "")))
     facts["estimate"] = whole.to_json()
     facts["differs"] = plan_facts.differences(relaunch_of.plan.document, {**drawn.to_json(), "facts": facts}) if relaunch_of else []
     saved = runs.save_plan(plans.with_facts(drawn, steps, facts), by=by)
     consent.ask_for_approval(saved, target)
     return saved
+
+
+def _way(target: Target, choice: Choice, commands: Mapping[str, Any], configuration: Mirror, commit: str) -> dict[str, Any]:
+    """Which strategy is taken, what else there is, and the patch that would make more of it possible. Raises NotPlannable."""
+    found = choosing.offers(target, commands)
+    try:
+        taken = choosing.choose(found, choice.strategy)
+    except ValueError as refused:
+        raise NotPlannable(str(refused)) from refused
+    files = sorted({each["file"] for each in prebuilt.building(commands["commands"])}) if target.plan == "magento" else []
+    start = f"{target.configuration.directory}/.ebextensions" if target.configuration.directory else ".ebextensions"
+    paths = [f"{start}/{file}" for file in files]
+    texts = ((path, configuration.file(commit, path).decode("utf-8", "replace")) for path in paths)
+    patch = "".join(prebuilt.patch(path, text) for path, text in texts)
+    return {"strategy": taken.key, "offers": [offer.to_json() for offer in found], "patch": patch}
+
+
+def _decided(artifact: Artifact, choice: Choice, relaunch_of: Run | None) -> dict[str, Any]:
+    """The path that is gone, with what it rests on. A relaunch goes the failed run's. Raises NotPlannable."""
+    before = (relaunch_of.plan.document["facts"].get("decision") or {}) if relaunch_of else {}
+    path = choice.path or before.get("path", "") or artifact.decision
+    because = choice.because.strip() or before.get("because", "")
+    if path not in ("roll", "window"):
+        raise NotPlannable("The database gave no usable answer. Choose how to go on, with the reason, or go as written.")
+    if path != artifact.decision and not because and not before:
+        raise NotPlannable("Say why the database's answer is not followed: whoever looks tomorrow wants to know.")
+    decision = {
+        "path": path,
+        "decision": artifact.decision,
+        "because": because[:500],
+        "answers": artifact.answers,
+        "asked": artifact.asked.isoformat(),
+        "manifest": artifact.manifest,
+        "statics_version": artifact.statics_version,
+        "key": artifact.key,
+        "run": artifact.run_id,
+    }
+    return {"decision": decision, "way": f"{AWARE}:{path}"}
+
+
+def _aware(wanted: plans.Wanted, artifact: Artifact, decided: Mapping[str, Any]) -> PlanValue:
+    """Raises NotPlannable where a window is needed and cannot be had."""
+    path = decided["decision"]["path"]
+    place = None
+    if path == "window":
+        place = curtain.place_of(wanted.target)
+        if place is None:
+            raise NotPlannable("No load balancer of the front end is known, so the shop cannot be closed by it. See the service's page.")
+        if not wanted.target.database:
+            raise NotPlannable("estate.yaml names no database of which a snapshot could be taken (database:).")
+    build = artifact.key.rpartition("/")[2].removesuffix(".zip")
+    prepared = aware.Prepared(artifact.bucket, artifact.key, artifact.statics_key, build, path)
+    return aware.release(wanted, prepared, place)
 
 
 def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str = "", by: Operator) -> Run:

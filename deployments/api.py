@@ -19,11 +19,17 @@ router = Router(tags=["releases"])
 
 
 class PlanIn(Schema):
-    """`strategy`: "as-written" is the only one. Branches default to the estate's first; `release` deploys an earlier one again."""
+    """`strategy`: "as-written" or "migration-aware"; "" takes the best that can be taken.
+
+    Where that has to be built first, the answer is the plan of its preparation (kind "operation"): run it, then ask again. `path` ("roll",
+    "window") with `because` overrides the database's answers. Branches default to the estate's first; `release` names an earlier one.
+    """
 
     service: str
     environment: str
-    strategy: str = "as-written"
+    strategy: str = ""
+    path: str = ""
+    because: str = ""
     code_branch: str = ""
     configuration_branch: str = ""
     close_back_office: bool = False
@@ -114,11 +120,10 @@ class ReleasePage(Schema):
 
 @router.post("/plans", response={201: PlanOut})
 def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
-    if wanted.strategy != "as-written":
-        raise actions.NotPlannable(f"There is no strategy “{wanted.strategy}”; there is: as-written.")
     target = current().target(wanted.service, wanted.environment)
     by = require(request.user, "plan", target.environment.key)
-    choice = actions.Choice(wanted.code_branch, wanted.configuration_branch, wanted.close_back_office, wanted.release)
+    ways = {"strategy": wanted.strategy, "path": wanted.path, "because": wanted.because}
+    choice = actions.Choice(wanted.code_branch, wanted.configuration_branch, wanted.close_back_office, wanted.release, **ways)
     relaunched = None
     if wanted.relaunch_of is not None:
         mine = Run.objects.filter(service=target.service, environment=target.environment.key, kind="release")

@@ -8,8 +8,10 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, after, bookings, guard, panels, rundeck, standing, stopping
+        from deployments import adoption, after, bookings, guard, guards, panels, rundeck, standing, stopping
+        from deployments.effects.balancer import AddRule, RemoveRule
         from deployments.effects.beanstalk import UpdateEnvironment
+        from deployments.effects.build import Ask, Judge, Keep, Measure, WorkEnded
         from deployments.effects.bundle import BuildBundle, CreateVersion, PutObject
         from deployments.effects.delivery import Invalidate
         from deployments.effects.following import Follow
@@ -17,6 +19,9 @@ class DeploymentsConfig(AppConfig):
         from deployments.effects.looks import Gates, OperationGates, Quiet, Shelf, Verify
         from deployments.effects.repositories import Heads
         from deployments.effects.servers import FetchBundles, FetchLogs, RestartServers
+        from deployments.effects.settings import Configure, TakeSnapshot
+        from deployments.effects.smoke import Smoke
+        from deployments.strategies import sweeper
         from runs import again, effects, periodic
         from runs import stopping as stops
         from runs.panels import register
@@ -42,9 +47,20 @@ class DeploymentsConfig(AppConfig):
             "host.look": HostLook(),
             "magento.maintenance": Maintenance(),
             "magento.reopen": Reopen(),
+            "magento.ask": Ask(),
+            "magento.jobs": WorkEnded(),
+            "build.measure": Measure(),
+            "build.keep": Keep(),
+            "decision.judge": Judge(),
+            "balancer.rule": AddRule(),
+            "balancer.open": RemoveRule(),
+            "curtain.smoke": Smoke(),
+            "beanstalk.settings": Configure(),
+            "rds.snapshot": TakeSnapshot(),
         }
         for name, kind in kinds.items():
             effects.register(name, kind)
+        guards.install()
         register("release", panels.of_release)
         register("operation", panels.of_operation)
         register(rundeck.KIND, rundeck.of_rundeck)
@@ -52,6 +68,7 @@ class DeploymentsConfig(AppConfig):
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
         periodic.register("release news", after.EVERY, after.tell)
+        periodic.register("curtains", sweeper.EVERY, sweeper.check)
         periodic.register("bookings", bookings.EVERY, bookings.go)
         periodic.register("standing", standing.EVERY, standing.watch)
         again.register(

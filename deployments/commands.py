@@ -15,6 +15,10 @@ from estate.maintenance import FLAG
 APP = "/var/app/current"
 STATIC = f"{APP}/pub/static"
 MAINTENANCE_FLAG = FLAG
+MANIFESTS = (  # written by Beanstalk at the end of a deployment: Amazon Linux 1; 2 and 2023
+    "/opt/elasticbeanstalk/deploy/manifest",
+    "/opt/elasticbeanstalk/deployment/app_version_manifest.json",
+)
 LOG_FILES = {"al1": "/var/log/eb-activity.log", "al2": "/var/log/eb-engine.log"}  # Amazon Linux 1; 2 and 2023
 
 
@@ -98,6 +102,12 @@ def schema_status(plan: str) -> Command:
 def processes(contain: str) -> Command:
     """Exit code 1: none. The brackets keep it from finding the shell that asks."""
     return Command(("pgrep", "-f", f"[{contain[0]}]{contain[1:]}"))
+
+
+def newer_files(than: str) -> Command:
+    """Below the web root, and not what the application writes for itself."""
+    kept = ("-not", "-path", f"{APP}/var/*", "-not", "-path", f"{APP}/cache/*")
+    return Command(("sudo", "find", APP, "-xdev", "-type", "f", "-newer", than, *kept, "-print"))
 
 
 def mounted_shares() -> Command:

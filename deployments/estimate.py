@@ -28,13 +28,11 @@ class Estimate:
         return {"seconds": round(self.seconds), "low": round(self.low), "high": round(self.high), "runs": self.runs, "source": source}
 
 
-def timed(steps: Sequence[Step], lock_group: str, service: str) -> tuple[tuple[Step, ...], Estimate]:
-    """The steps with their usual seconds, and the whole."""
-    past = list(
-        Run.objects.filter(lock_group=lock_group, service=service, kind="release", state=Run.State.SUCCEEDED)
-        .order_by("-number")
-        .values_list("number", flat=True)[:PAST_RUNS]
-    )
+def timed(steps: Sequence[Step], lock_group: str, service: str, *, way: str = "") -> tuple[tuple[Step, ...], Estimate]:
+    """The steps with their usual seconds, and the whole. `way`: of runs that went the same way, where there are several."""
+    runs = Run.objects.filter(lock_group=lock_group, service=service, kind="release", state=Run.State.SUCCEEDED)
+    same = runs.filter(plan__document__facts__way=way) if way else runs.filter(plan__document__facts__way__isnull=True)
+    past = list(same.order_by("-number").values_list("number", flat=True)[:PAST_RUNS])
     if not past:
         seconds = sum(step.seconds for step in steps)
         return tuple(steps), Estimate(seconds, seconds * 0.8, seconds * 1.5, 0)

@@ -37,6 +37,14 @@ _LOOKS = (
     "beanstalk.logs",
     "beanstalk.bundles",
     "cdn.invalidate",
+    "beanstalk.settings",
+    "build.keep",
+    "build.measure",
+    "curtain.smoke",
+    "decision.judge",
+    "magento.ask",
+    "magento.jobs",
+    "rds.snapshot",
 )  # effects that turn no visitor away
 _BAD = (ShopAnswer.State.CLOSED, ShopAnswer.State.BROKEN)
 
@@ -125,7 +133,8 @@ def _whose(last: Run | None) -> str:
 
 
 def _end_all_but(kinds: Sequence[str], target: Target, now: datetime) -> bool:
-    return bool(Alert.objects.filter(**_place(target), ended=None).exclude(kind__in=kinds).update(ended=now))
+    mine = Alert.objects.filter(**_place(target), ended=None).exclude(kind=Alert.Kind.CURTAIN)  # the sweeper's own
+    return bool(mine.exclude(kind__in=kinds).update(ended=now))
 
 
 def _raise_or_renew(found: Found, target: Target, culprit: Run | None, now: datetime) -> bool:

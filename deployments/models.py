@@ -38,6 +38,33 @@ class Release(models.Model):
         return f"r{self.number}"
 
 
+class Artifact(models.Model):
+    """A release built once on the build host, and what its code was told when it asked the database.
+
+    The second kind of bundle: not the same bytes each time, so it is known by what it was made from (the bundle of the sources, by its
+    sha256) and pinned by what came out.
+    """
+
+    service = models.CharField(max_length=40)
+    environment = models.CharField(max_length=40)
+    source_sha256 = models.CharField(max_length=64)
+    bucket = models.CharField(max_length=63)
+    key = models.CharField(max_length=300)
+    statics_key = models.CharField(max_length=300)
+    statics_version = models.CharField(max_length=20)
+    manifest = models.JSONField(default=dict)  # sha256, bytes, files, static_files, composer_lock, php
+    answers = models.JSONField(default=list)  # [{command, rc, text}]
+    decision = models.CharField(max_length=10)  # roll, window, undecided
+    judged = models.JSONField(default=dict)  # after the release: {right, said, run}
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="artifacts")
+    asked = models.DateTimeField()
+
+    class Meta:
+        db_table = "artifact"
+        ordering = ["-pk"]
+        constraints = [models.UniqueConstraint(fields=["bucket", "key"], name="one_artifact_per_key")]
+
+
 class Evidence(models.Model):
     """A file of a failing host, copied at once: the host may be gone tomorrow."""
 
@@ -62,6 +89,7 @@ class Alert(models.Model):
     class Kind(models.TextChoices):
         FLAG = "flag"  # hosts in maintenance mode
         SHOP = "shop"  # closed or broken, seen from outside
+        CURTAIN = "curtain"  # the load balancer answers by itself
 
     service = models.CharField(max_length=40)
     environment = models.CharField(max_length=40)

@@ -15,6 +15,8 @@ from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS
 from deployments.estimate import Estimate
 from deployments.steps import PlannedHost
+from deployments.strategies import curtain
+from deployments.strategies import steps as once
 from estate.definition import Target
 from estate.maintenance import observe_maintenance
 from estate.validators import cdn_path
@@ -172,6 +174,20 @@ def _bundles(asked: Asked) -> Iterator[Step]:
         yield steps.fetch_bundles(asked.target, tier, [host for host in asked.hosts if host.tier == tier.key])
 
 
+def _curtain(asked: Asked, *, on: bool) -> Iterator[Step]:
+    place = curtain.place_of(asked.target)
+    if place is None:
+        raise NotPlannable(
+            "No load balancer of the front end is known, so there is no curtain. See the service's page for what AWS last said."
+        )
+    yield once.close(asked.target, place) if on else once.open_(asked.target, place)
+
+
+def _roll_again(asked: Asked) -> Iterator[Step]:
+    yield once.policy(asked.target, once.ROLLING)
+    yield once.start_cron(asked.hosts)
+
+
 def _logs(asked: Asked) -> Iterator[Step]:
     for tier in asked.target.tiers:
         yield steps.fetch_logs(asked.target, tier, [host for host in asked.hosts if host.tier == tier.key])
@@ -200,6 +216,15 @@ def _of_off(asked: Asked) -> Iterator[str]:
     yield f"Visitors reach {', '.join(sorted(versions))} at once, whatever code and statics are there: look at the versions below."
 
 
+def _of_curtain_on(asked: Asked) -> Iterator[str]:
+    yield "Visitors get 503 from the load balancer until somebody opens the curtain; every page of this console says so meanwhile."
+    yield "Statics and media go on, and testers pass with the header that the run's page shows."
+
+
+def _of_curtain_off(asked: Asked) -> Iterator[str]:
+    yield "Visitors reach the hosts at once, whatever code and database are there: look at the versions below."
+
+
 def _of_statics(asked: Asked) -> Iterator[str]:
     if asked.option:
         yield "From the deletion until all are generated, pages come without styles and scripts: about three minutes."
@@ -221,6 +246,10 @@ def _of_restart(asked: Asked) -> Iterator[str]:
 
 def _is_magento(target: Target) -> bool:
     return target.has_maintenance
+
+
+def _has_balancer(target: Target) -> bool:
+    return target.has_maintenance and target.shop is not None
 
 
 def _has_statics(target: Target) -> bool:
@@ -258,6 +287,33 @@ _LISTED = (
         _of_off,
         _is_magento,
         *_BACK,
+    ),
+    Operation(
+        "curtain-on",
+        "Draw the curtain",
+        "The load balancer answers visitors with 503 itself; the hosts' health checks keep their meaning.",
+        lambda asked: _curtain(asked, on=True),
+        _of_curtain_on,
+        _has_balancer,
+        gates=(),
+    ),
+    Operation(
+        "curtain-off",
+        "Open the curtain",
+        "Removes its rules from every listener, whichever run drew it.",
+        lambda asked: _curtain(asked, on=False),
+        _of_curtain_off,
+        _has_balancer,
+        gates=(),
+    ),
+    Operation(
+        "roll-again",
+        "Let Beanstalk roll again",
+        "What a broken-off migration may leave: deployments to all hosts at once, and cron stopped. Puts both back.",
+        _roll_again,
+        _nothing,
+        _has_balancer,
+        gates=("ready",),
     ),
     Operation(
         "statics",

@@ -11,6 +11,8 @@ from deployments import after, outside, timeline
 from deployments.failure import failure
 from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
 from deployments.models import Evidence
+from deployments.strategies import AWARE
+from deployments.strategies import panels as strategies
 from estate.models import BeanstalkEvent, Host
 from people.permissions import may
 from runs import pages
@@ -32,6 +34,7 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         if not run.is_active:  # what waits for a decision is decided about first
             found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
+    found += strategies.of_release(run, facts, viewer)
     shop = outside.during(run, at) if _has_shop(facts) else None
     if run.state == Run.State.SUCCEEDED:
         found.append(Panel(Place.BANNER, "deployments/_done_banner.html", {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop}))
@@ -54,7 +57,7 @@ def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     facts = run.plan.document["facts"]
     hosts = list(Host.objects.filter(pk__in=[entry["instance_id"] for entry in facts.get("hosts", ())]).order_by("tier", "name"))
     kept = list(Evidence.objects.filter(run=run).order_by("host").only("host", "instance_id", "taken", "path"))
-    found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run})]
+    found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run}), *strategies.of_operation(run, facts, viewer)]
     if kept:
         found.append(Panel(Place.NEXT, "deployments/_logs.html", {"run": run, "kept": kept}))
     bundles = [
@@ -104,6 +107,8 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
             "text": f"All {len(lanes)} hosts have {facts['label']}." if len(lanes) > 1 else f"The one host has {facts['label']}.",
             "run": run,
         }
+    if facts.get("strategy") == AWARE:
+        return strategies.stakes(run, facts, lanes, begun)
     if not deploying and "maintenance-on" not in begun:
         return {"big": "Nothing changed", "text": "Stopping now leaves everything as it was.", "run": run}
     if not deploying:

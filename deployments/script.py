@@ -184,6 +184,19 @@ def _verify(act: Act, document: Mapping[str, Any]) -> Lines:
     yield _comment("   Then open the shop in a browser, and look at the target groups: every host healthy.")
 
 
+def _ask(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment(f"   {act['target']}: exit code 0 means that nothing is needed, 2 that a migration is")
+    yield f'{ssh(act["params"]["ip"], act["argv"])} || echo "exit code $?"'
+
+
+def _jobs(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield f"while {ssh(act['params']['ip'], act['argv'])}; do sleep 10; done"
+
+
+def _by_console(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment(f"   {act['target']}: {act['words'] or act['kind']}")
+
+
 _VERSION = "ApplicationVersions[0].SourceBundle.S3Key"
 _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "release.gates": _gates,
@@ -199,4 +212,12 @@ _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "host.look": _command,
     "magento.maintenance": _maintenance,
     "magento.reopen": _reopen,
+    "magento.ask": _ask,
+    "magento.jobs": _jobs,
+    "build.measure": _by_console,
+    "build.keep": _by_console,
+    "balancer.rule": _by_console,
+    "balancer.open": _by_console,
+    "curtain.smoke": _by_console,
+    "decision.judge": _by_console,
 }

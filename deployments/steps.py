@@ -86,6 +86,14 @@ def ship(target: Target, shipment: Shipment) -> Step:
     return Step("ship", "Upload the bundle and register the version", acts, where="AWS", seconds=10)
 
 
+def register(target: Target, shipment: Shipment) -> Step:
+    """Of a bundle that is in the bucket already: it was built there."""
+    create = commands.create_version(target.application, shipment.label, shipment.bucket, shipment.key)
+    version = {"application": target.application, "label": shipment.label, "bucket": shipment.bucket, "key": shipment.key}
+    act = Act("beanstalk.version", "version", "AWS", create.argv, params=version)
+    return Step("ship", "Register the version that was built", (act,), where="AWS", seconds=3)
+
+
 def on_shelf(target: Target, shipment: Shipment) -> Step:
     """Instead of building and shipping: the bundle of an earlier release lies where it was put then."""
     look = commands.describe_version(target.application, shipment.label)

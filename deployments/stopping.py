@@ -16,13 +16,15 @@ def of_release(run: Run, steps: Sequence[Step]) -> dict[str, list[str]]:
     begun = {step.key for step in steps if step.state != Step.State.PLANNED}
     broken = current.key if current is not None and current.key in begun else ""
     shut = "maintenance-on" in begun and "maintenance-off" not in begun
+    left = list(_behind_the_curtain(begun))
     return {
-        Run.Cancel.AFTER_STEP.value: [*_between(steps, begun, new, old), *_shop(shut)],
+        Run.Cancel.AFTER_STEP.value: [*_between(steps, begun, new, old), *_shop(shut), *left],
         Run.Cancel.ABORT.value: [
             *_broken(broken, steps, begun, new, old),
             *_shop(shut or broken == "maintenance-off"),
+            *left,
         ],
-        Run.Cancel.STOP_WATCHING.value: [*_unwatched(broken), *_shop(shut)],
+        Run.Cancel.STOP_WATCHING.value: [*_unwatched(broken), *_shop(shut), *left],
     }
 
 
@@ -67,6 +69,13 @@ def _unwatched(key: str) -> Iterator[str]:
 def _shop(shut: bool) -> Iterator[str]:
     if shut:
         yield f"Hosts that are in maintenance mode then stay in it: their visitors get 503. {_TAKE_OUT}"
+
+
+def _behind_the_curtain(begun: set[str]) -> Iterator[str]:
+    if "curtain-on" in begun and "curtain-off" not in begun:
+        yield "The curtain stays drawn: visitors get 503 until it is opened."
+    if "cron-stop" in begun and "cron-start" not in begun:
+        yield "Cron stays stopped."
 
 
 def _tiers(steps: Sequence[Step]) -> str:

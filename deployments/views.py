@@ -79,7 +79,10 @@ def earlier(request: HttpRequest, service: str, environment: str) -> HttpRespons
 def plan_new(request: HttpRequest, service: str, environment: str) -> HttpResponseBase:
     """Changes nothing but the console's own tables; a refusal returns to the form as it was filled in."""
     target = target_or_404(service, environment)
-    form = {key: request.POST.get(key, "") for key in ("code_branch", "config_branch", "close_back_office", "release")}
+    form = {
+        key: request.POST.get(key, "")
+        for key in ("code_branch", "config_branch", "close_back_office", "release", "strategy", "path", "because")
+    }
     relaunched = request.POST.get("relaunch_of", "")
     try:
         by = require(request.user, "plan", target.environment.key)
@@ -88,6 +91,9 @@ def plan_new(request: HttpRequest, service: str, environment: str) -> HttpRespon
             form["config_branch"].strip(),
             close_back_office=bool(form["close_back_office"]),
             release=_number(form["release"]),
+            strategy=form["strategy"],
+            path=form["path"],
+            because=form["because"],
         )
         make = actions.plan_release if choice.release is None else rollback.plan_again
         made = make(target, choice, relaunch_of=_relaunched(target, relaunched), by=by)

@@ -129,6 +129,19 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Workshop:
+    """The build host: where a release is built once, in `folder`, and where its code asks the database, by `looks_with`.
+
+    `looks_with` is an env.php there whose user of the database may only read, and that names no cache.
+    """
+
+    name: str
+    address: str
+    folder: str
+    looks_with: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A service in an environment: what one release goes to. Tiers stand in the order in which they are released."""
 
@@ -153,6 +166,8 @@ class Target:
     approval: bool = False  # a second person has to approve each plan
     freezes: tuple[Freeze, ...] = ()
     cdn: tuple[str, ...] = ()  # the names of its CloudFront distributions
+    build: Workshop | None = None
+    database: str = ""  # RDS's name of the instance that a migration changes
 
     @property
     def has_maintenance(self) -> bool:

@@ -41,6 +41,7 @@ from estate.definition import (
     Statics,
     Target,
     Tier,
+    Workshop,
 )
 from estate.ways_in import ways_in
 
@@ -399,6 +400,8 @@ def _target(
         approval=target.get("approval", False),
         freezes=tuple(_freezes_of(document, key, environment.key, zone)),
         cdn=tuple(target.get("cdn", ())),
+        build=Workshop(**target["build"]) if "build" in target else None,
+        database=target.get("database", ""),
     )
 
 

@@ -69,6 +69,8 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
 def tidy(rig: Rig, name: str) -> None:
     """The shop is open again: what comes next wants to find it so."""
     name = SHORT.get(name, name)
+    if name.startswith("operation:curtain-on:"):
+        rig.sim("actions/no-curtain")
     if name.partition(":")[2].partition(":")[0] in FLAGS:
         _flags(rig, found(rig)["ways"][name]["hosts"], there=False)
 

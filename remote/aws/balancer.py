@@ -1,11 +1,12 @@
-"""Load balancers, their rules, their target groups and the health of the targets: reading only."""
+"""Load balancers, their rules, their target groups and the health of the targets; rules can be added and removed, nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from remote.aws.session import Patience, ask, ask_all
+from remote.aws.session import Patience, ask, ask_all, tell
 
 _SERVICE = "elbv2"
 
@@ -79,6 +80,44 @@ def rules(listener_arn: str, *, patience: Patience | None = None) -> list[Rule]:
     """In the order in which the balancer asks them; the default rule last."""
     found = [_rule(raw) for raw in ask_all(_SERVICE, "describe_rules", "Rules", patience=patience, ListenerArn=listener_arn)]
     return sorted(found, key=lambda each: (each.is_default, each.priority))
+
+
+def tags_of(arns: Sequence[str], *, patience: Patience | None = None) -> dict[str, dict[str, str]]:
+    """By rule. AWS takes 20 in a call; a rule that has gone meanwhile makes it NotFound."""
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(arns), 20):
+        answer = ask(_SERVICE, "describe_tags", patience=patience, ResourceArns=list(arns[start : start + 20]))
+        for each in answer["TagDescriptions"]:
+            found[each["ResourceArn"]] = {tag["Key"]: tag.get("Value", "") for tag in each.get("Tags", ())}
+    return found
+
+
+def add_rule(
+    listener_arn: str,
+    priority: int,
+    conditions: Sequence[Mapping[str, Any]],
+    action: Mapping[str, Any],
+    tags: Mapping[str, str],
+    *,
+    patience: Patience | None = None,
+) -> str:
+    """The new rule's ARN. Raises AlreadyExists where the priority is in use."""
+    answer = tell(
+        _SERVICE,
+        "create_rule",
+        patience=patience,
+        ListenerArn=listener_arn,
+        Priority=priority,
+        Conditions=[dict(each) for each in conditions],
+        Actions=[dict(action)],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    return str(answer["Rules"][0]["RuleArn"])
+
+
+def remove_rule(arn: str, *, patience: Patience | None = None) -> None:
+    """Raises NotFound where it has gone already."""
+    tell(_SERVICE, "delete_rule", patience=patience, RuleArn=arn)
 
 
 def target_groups(balancer_arn: str = "", *, patience: Patience | None = None) -> list[TargetGroup]:

@@ -5,6 +5,7 @@ What these facts mean for a release lives in `deployments` and `estate`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -198,6 +199,12 @@ def update(environment: str, label: str, description: str = "", *, patience: Pat
     described = {"Description": description[:200]} if description else {}
     answer = tell(_SERVICE, "update_environment", patience=patience, EnvironmentName=environment, VersionLabel=label, **described)
     return _environment(answer)
+
+
+def configure(environment: str, options: Mapping[tuple[str, str], str], *, patience: Patience | None = None) -> None:
+    """Changes options, (namespace, option) → value: an update of the environment of its own. Raises Busy where it is not Ready."""
+    settings = [{"Namespace": namespace, "OptionName": option, "Value": value} for (namespace, option), value in options.items()]
+    tell(_SERVICE, "update_environment", patience=patience, EnvironmentName=environment, OptionSettings=settings)
 
 
 def abort(environment: str, *, patience: Patience | None = None) -> None:

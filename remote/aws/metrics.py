@@ -46,6 +46,19 @@ class Series:
     said: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alarm in the state ALARM, and since when."""
+
+    name: str
+    since: datetime | None
+
+
+def firing(*, patience: Patience | None = None) -> list[Firing]:
+    found = ask_all("cloudwatch", "describe_alarms", "MetricAlarms", patience=patience, StateValue="ALARM")
+    return sorted((Firing(each["AlarmName"], each.get("StateUpdatedTimestamp")) for each in found), key=lambda each: each.name)
+
+
 def series(queries: Sequence[Query], start: datetime, end: datetime, *, patience: Patience | None = None) -> dict[str, Series]:
     """By the id of the query; at most 500 queries a call."""
     return {each.id: each for each in answers(queries, start, end, patience=patience)}

@@ -15,7 +15,7 @@ from sandbox.control.drift import DRIFTS
 from sandbox.control.refusal import Refused
 from sandbox.hosts import vpn
 from sandbox.repositories import NAMES, Name, Repositories
-from sandbox.repositories.php import model
+from sandbox.repositories.php import model, module_xml
 from sandbox.world import PROD_FRONT, REGION, VPN, Fault, Host, World
 
 Options = Mapping[str, str]
@@ -28,18 +28,8 @@ def act(world: World, name: str, options: Options) -> str:
 
 def _someone_else(world: World, options: Options) -> str:
     """Deploys again what is deployed, as somebody at AWS's own console would: through the API."""
-    ready = world.data / "ready.json"
-    if not ready.exists():
-        raise Refused("The sandbox is still starting.")
     environment = options.get("environment", PROD_FRONT)
-    client: Any = boto3.client(
-        "elasticbeanstalk",
-        endpoint_url=json.loads(ready.read_text())["aws_endpoint"],
-        region_name=REGION,
-        aws_access_key_id="somebody-else",
-        aws_secret_access_key="sandbox",  # noqa: S106
-        config=Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}, proxies={}),
-    )
+    client = _client(world, "elasticbeanstalk")
     try:
         found = client.describe_environments(EnvironmentNames=[environment])["Environments"]
         if not found:
@@ -50,12 +40,43 @@ def _someone_else(world: World, options: Options) -> str:
     return f"Somebody else deploys {found[0]['VersionLabel']} to {environment}."
 
 
+def _no_curtain(world: World, options: Options) -> str:
+    """Whatever answers visitors before the environments' own rules are asked goes, as somebody at AWS's own console would do it."""
+    client = _client(world, "elbv2")
+    gone = 0
+    for balancer in client.describe_load_balancers()["LoadBalancers"]:
+        for listener in client.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+            for rule in client.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+                if not rule["IsDefault"] and int(rule["Priority"]) < 10:
+                    client.delete_rule(RuleArn=rule["RuleArn"])
+                    gone += 1
+    return f"{gone} rules of the load balancers are gone."
+
+
+def _client(world: World, service: str) -> Any:
+    """Raises Refused while the sandbox still starts."""
+    ready = world.data / "ready.json"
+    if not ready.exists():
+        raise Refused("The sandbox is still starting.")
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=json.loads(ready.read_text())["aws_endpoint"],
+        region_name=REGION,
+        aws_access_key_id="somebody-else",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        config=Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}, proxies={}),
+    )
+
+
 def _push_commit(world: World, options: Options) -> str:
     name, branch = _repository(options), options.get("branch", "master")
     repositories = Repositories(world.data / "repositories")
     message = options.get("message", "Search: rank by stock")
     now = world.clock.now()
     changes = {"app/code/Client/Search/Model/Ranking.php": model("Client", "Ranking") + f"// {now:%Y-%m-%d %H:%M:%S.%f}\n".encode()}
+    if options.get("schema"):
+        changes["app/code/Client/Search/etc/module.xml"] = module_xml("Client_Search", f"1.1.{int(now.timestamp())}")
     if name == "beanstalk-config":
         changes = {"README.md": f"# Beanstalk configuration\n\nChanged {now:%Y-%m-%d %H:%M:%S.%f}.\n".encode()}
     elif name != "magento":
@@ -162,6 +183,7 @@ ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "database": _database,
     "ipsec": _ipsec,
     "sns-forged": _forged,
+    "no-curtain": _no_curtain,
     "push-commit": _push_commit,
     "vanish-commit": _vanish_commit,
     "flag-left-behind": _flag_left_behind,

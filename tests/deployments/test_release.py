@@ -108,7 +108,7 @@ def test_a_release_that_fails_on_host_2_names_it_and_its_relaunch_opens_the_shop
     assert facts["previous_label"].startswith("r417-")
     assert len(facts["magento"]["commits"]) == 4
     assert facts["choice"]["branch"] == "master"
-    assert set(facts["choice"]["other"]) == {"prod"}
+    assert set(facts["choice"]["other"]) == {"prod", "prebuilt"}
     assert {edit["path"] for edit in facts["edits"]} == {".user.ini", "pub/.user.ini", ".htaccess", "pub/.htaccess"}
     assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
 

@@ -43,7 +43,7 @@ def test_the_shipped_estate_is_read(tmp_path: Path) -> None:
     target = estate.target("magento", "production")
     assert target.name == "Magento production"
     assert [tier.beanstalk for tier in target.tiers] == ["client-magento-prod-bo", "client-magento-prod"]
-    assert target.configuration.branches == ("prod", "master")
+    assert target.configuration.branches == ("prod", "master", "prebuilt")
     assert target.edits.user_ini["max_execution_time"] == "1800"
     assert target.environment.confirm
     assert not estate.target("magento", "pre-production").environment.confirm
@@ -78,7 +78,7 @@ MISTAKES = [
     ("repository: magento", "repository: magneto", "unknown repository “magneto”; expected one of: magento, beanstalk-config"),
     ("      production:\n", "      prod:\n", "unknown environment “prod”; expected one of: production, pre-production, shared"),
     ("branch: master", 'branch: "--upload-pack=x"', "code.branch: “--upload-pack=x” is no branch name"),
-    ("branches: [prod, master]", 'branches: [prod, "a..b"]', "branches[1]: “a..b” is no branch name"),
+    ("branches: [prod, master, prebuilt]", 'branches: [prod, "a..b"]', "branches[1]: “a..b” is no branch name"),
     ("magento.git", " magento.git", "expected a git address without blanks"),
     ("key: back, name", "key: front, name", "tiers[1] has the key “front”, which another tier has already"),
     ("client-magento-prod-bo", "client-magento-prod", "names “client-magento-prod”, which is already"),

@@ -28,8 +28,11 @@ class Command(BaseCommand):
             time.sleep(0.5)  # somebody else is asking AWS at this moment
         wanted = set(options["hosts"])
         hosts = [host for host in Host.objects.filter(gone=None) if not wanted or wanted & {host.name, host.pk, str(host.private_ip)}]
-        failed = [host.name for host in hosts if not self._install(host)]
-        if failed or not hosts:
+        workshops = {target.build.name: target.build.address for target in current().targets if target.build is not None}
+        places = [(host.name, str(host.private_ip)) for host in hosts]
+        places += [(name, address) for name, address in workshops.items() if not wanted or wanted & {name, address}]
+        failed = [name for name, address in places if not self._install(name, address)]
+        if failed or not places:
             raise CommandError(f"not installed on {', '.join(failed)}" if failed else "no such host is known")
 
     def _is_seen(self, target: Target) -> bool:
@@ -37,11 +40,11 @@ class Command(BaseCommand):
         hosts = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None)
         return hosts.count() >= sum(tier.hosts for tier in target.tiers)
 
-    def _install(self, host: Host) -> bool:
+    def _install(self, name: str, address: str) -> bool:
         try:
-            runner().install(str(host.private_ip))
+            runner().install(address)
         except RemoteError as error:
-            self.stderr.write(f"{host.name}: {error} {error.next_step}")
+            self.stderr.write(f"{name}: {error} {error.next_step}")
             return False
-        self.stdout.write(f"{host.name}: installed")
+        self.stdout.write(f"{name}: installed")
         return True

@@ -1,0 +1,46 @@
+"""What the table of durations says about both strategies: the curve of docs/strategies.md. `python -m bench._downtime_curve` prints it.
+
+Pure arithmetic in the order of the plans, for one back office and `hosts` front ends; the console's own seconds are not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sandbox.durations import DURATIONS, Durations
+
+
+def as_written(table: Durations, hosts: int = 4) -> float:
+    """From maintenance on to maintenance off. Both environments have a leader that migrates, and each host compiles and builds statics."""
+    begins = table.update_begins + table.batch_begins
+    front = _host(table, leader=True) + (hosts - 1) * (_host(table, leader=False) + table.between_batches)
+    statics = table.static_frontend + table.static_admin + 2 * table.magento_start
+    return begins + _host(table, leader=True) + begins + front + statics + table.cache_flush + 3 * table.magento_start
+
+
+def window(table: Durations) -> float:
+    """From the curtain to its opening: all hosts at once, one migration."""
+    at_once = table.update_begins + table.batch_begins + table.unzip + table.magento_start + 1.5 * table.flip
+    return 2 * at_once + table.setup_upgrade + table.cache_flush + 4 * table.magento_start
+
+
+def _host(table: Durations, *, leader: bool) -> float:
+    migration = table.setup_upgrade + table.magento_start if leader else 0.0
+    commands = migration + table.di_compile + table.static_frontend + table.static_admin + 4 * table.magento_start
+    return 1 + table.drain + table.unzip + commands + 1.5 * table.flip + table.target_healthy + table.healthy_checks
+
+
+def rows() -> list[tuple[str, float, float]]:
+    found = [(f"`setup:upgrade` {seconds} s", replace(DURATIONS, setup_upgrade=seconds), 4) for seconds in (15, 60, 180, 300, 600)]
+    found += [
+        (f"statics {seconds} + {round(seconds * 0.8)} s", replace(DURATIONS, static_frontend=seconds, static_admin=seconds * 0.8), 4)
+        for seconds in (10, 300)
+    ]
+    found += [(f"{hosts} front ends", DURATIONS, hosts) for hosts in (1, 2, 8)]
+    return [(said, as_written(table, hosts), window(table)) for said, table, hosts in found]
+
+
+if __name__ == "__main__":
+    print("| With | as written | window | share |\n|---|---|---|---|")
+    for said, written, closed in rows():
+        print(f"| {said} | {written:,.0f} | {closed:.0f} | {closed / written:.2f} |")

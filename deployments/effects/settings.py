@@ -1,0 +1,81 @@
+"""Options of a Beanstalk environment, and snapshots of a database: what takes its time at AWS and is asked about until it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from deployments.effects.beanstalk import tell_events
+from remote.aws import beanstalk, databases
+from remote.errors import AlreadyExists, Busy, Refused
+from runs.effects import Context, Done, Failed, Finding, NotDone, Running
+from runs.plan import Act
+
+COMMAND = "aws:elasticbeanstalk:command"
+LATE_ANSWER = timedelta(seconds=20)
+
+
+class Configure:
+    """An update of the environment of its own. Params: application, beanstalk, options ({name: value} of COMMAND)."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        name = act.params["beanstalk"]
+        if self._stands(act):
+            return {"answered": True}
+        try:
+            beanstalk.configure(name, {(COMMAND, option): value for option, value in act.params["options"].items()})
+        except Busy as busy:
+            raise Refused(f"Somebody else is changing {name}. {busy}", "Wait until it is Ready, then go on with the run.") from busy
+        return {"answered": True}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        name = act.params["beanstalk"]
+        found = beanstalk.environment(name)
+        said = tell_events(name, context)
+        if not found.is_ready:
+            return Running(f"{name} is {found.status}", said, ask_again=1)
+        if self._stands(act):
+            told = ", ".join(f"{option} {value}" for option, value in act.params["options"].items())
+            return Done(f"{name}: {told}", said)
+        if not context.answer.get("answered") and timezone.now() - context.intent_at < LATE_ANSWER:
+            return Running("no answer to the request yet; asking again", said, ask_again=2)
+        return NotDone(f"{name} is Ready and has other options")
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return f"{act.params['beanstalk']}: a change of options that has begun ends within a minute"
+
+    def _stands(self, act: Act) -> bool:
+        now = beanstalk.option_settings(act.params["application"], act.params["beanstalk"])
+        return all(now.get((COMMAND, option)) == value for option, value in act.params["options"].items())
+
+
+class TakeSnapshot:
+    """Done when it is available. Its name has the run's number, so the same one is never taken twice. Params: database."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        with suppress(AlreadyExists):
+            databases.create_snapshot(act.params["database"], _name(act, context))
+        context.out("AWS").line(f"snapshot {_name(act, context)} of {act.params['database']}")
+        return {"snapshot": _name(act, context)}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        name = _name(act, context)
+        found = databases.snapshot(name)
+        if found is None:
+            return NotDone(f"there is no snapshot {name}")
+        if found.status == "available":
+            return Done(f"{name} is available", {"snapshot": name})
+        if found.status in ("failed", "incompatible-restore"):
+            return Failed(f"The snapshot {name} is {found.status}. Nothing has been changed in the database.")
+        return Running(f"{name} is {found.status}", ask_again=2)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return f"the snapshot {_name(act, context)} is finished by RDS and stays"
+
+
+def _name(act: Act, context: Context) -> str:
+    return f"opsconsole-{context.run}-{act.params['database']}"[:255]

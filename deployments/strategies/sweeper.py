@@ -1,0 +1,75 @@
+"""No curtain stays drawn unnoticed: the load balancers are asked every so often, and one without a run at work becomes an alert.
+
+The alert is the guard's kind of alert, shown on every page of the environment; it ends when the curtain is seen to be open.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.utils import timezone
+
+from deployments.models import Alert
+from deployments.strategies import curtain
+from deployments.strategies.curtain import Drawn
+from estate.definition import Target
+from estate.reading import current
+from live.publish import publish
+from remote.errors import RemoteError
+from runs.models import Run
+
+log = logging.getLogger(__name__)
+
+EVERY = 15.0  # seconds
+
+
+def check() -> None:
+    """Every shop of the estate. A load balancer that does not answer changes nothing: what was said stays said."""
+    for target in current().targets:
+        if target.shop is None or target.build is None:
+            continue
+        try:
+            place = curtain.place_of(target)
+            found = curtain.drawn(target, [listener for listener, _ in place.listeners]) if place is not None else []
+        except RemoteError as error:
+            log.info("the load balancer of %s cannot be asked: %s", target.name, error)
+            continue
+        tell(target, found, timezone.now())
+
+
+def tell(target: Target, found: list[Drawn], now: datetime) -> None:
+    """Raises, renews or ends the target's alert."""
+    mine = Alert.objects.filter(service=target.service, environment=target.environment.key, kind=Alert.Kind.CURTAIN, ended=None)
+    left = [each for each in found if not _is_at_work(each.run)]
+    if not left:
+        changed = bool(mine.update(ended=now))
+    else:
+        run = Run.objects.filter(number=left[0].run).first()
+        since = min((each.since for each in left if each.since), default=now)
+        said = f"{_whose(run, left[0])} Health checks and testers still reach the hosts."
+        told = {
+            "title": f"{target.name}: the curtain is drawn, visitors get 503 from the load balancer",
+            "said": said,
+            "run": run,
+            "seen": now,
+        }
+        changed = not mine.update(**told)
+        if changed:
+            place = {"service": target.service, "environment": target.environment.key, "kind": Alert.Kind.CURTAIN}
+            Alert.objects.create(**place, **told, since=since, hosts=[])
+            log.warning("%s. %s", told["title"], said)
+    if changed:
+        publish("now", {"kind": "now", "changed": [f"alert:{target.service}/{target.environment.key}"]})
+
+
+def _is_at_work(number: int) -> bool:
+    return Run.objects.filter(number=number, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+
+
+def _whose(run: Run | None, drawn: Drawn) -> str:
+    if run is None:
+        return f"Run {drawn.run} drew it, and the console does not know that run." if drawn.run else "Nobody knows who drew it."
+    if run.state == Run.State.SUCCEEDED:
+        return f"Run {run.number}, “{run.title}”, drew it and left it so."
+    return f"Run {run.number}, “{run.title}”, drew it and is {run.state}."

@@ -1,0 +1,248 @@
+"""The migration-aware strategy against the estate in a box: prepared, rolled, migrated behind the curtain, and where it fails."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from deployments import actions, operations
+from deployments.actions import Choice, NotPlannable
+from deployments.models import Alert, Artifact
+from deployments.operations import start_operation
+from deployments.strategies import curtain, sweeper
+from deployments.strategies.panels import closed_by
+from estate import observe
+from estate.definition import Target
+from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.reading import current
+from monitoring import prober
+from people.models import Operator
+from remote.http import fetch
+from runs import actions as runs
+from runs import doors
+from runs.engine import tick
+from runs.models import Plan, Run
+from tests import box
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
+PREBUILT = Choice(configuration="prebuilt")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with box.running(tmp_path_factory.mktemp("strategies") / "box", speed=300) as found:
+        yield found
+
+
+@pytest.fixture
+def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
+    for name, value in box.environment(ready).items():
+        monkeypatch.setenv(name, value)
+    settings.SSH_CONFIG = ready["ssh_config"]
+    settings.SSH_BROKER = ""
+    settings.DATA_DIR = tmp_path
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    settings.POLL_ACTIVE_SECONDS = 0.4
+    settings.TICK_SECONDS = 1.5
+    doors.door.cache_clear()
+    doors.runner.cache_clear()
+    found = box.Control(ready)
+    found.clear()
+    yield found
+    found.clear()
+    found.close()
+    doors.door().close()
+    doors.door.cache_clear()
+    doors.runner.cache_clear()
+
+
+@pytest.fixture
+def production(control: box.Control) -> Target:
+    target = current().target("magento", "production")
+    _until(lambda: _is_at_rest(target), 90)
+    for host in Host.objects.filter(service="magento", environment="production"):
+        doors.runner().install(str(host.private_ip))
+    assert target.build is not None
+    doors.runner().install(target.build.address)
+    return target
+
+
+def _is_at_rest(target: Target) -> bool:
+    observe.refresh(target, max_age=0.4)
+    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
+    hosts = Host.objects.filter(service="magento", environment="production", gone=None)
+    known = [host for host in hosts if host.version and host.target_state == "healthy" and host.health_status in ("Ok", "Info")]
+    return len(rows) == len(target.tiers) and all(row.status == "Ready" for row in rows) and len(known) == 5
+
+
+def _until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def _through(run: Run) -> Run:
+    """Ticks as the workers do, while the shop is asked as the scheduler does."""
+    end = time.monotonic() + 300
+    while True:
+        tick(run.number)
+        prober.probe()
+        run.refresh_from_db()
+        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
+            return run
+        assert time.monotonic() < end, run.said
+
+
+def _start(plan: Plan, by: Operator) -> Run:
+    begin = start_operation if plan.kind == "operation" else actions.start_release
+    return begin(plan, hash=plan.hash, confirmation="production", idempotency_key=uuid.uuid4().hex, by=by)
+
+
+def _prepared(target: Target, by: Operator, choice: Choice = PREBUILT) -> Artifact:
+    plan = actions.plan_release(target, choice, by=by)
+    assert plan.document["facts"]["operation"] == "prepare", "nothing is built yet"
+    run = _through(_start(plan, by))
+    assert run.state == Run.State.SUCCEEDED, run.said
+    return Artifact.objects.get(run=run)
+
+
+def _deeds(ready: dict[str, str], after: int = 0) -> list[dict[str, Any]]:
+    deeds: list[dict[str, Any]] = httpx.get(f"{ready['control']}/sim/deeds", params={"after": after}, trust_env=False).json()["deeds"]
+    return deeds
+
+
+def _closed(ready: dict[str, str], **headers: str) -> int:
+    return fetch("https://www.client.url/", headers=headers).status
+
+
+def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_and_the_next_release_needs_no_downtime(
+    production: Target, control: box.Control, ready: dict[str, str], releaser: Operator
+) -> None:
+    control.act("push-commit", schema="yes")
+    artifact = _prepared(production, releaser)
+    assert artifact.decision == "window"
+    assert [answer["rc"] for answer in artifact.answers] == [2, 0]
+    assert "Run 'setup:upgrade'" in artifact.answers[0]["text"]
+    assert not [deed for deed in _deeds(ready) if "cache of the live shop" in deed["what"]]
+
+    plan = actions.plan_release(production, PREBUILT, by=releaser)
+    facts = plan.document["facts"]
+    assert (facts["strategy"], facts["decision"]["path"]) == ("migration-aware", "window")
+    assert all(gate.state in ("ok", "warn") for gate in actions.gates_of(plan)), actions.gates_of(plan)
+    before = len(_deeds(ready))
+    control.fault("command-fails", "be", command="setup:upgrade")
+    failed = _through(_start(plan, releaser))
+
+    assert failed.state == Run.State.FAILED
+    assert "Migrate the database" in failed.said
+    assert _closed(ready) == 503
+    assert _closed(ready, **{curtain.HEADER: curtain.pass_of(failed.number)}) != 503, "a tester passes"
+    assert _closed(ready, **{curtain.HEADER: curtain.pass_of(failed.number + 1)}) == 503, "and nobody else does"
+    sweeper.check()
+    assert str(failed.number) in Alert.objects.get(kind=Alert.Kind.CURTAIN, ended=None).said
+    told = closed_by(failed, releaser)
+    assert told is not None
+    assert (told.opened, bool(told.header)) == (None, True)
+
+    run = _through(runs.resume(failed, by=releaser))
+    assert run.state == Run.State.SUCCEEDED, run.said
+    deeds = [deed["what"] for deed in _deeds(ready, before)]
+    assert sum("setup:upgrade" in deed for deed in deeds) == 2, "once more, by a person's decision"
+    assert deeds.count("CreateDBSnapshot") == 1
+    assert sum("cache:flush" in deed for deed in deeds) == 1
+    assert deeds.count("UpdateEnvironment (settings)") == 4, "both environments, to all at once and back"
+    _nothing_is_left(production)
+    sweeper.check()
+    assert not Alert.objects.filter(kind=Alert.Kind.CURTAIN, ended=None).exists()
+    artifact.refresh_from_db()
+    assert artifact.judged["right"], artifact.judged
+    assert not ShopAnswer.objects.filter(state="broken").exists()
+
+    ShopAnswer.objects.all().delete()
+    control.act("push-commit")
+    assert _prepared(production, releaser).decision == "roll"
+    rolled = actions.plan_release(production, PREBUILT, by=releaser)
+    assert [step["key"] for step in rolled.document["steps"]][-7:] == [
+        "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
+    ]  # fmt: skip
+    done = _through(_start(rolled, releaser))
+    assert done.state == Run.State.SUCCEEDED, done.said
+    asked = list(ShopAnswer.objects.values_list("state", flat=True))
+    assert asked
+    assert set(asked) == {"open"}, "nobody met a closed or a broken shop"
+    assert fetch("https://www.client.url/").text.count("/static/version" + rolled.document["facts"]["decision"]["statics_version"])
+
+
+def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_closed_until_it_is_opened(
+    production: Target, control: box.Control, ready: dict[str, str], releaser: Operator
+) -> None:
+    control.act("push-commit", schema="yes")
+    control.fault("status-lies", "build")
+    artifact = _prepared(production, releaser)
+    live = set(Host.objects.filter(tier="front", service="magento", environment="production", gone=None).values_list("version", flat=True))
+    if artifact.decision == "roll":
+        wrong = _through(_start(actions.plan_release(production, PREBUILT, by=releaser), releaser))
+        assert wrong.state == Run.State.FAILED
+        assert "The decision was wrong" in wrong.said
+        front = Host.objects.filter(tier="front", service="magento", environment="production", gone=None)
+        assert set(front.values_list("version", flat=True)) == live, "the front end has not been touched"
+        assert fetch("https://www.client.url/").status == 200
+        runs.release_lock(wrong, "planned again with the window", by=releaser)
+        Artifact.objects.filter(pk=artifact.pk).update(asked=timezone.now())
+
+    with pytest.raises(NotPlannable, match="Say why"):
+        actions.plan_release(production, replace(PREBUILT, path="window"), by=releaser)
+    plan = actions.plan_release(production, replace(PREBUILT, path="window", because="the answer was wrong"), by=releaser)
+    assert plan.document["facts"]["decision"]["because"] == "the answer was wrong"
+    run = _start(plan, releaser)
+    _until(lambda: _ticked(run, "curtain-on"), 200)
+    runs.cancel_run(run, Run.Cancel.ABORT, by=releaser)
+    aborted = _through(run)
+    assert aborted.state == Run.State.CANCELLED
+    assert _closed(ready) == 503
+    sweeper.check()
+    assert Alert.objects.filter(kind=Alert.Kind.CURTAIN, ended=None).exists()
+    runs.release_lock(aborted, "opened by hand", by=releaser)
+
+    for key in ("curtain-off", "roll-again"):
+        opened = _through(_start(operations.plan_operation(production, key, by=releaser), releaser))
+        assert opened.state == Run.State.SUCCEEDED, opened.said
+    _nothing_is_left(production)
+    assert _closed(ready) == 200
+
+
+def _ticked(run: Run, step: str) -> bool:
+    tick(run.number)
+    return bool(run.steps.get(key=step).state == "done")
+
+
+def _nothing_is_left(target: Target) -> None:
+    place = curtain.place_of(target)
+    assert place is not None
+    for listener, _ in place.listeners:
+        assert not list(curtain.rules_on(listener, curtain.name_of(target)))
+    for host in Host.objects.filter(service="magento", environment="production"):
+        assert doors.runner().probe(str(host.private_ip), ["service", "crond", "status"]).rc == 0
+
+
+def test_as_written_is_all_that_there_is_where_the_hosts_still_build(production: Target, releaser: Operator) -> None:
+    plan = actions.plan_release(production, Choice(configuration="prod"), by=releaser)
+    facts = plan.document["facts"]
+    assert facts["strategy"] == "as-written"
+    assert "02_setup_upgrade" in facts["offers"][0]["refused"]
+    assert "-  05_static_content:" in facts["patch"]
+    assert "01_env_php" not in "".join(line for line in facts["patch"].splitlines() if line.startswith("-"))
+    with pytest.raises(NotPlannable, match="cannot be taken"):
+        actions.plan_release(production, Choice(configuration="prod", strategy="migration-aware"), by=releaser)
+    with pytest.raises(NotPlannable, match="nobody would migrate"):
+        actions.plan_release(production, replace(PREBUILT, strategy="as-written"), by=releaser)
