@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +35,10 @@ def troubles(
 ) -> tuple[Trouble, ...]:
     """`events`: Beanstalk's latest, newest first."""
     found = [*_runs(held), *_silence(watched, now), *_elsewhere(rows, events), *(trouble for row in rows for trouble in _of_target(row))]
+    return worst_first(found)
+
+
+def worst_first(found: Iterable[Trouble]) -> tuple[Trouble, ...]:
     return tuple(sorted(found, key=lambda trouble: _ORDER.index(trouble.state)))
 
 

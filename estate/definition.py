@@ -217,6 +217,32 @@ class Rundeck:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredAlarm:
+    """An alarm as it should be in CloudWatch, in CloudWatch's own names. `link` names an IPSec connection by its Name tag.
+
+    `service` and `environment`: a release of these is expected to raise it.
+    """
+
+    name: str
+    about: str
+    namespace: str
+    metric: str
+    statistic: str
+    period: int  # seconds
+    periods: int  # N
+    datapoints: int  # M
+    comparison: str
+    threshold: float
+    missing: str
+    unit: str
+    dimensions: Mapping[str, str]
+    topics: tuple[str, ...]
+    link: str = ""
+    service: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Estate:
     name: str
     time_zone: ZoneInfo
@@ -227,6 +253,7 @@ class Estate:
     rundeck: Rundeck | None = None
     by_hand: Mapping[str, ByHand] = field(default_factory=dict)
     access: WaysIn | None = None
+    alarms: Mapping[str, DeclaredAlarm] = field(default_factory=dict)  # by name
 
     @property
     def targets(self) -> tuple[Target, ...]:

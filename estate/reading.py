@@ -24,6 +24,7 @@ from jsonschema import ValidationError as SchemaError
 from estate import freezes, validators
 from estate.definition import (
     ByHand,
+    DeclaredAlarm,
     Edits,
     Environment,
     Estate,
@@ -265,6 +266,20 @@ def _references(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
                 yield where, f"{_name(where)} names an unknown environment “{environment}”; expected one of: {known}"
             yield from _sources(where, target, document["repositories"])
             yield from _tiers(where, target["tiers"], used)
+    yield from _alarms(document)
+
+
+def _alarms(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
+    for name, alarm in document.get("alarms", {}).items():
+        where: _Path = ("alarms", name)
+        for index, topic in enumerate(alarm.get("tell", ())):
+            if topic not in document.get("alarm_topics", {}):
+                yield (*where, "tell", index), f"{_name(where)} tells “{topic}”, which is not under alarm_topics"
+        service, _, environment = alarm.get("release", "").partition("/")
+        if service and environment not in document["services"].get(service, {}).get("environments", {}):
+            yield (*where, "release"), f"{_name(where)} names the release “{alarm['release']}”, which is not under services"
+        if alarm.get("datapoints", 1) > alarm["periods"]:
+            yield (*where, "datapoints"), f"{_name(where)} wants more datapoints than it looks at"
 
 
 def _freezes(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
@@ -350,6 +365,7 @@ def _estate(document: Mapping[str, Any]) -> Estate:
     its = document.get("rundeck")
     rundeck = Rundeck(**{**its, "environment": environments[its["environment"]]}) if its else None
     access = ways_in(document["access"]) if "access" in document else None
+    alarms = {name: _alarm(name, each, document.get("alarm_topics", {})) for name, each in document.get("alarms", {}).items()}
     return Estate(
         document["name"],
         ZoneInfo(document["time_zone"]),
@@ -360,6 +376,30 @@ def _estate(document: Mapping[str, Any]) -> Estate:
         rundeck,
         by_hand,
         access,
+        alarms,
+    )
+
+
+def _alarm(name: str, alarm: Mapping[str, Any], topics: Mapping[str, str]) -> DeclaredAlarm:
+    service, _, environment = alarm.get("release", "").partition("/")
+    return DeclaredAlarm(
+        name=name,
+        about=alarm.get("about", ""),
+        namespace=alarm["namespace"],
+        metric=alarm["metric"],
+        statistic=alarm["statistic"],
+        period=alarm["period"],
+        periods=alarm["periods"],
+        datapoints=alarm.get("datapoints", alarm["periods"]),
+        comparison=alarm["comparison"],
+        threshold=float(alarm["threshold"]),
+        missing=alarm.get("missing", "missing"),
+        unit=alarm.get("unit", ""),
+        dimensions=alarm.get("dimensions", {}),
+        topics=tuple(topics[key] for key in alarm.get("tell", ())),
+        link=alarm.get("link", ""),
+        service=service,
+        environment=environment,
     )
 
 

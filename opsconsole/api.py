@@ -20,6 +20,7 @@ from ninja.utils import check_csrf
 import access.api
 import deployments.api
 import estate.api
+import monitoring.alarms.api
 import monitoring.api
 import runs.api
 from deployments.actions import start_release
@@ -67,7 +68,14 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 problems.install(api)
-for router in (estate.api.router, deployments.api.router, monitoring.api.router, access.api.router, runs.api.router):
+for router in (
+    estate.api.router,
+    deployments.api.router,
+    monitoring.api.router,
+    monitoring.alarms.api.router,
+    access.api.router,
+    runs.api.router,
+):
     api.add_router("", router)
 runs.api.register_starter("release", start_release)
 runs.api.register_starter("operation", start_operation)

@@ -125,5 +125,6 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         Page("Health", "health", reverse("monitoring:health"), here == "monitoring:health"),
         Page("Deadlines", "due", reverse("monitoring:deadlines"), here == "monitoring:deadlines"),
         *([Page("Rundeck", "service", reverse(_RUNDECK), here.startswith(_RUNDECK))] if reading.current().rundeck else []),
+        Page("Alarms", "alarm", reverse("alarms:list"), here.startswith("alarms:")),
         Page("Access", "key", reverse("access:vpn"), here.startswith("access:")),
     )

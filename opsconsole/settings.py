@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "monitoring",
     "monitoring.dashboards",
     "monitoring.board",
+    "monitoring.alarms",
     "deployments",
     "access",
     "opsconsole",
@@ -116,6 +117,10 @@ RING_SECONDS = env.float("RING_SECONDS", default=2.0)  # how often the scheduler
 POLL_ACTIVE_SECONDS = env.float("POLL_ACTIVE_SECONDS", default=1.0)  # Beanstalk, while a run is on it
 POLL_IDLE_SECONDS = env.float("POLL_IDLE_SECONDS", default=10.0)
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=1.0)  # the shop, from outside
+ALARM_POLL_SECONDS = env.float("ALARM_POLL_SECONDS", default=60.0)  # CloudWatch's alarms and their history, for all viewers together
+SNS_CERTIFICATE_HOST = env.str(
+    "SNS_CERTIFICATE_HOST", default="sns.eu-west-3.amazonaws.com"
+)  # certificates of SNS are taken from there alone
 
 # -- People
 AUTH_USER_MODEL = "people.Operator"

@@ -16,6 +16,7 @@ from deployments.overview import TargetRow
 from estate import reading
 from estate.definition import Environment
 from estate.models import BeanstalkEvent, Watched
+from opsconsole.alarm_troubles import of_alarms
 from opsconsole.context import shell_of
 from people.views import may_view
 from runs import pages
@@ -94,7 +95,7 @@ def bar(request: HttpRequest) -> HttpResponse:
 
 
 def now_page(operator: object, environment: str) -> NowPage:
-    """Seven queries."""
+    """Eleven queries; the last four are the alarms'."""
     at, estate = timezone.now(), reading.current()
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
     held = list(pages.active()[:10])
@@ -109,7 +110,7 @@ def now_page(operator: object, environment: str) -> NowPage:
     return NowPage(
         at=at,
         environment=chosen,
-        troubles=troubles.troubles(rows, watched, held, at, events),
+        troubles=troubles.worst_first((*troubles.troubles(rows, watched, held, at, events), *of_alarms(at))),
         moving=moving,
         groups=tuple(Group(each, mine) for each in environments if (mine := tuple(row for row in rows if row.target.environment == each))),
         runs=tuple(recent[:SHOWN_RUNS]),

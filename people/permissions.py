@@ -22,6 +22,9 @@ _LEAST: dict[str, dict[str, Role]] = {
     "release": _CHANGE,
     "adopted": _CHANGE,  # a deployment that somebody started elsewhere, followed here
     "operation": _CHANGE,  # a small plan, such as the safe exit out of maintenance mode
+    "acknowledge": {"*": Role.OPERATOR},  # an alarm
+    "mute": {"*": Role.OPERATOR},  # alarms, for a window
+    "alarm": {"*": Role.RELEASER},  # an alarm's definition, and who is told of it
     "abort": _CHANGE,
     "note": {"*": Role.OPERATOR},  # what was changed by hand: whoever did it writes it down
     "rundeck": _CHANGE,  # run a job that still lives there

@@ -71,7 +71,7 @@ class Topics(models.SNSBackend):
         self.signer = Signer() if region_name == REGION else None
         self.tokens: dict[str, Any] = {}
         self.mails: deque[dict[str, str]] = deque(maxlen=200)
-        self.posted: deque[tuple[str, str]] = deque(maxlen=200)  # endpoint and body, as they went out
+        self.posted: deque[dict[str, str]] = deque(maxlen=200)  # what went out signed
 
     @property
     def _url_module(self) -> Any:
@@ -126,12 +126,12 @@ class Topics(models.SNSBackend):
             signed = self.signer.sign(message, version)
             if message["Type"] == "Notification":
                 signed["UnsubscribeURL"] = f"https://{CERTIFICATE_HOST}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
+            self.posted.append(signed)
             self.post(subscription.endpoint, subscription.arn, signed)
 
     def post(self, endpoint: str, arn: str, message: dict[str, str]) -> None:
         """In a thread of its own, tried again a few times, as SNS does."""
         body = json.dumps(message)
-        self.posted.append((endpoint, body))
         threading.Thread(target=_post, args=(endpoint, arn, message, body), name="sns", daemon=True).start()
 
 
@@ -175,11 +175,7 @@ def send_raw(message: dict[str, str]) -> int:
 
 def last_posted() -> dict[str, str] | None:
     """The newest notification that went out."""
-    for _, body in reversed(backend().posted):
-        message: dict[str, str] = json.loads(body)
-        if message.get("Type") == "Notification":
-            return message
-    return None
+    return next((message for message in reversed(backend().posted) if message["Type"] == "Notification"), None)
 
 
 def certificate(path: str) -> tuple[int, dict[str, str], bytes, str]:

@@ -6,6 +6,7 @@ Lives here: a WSGI layer in front of moto. It knows a call by its action alone a
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 import time
@@ -53,23 +54,23 @@ class Wire:
         if environ["PATH_INFO"].startswith("/moto-api"):
             return _refuse(respond, 404, "NotFound", "There is no such address.", s3=False)
         service, action = _called(environ)
-        s3 = service == "s3"
+        s3, as_json = service == "s3", "HTTP_X_AMZ_TARGET" in environ  # CloudWatch speaks JSON
         if self._is_throttled(service, action):
             self._deeds.end(self._deeds.begin(f"throttled {action}", service))
             code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
-            return _refuse(respond, status, code, "Rate exceeded", s3=s3)
+            return _refuse(respond, status, code, "Rate exceeded", s3=s3, as_json=as_json)
         if self._faults.strikes("access-denied", service=service, operation=action):
             return _refuse(respond, 403, "AccessDenied", f"The caller is not authorized to perform {service}:{action or 'this'}", s3=s3)
         if action == "PutObject" and self._faults.strikes("s3-refuses"):
             return _refuse(respond, 403, "AccessDenied", "Access Denied", s3=True)
         if self._faults.strikes("aws-500", operation=action):
             message = "The request processing has failed because of an unknown error, exception or failure."
-            return _refuse(respond, 500, "InternalError" if s3 else "InternalFailure", message, s3=s3)
+            return _refuse(respond, 500, "InternalError" if s3 else "InternalFailure", message, s3=s3, as_json=as_json)
         lost = self._faults.strikes("lost-reply", operation=action)
         try:
             answered = self._application(environ, (lambda *_: None) if lost else respond)
         except NotImplementedError:
-            return _refuse(respond, 400, "InvalidAction", f"The action {action} is not valid for this endpoint.", s3=s3)
+            return _refuse(respond, 400, "InvalidAction", f"The action {action} is not valid for this endpoint.", s3=s3, as_json=as_json)
         return _hang_up(environ, answered) if lost else answered
 
     def _is_throttled(self, service: str, action: str) -> bool:
@@ -107,8 +108,12 @@ def _s3_action(environ: Environ) -> str:
     return {"GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(environ["REQUEST_METHOD"], "")
 
 
-def _refuse(respond: Respond, status: int, code: str, message: str, *, s3: bool) -> list[bytes]:
+def _refuse(respond: Respond, status: int, code: str, message: str, *, s3: bool, as_json: bool = False) -> list[bytes]:
     request_id = str(uuid4())
+    if as_json:
+        encoded = json.dumps({"__type": code, "message": message}).encode()
+        respond(f"{status} {code}", [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(encoded)))])
+        return [encoded]
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     if s3:
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}<RequestId>{request_id}</RequestId></Error>'

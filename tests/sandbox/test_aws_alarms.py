@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from sandbox.aws import alarm_seed, alarms, provoke, topics
 from sandbox.aws.alarm_rules import ALARM, BREACHING, IGNORE, MISSING, NOT_BREACHING, OK, UNKNOWN, Rule, judge
+from sandbox.world import Fault
 from tests.sandbox.conftest import Estate, refused, until
 
 CPU = alarm_seed.CPU
@@ -221,3 +222,9 @@ def test_the_certificate_lies_under_snss_own_name(estate: Estate) -> None:
     status, _, body, _ = topics.certificate(topics.CERTIFICATE_PATH)
     assert (status, body.startswith(b"-----BEGIN CERTIFICATE")) == (200, True)
     assert topics.certificate("/nothing")[0] == 404
+
+
+def test_cloudwatch_throttles_in_its_own_words(estate: Estate) -> None:
+    estate.world.faults.add(Fault("throttle", "", 1, {"operation": "DescribeAlarms"}))
+    assert refused(estate.client("cloudwatch").describe_alarms) == (400, "Throttling", "Rate exceeded")
+    assert estate.client("cloudwatch").describe_alarms()["MetricAlarms"]

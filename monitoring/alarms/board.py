@@ -1,0 +1,253 @@
+"""What the pages about alarms show, as values. Reads the console's tables and nothing else: the poller has asked for all viewers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from estate.definition import DeclaredAlarm
+from estate.reading import current
+from monitoring.alarms import declared, history
+from monitoring.alarms.declared import Line
+from monitoring.alarms.models import Alarm, Mute, Reading, Refusal, Subscription, Transition, Tunnel
+
+OK, EXPECTED, SOON, BAD, UNKNOWN, SEEN = "ok", "info", "warn", "bad", "unknown", "wait"
+STRIP = timedelta(days=90)
+STRIP_ROWS = 4000  # transitions that the strips of all alarms are drawn from
+LATE = 2.5  # polls that may be missed before what is shown is called old
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a strip, in percent of its width."""
+
+    x: float
+    width: float
+    light: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alarm: what it should be, what it is, and what is to be said of it now."""
+
+    name: str
+    declared: DeclaredAlarm | None
+    live: Alarm | None
+    lines: tuple[Line, ...]
+    problem: str  # why the two cannot be compared
+    light: str
+    word: str
+    bad_for: int  # minutes, without a break
+    needed: int  # minutes after which it alarms
+    mute: Mute | None
+    tunnels: tuple[Tunnel, ...]
+    strip: tuple[Span, ...] = ()
+    fired: int = 0
+    in_releases: int = 0
+
+    @property
+    def differing(self) -> list[Line]:
+        return [line for line in self.lines if line.differs]
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        if self.declared is None:
+            return "wait", "not declared"
+        if self.live is None:
+            return "bad", "missing"
+        if self.problem:
+            return "unknown", "cannot compare"
+        return ("warn", "differs") if self.differing else ("ok", "agrees")
+
+    @property
+    def about(self) -> str:
+        """`CPUUtilization · Average · 1 min`."""
+        each = self.live.definition if self.live else {}
+        period = int(each.get("Period", 60))
+        parts = each.get("MetricName"), each.get("Statistic"), f"{period // 60} min" if period % 60 == 0 else f"{period} s"
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def unit(self) -> str:
+        return self.declared.unit if self.declared else ""
+
+    @property
+    def condition(self) -> tuple[str, str]:
+        """Live: `> 70 %`, and `3 of 3 in 3 min`."""
+        return declared.condition(self.live.definition, self.unit) if self.live else ("–", "")
+
+    @property
+    def wanted(self) -> tuple[str, str]:
+        """Declared, in the same words."""
+        if self.declared is None:
+            return "–", ""
+        each = self.declared
+        asked = {"ComparisonOperator": each.comparison, "Threshold": each.threshold, "EvaluationPeriods": each.periods}
+        return declared.condition(asked | {"DatapointsToAlarm": each.datapoints, "Period": each.period}, each.unit)
+
+    @property
+    def left(self) -> int:
+        return max(self.needed - self.bad_for, 0)
+
+    @property
+    def is_soon(self) -> bool:
+        return self.word == "soon"
+
+    @property
+    def tunnels_down(self) -> list[Tunnel]:
+        return [tunnel for tunnel in self.tunnels if not tunnel.up]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    at: datetime
+    rows: tuple[Row, ...]
+    reading: Reading | None
+    is_old: bool
+    subscriptions: tuple[Subscription, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    mutes: tuple[Mute, ...] = ()
+    endpoint: str = ""
+    strip_begins: datetime | None = None
+    topics: tuple[str, ...] = field(default=())
+
+    @property
+    def alarming(self) -> list[Row]:
+        return [row for row in self.rows if row.light == BAD]
+
+    @property
+    def differing(self) -> list[Row]:
+        return [row for row in self.rows if row.verdict[1] in ("differs", "missing")]
+
+    @property
+    def unsubscribed(self) -> list[str]:
+        """Topics whose messages do not come here: transitions are seen with the next poll only."""
+        here = {each.topic for each in self.subscriptions if each.endpoint == self.endpoint and each.confirmed}
+        return [topic for topic in self.topics if topic not in here]
+
+
+def board(now: datetime | None = None, *, strips: bool = True) -> Board:
+    """Seven queries, however many alarms there are."""
+    from monitoring.alarms.actions import endpoint  # noqa: PLC0415 -- actions need urls, which need views, which need this
+
+    now, estate = now or timezone.now(), current()
+    mutes = list(Mute.objects.all())
+    found, reading = rows(now, mutes)
+    if strips:
+        found = _with_strips(found, now)
+    topics = tuple(sorted({topic for alarm in estate.alarms.values() for topic in alarm.topics}))
+    order = {BAD: 0, SOON: 1, UNKNOWN: 2, EXPECTED: 3, SEEN: 4, OK: 5}
+    return Board(
+        at=now,
+        rows=tuple(sorted(found, key=lambda row: order.get(row.light, 5))),
+        reading=reading,
+        is_old=is_old(reading, now),
+        subscriptions=tuple(Subscription.objects.all()),
+        refusals=tuple(Refusal.objects.all()),
+        mutes=tuple(mutes),
+        endpoint=endpoint(),
+        strip_begins=now - STRIP,
+        topics=topics,
+    )
+
+
+def rows(now: datetime, mutes: Sequence[Mute] = ()) -> tuple[list[Row], Reading | None]:
+    """Every alarm that is declared or there, without its strip; none before CloudWatch was read for the first time."""
+    reading, estate = Reading.objects.first(), current()
+    if reading is None:
+        return [_row(name, wanted, None, (), (), now, old=False) for name, wanted in estate.alarms.items()], None
+    live = {alarm.name: alarm for alarm in Alarm.objects.select_related("acknowledged_by").filter(gone=None)}
+    tunnels, old = list(Tunnel.objects.all()), is_old(reading, now)
+    names = list(dict.fromkeys([*estate.alarms, *live]))
+    return [_row(name, estate.alarms.get(name), live.get(name), tunnels, mutes, now, old=old) for name in names], reading
+
+
+def is_old(reading: Reading | None, now: datetime) -> bool:
+    return reading is None or reading.answered is None or (now - reading.answered).total_seconds() > LATE * settings.ALARM_POLL_SECONDS
+
+
+def row_of(name: str, now: datetime) -> Row | None:
+    return next((row for row in board(now).rows if row.name == name), None)
+
+
+def _row(
+    name: str,
+    wanted: DeclaredAlarm | None,
+    live: Alarm | None,
+    tunnels: Sequence[Tunnel],
+    mutes: Sequence[Mute],
+    now: datetime,
+    *,
+    old: bool,
+) -> Row:
+    problem = ""
+    lines: tuple[Line, ...] = ()
+    mine: tuple[Tunnel, ...] = ()
+    if wanted is not None and wanted.link:
+        mine = tuple(tunnel for tunnel in tunnels if tunnel.link == wanted.link)
+    elif live is not None:
+        ids = {each["Value"] for each in live.definition.get("Dimensions", [])}
+        mine = tuple(tunnel for tunnel in tunnels if tunnel.connection in ids or tunnel.address in ids)
+    if wanted is not None and live is not None:
+        try:
+            lines = tuple(declared.compare(declared.definition(wanted, {t.link: t.connection for t in tunnels}), live.definition))
+        except LookupError as error:
+            problem = str(error.args[0])
+    mute = next((each for each in mutes if name in each.alarms and each.active), None)
+    bad_for = declared.bad_for(live.definition, live.points, now.timestamp()) if live else 0
+    needed = declared.minutes_to_alarm(live.definition) if live else 0
+    light, word = _light(live, bad_for, needed, mine, old=old)
+    return Row(name, wanted, live, lines, problem, light, word, min(bad_for, 10**6), needed, mute, mine)
+
+
+def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], *, old: bool) -> tuple[str, str]:
+    if live is None:
+        return UNKNOWN, "not there"
+    if old:
+        return UNKNOWN, f"was {live.state}"
+    if live.state == "ALARM":
+        return (EXPECTED, "expected") if live.expected else (SEEN, "acknowledged") if live.is_acknowledged else (BAD, "ALARM")
+    if live.state != "OK":
+        return UNKNOWN, "no data"
+    if bad_for > 0 and needed:
+        return SOON, "soon"
+    if any(not tunnel.up for tunnel in tunnels):
+        return SOON, "one down"
+    return OK, "OK"
+
+
+def _with_strips(rows: Iterable[Row], now: datetime) -> list[Row]:
+    from dataclasses import replace  # noqa: PLC0415
+
+    by_name = history.since([row.name for row in rows], now - STRIP, most=STRIP_ROWS)
+    made = []
+    for row in rows:
+        mine = by_name.get(row.name, [])
+        spans = tuple(_spans(mine, now))
+        fired = [each for each in mine if each.new == "ALARM"]
+        made.append(replace(row, strip=spans, fired=len(fired), in_releases=sum(each.expected for each in fired)))
+    return made
+
+
+def _spans(transitions: Sequence[Transition], now: datetime) -> Iterable[Span]:
+    """What was not OK; the rest of the strip is. `transitions` oldest first."""
+    begins, whole = now - STRIP, STRIP.total_seconds()
+    for index, each in enumerate(transitions):
+        if each.new in ("OK", ""):
+            continue
+        until = transitions[index + 1].at if index + 1 < len(transitions) else now
+        x = 100 * (each.at - begins).total_seconds() / whole
+        width = max(100 * (until - each.at).total_seconds() / whole, 0.6)
+        light = UNKNOWN if each.new == "INSUFFICIENT_DATA" else EXPECTED if each.expected else BAD
+        yield Span(round(x, 2), round(min(width, 100 - x), 2), light)
+
+
+def by_link(tunnels: Iterable[Tunnel]) -> Mapping[str, list[Tunnel]]:
+    found: dict[str, list[Tunnel]] = {}
+    for tunnel in tunnels:
+        found.setdefault(tunnel.link, []).append(tunnel)
+    return found

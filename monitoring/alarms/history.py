@@ -1,0 +1,78 @@
+"""The transitions of alarms, page by page: each page is found by its key, so the thousandth costs what the first does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+
+from monitoring.alarms.models import Transition
+
+PAGE = 50
+
+
+class BadCursor(ValueError):
+    """The cursor is none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One transition as it is shown; `lasted` until the next change of state, None while it still does."""
+
+    transition: Transition
+    lasted: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    lines: tuple[Line, ...]
+    next: str  # "" on the last page
+
+
+def page(alarm: str, *, cursor: str = "", size: int = PAGE, actions: bool = True) -> Page:
+    """Newest first; without `actions`, those that went well are left out. Raises BadCursor."""
+    rows = Transition.objects.filter(alarm=alarm)
+    if not actions:
+        rows = rows.exclude(kind=Transition.Kind.ACTION, summary__startswith="Successfully")
+    later: datetime | None = None
+    if cursor:
+        at, id_ = _read(cursor)
+        rows = rows.filter(at__lte=at).filter(Q(at__lt=at) | Q(id__lt=id_))
+        newer = Transition.objects.filter(alarm=alarm, kind=Transition.Kind.STATE, at__gte=at).order_by("at").values_list("at", flat=True)
+        later = newer.first()
+    found = list(rows.order_by("-at", "-id")[: size + 1])
+    shown = found[:size]
+    return Page(tuple(_lines(shown, later)), _cursor(shown[-1]) if len(found) > size else "")
+
+
+def since(alarms: Sequence[str], begins: datetime, *, most: int) -> dict[str, list[Transition]]:
+    """Changes of state, oldest first, by alarm; the newest `most` of all together."""
+    rows = Transition.objects.filter(alarm__in=alarms, kind=Transition.Kind.STATE, at__gte=begins)
+    found: dict[str, list[Transition]] = {}
+    for row in reversed(rows.order_by("-at", "-id").only("id", "alarm", "at", "old", "new", "expected", "run")[:most]):
+        found.setdefault(row.alarm, []).append(row)
+    return found
+
+
+def _lines(rows: Sequence[Transition], later: datetime | None) -> list[Line]:
+    made = []
+    for row in rows:
+        lasted = None
+        if row.kind == Transition.Kind.STATE:
+            lasted = later - row.at if later else None
+            later = row.at
+        made.append(Line(row, lasted))
+    return made
+
+
+def _cursor(row: Transition) -> str:
+    return f"{round(row.at.timestamp() * 1_000_000)}-{row.pk}"
+
+
+def _read(cursor: str) -> tuple[datetime, int]:
+    micros, _, id_ = cursor.partition("-")
+    if not (micros.isascii() and micros.isdigit() and id_.isascii() and id_.isdigit() and len(micros) < 18 and len(id_) < 19):
+        raise BadCursor(f"“{cursor[:40]}” is no cursor; leave it out to begin with the newest.")
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros)), int(id_)

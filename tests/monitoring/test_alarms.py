@@ -1,0 +1,389 @@
+"""The alarms' poller, history, messages and pages, against the sandbox over its wires."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from estate.reading import current
+from monitoring.alarms import actions, board, declared, history, plans, poller, sns
+from monitoring.alarms.models import Alarm, Message, Reading, Refusal, Transition, Tunnel
+from people.models import Operator
+from people.permissions import Forbidden
+from remote.aws import alarms, session, topics
+from runs.effects import Context, Done, NotDone, kind_of
+from runs.models import Plan
+from runs.plan import Act
+from tests.box import Control
+
+CPU, CONNECTIONS, HEALTH = "DB CPU Prod", "awsrds-client-magento-prod-High-DB-Connections", "Prod eb health"
+TOPIC = "arn:aws:sns:eu-west-3:123456789012:client-production-alarms"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def control(sandbox: dict[str, str]) -> Iterator[Control]:
+    """The sandbox with a quiet database and both tunnels up, before and after."""
+    page = Control(sandbox)
+
+    def quiet() -> None:
+        page.clear()
+        for kind in ("cpu", "connections"):
+            page.act("database", kind=kind, state="calm")
+        for link in ("DLM-Lan", "DLM-Ml", "DLM-Cetsi"):
+            page.act("ipsec", link=link, state="up", minutes="20")
+
+    quiet()
+    yield page
+    quiet()
+    page.close()
+
+
+# -- reading
+
+
+def test_one_poll_reads_alarms_history_figures_tunnels_and_who_is_told(control: Control) -> None:
+    assert poller.poll()
+    shown = {row.name: row for row in board.board().rows}
+    assert set(shown) == set(current().alarms)
+    assert {row.verdict for row in shown.values()} == {("ok", "agrees")}
+    assert Alarm.objects.get(pk=CPU).points
+    assert len(Tunnel.objects.filter(link="DLM-Ml")) == 2
+    assert [each.endpoint for each in board.board().subscriptions if each.confirmed] == ["exploitation@client.url"]
+    month = Transition.objects.filter(alarm=CPU, new="ALARM")
+    assert month.count() >= 3
+    assert month.order_by("at").first().data["newState"]["stateReasonData"]["period"] == 60  # type: ignore[union-attr]
+
+
+def test_an_outage_is_filled_up_without_gap_or_double(control: Control) -> None:
+    poller.poll()
+    before = Transition.objects.count()
+    Transition.objects.filter(at__gt=timezone.now() - timedelta(days=7)).delete()
+    lost = before - Transition.objects.count()
+    Reading.objects.update(through=timezone.now() - timedelta(days=7))
+    control.act("database", kind="cpu", state="busy")
+    poller.poll()
+    poller.poll()
+    new = Transition.objects.filter(alarm=CPU, at__gt=timezone.now() - timedelta(minutes=5), new="ALARM").count()
+    assert lost > 0
+    assert new >= 1
+    assert Transition.objects.count() >= before + 1
+    keys = list(Transition.objects.values_list("alarm", "at", "kind", "summary"))
+    assert len(keys) == len(set(keys))
+    there = {(item.alarm, item.at, item.kind, item.summary) for item in alarms.history(timezone.now() - timedelta(days=30))}
+    assert there == {key for key in keys if key in there}, "everything that CloudWatch remembers is here"
+
+
+def test_an_outage_longer_than_cloudwatchs_memory_is_said(control: Control) -> None:
+    poller.poll()
+    long_ago = timezone.now() - timedelta(days=45)
+    Reading.objects.update(through=long_ago)
+    poller.poll()
+    reading = Reading.objects.get()
+    assert (reading.lost_from, reading.lost_to is not None) == (long_ago, True)
+
+
+def test_what_cannot_be_read_leaves_what_was_with_its_age(control: Control, viewer: Operator, client: Client) -> None:
+    poller.poll()
+    control.fault("throttle", operation="DescribeAlarms", seconds="0")
+    for _ in range(3):
+        control.fault("throttle", operation="DescribeAlarms")
+    assert not poller.poll()
+    control.clear()
+    assert Alarm.objects.count() == len(current().alarms)
+    client.force_login(viewer)
+    page = client.get(reverse("alarms:list")).content.decode()
+    assert "CloudWatch cannot be read" in page
+    assert "Rate exceeded (Throttling)" in page
+    assert CPU in page
+
+
+def test_the_calls_do_not_depend_on_who_looks(control: Control, viewer: Operator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(event_name: str, **_: Any) -> None:
+        calls.append(event_name)
+
+    poller.poll()
+    for service in ("cloudwatch", "sns", "ec2"):
+        session.client(service).meta.events.register("before-call", counted)
+    try:
+        poller.poll()
+        alone = len(calls)
+        client.force_login(viewer)
+        for look in range(200):
+            url = "/api/v1/alarms" if look % 20 else reverse("alarms:list")
+            assert client.get(url).status_code == 200
+        poller.poll()
+    finally:
+        for service in ("cloudwatch", "sns", "ec2"):
+            session.client(service).meta.events.unregister("before-call", counted)
+    assert len(calls) == 2 * alone
+    assert alone >= 5
+
+
+# -- what is to be said of an alarm
+
+
+def test_a_busy_database_alarms_is_acknowledged_and_recovers(
+    control: Control, operator: Operator, viewer: Operator, client: Client
+) -> None:
+    poller.poll()
+    with pytest.raises(actions.NotPossible):
+        actions.acknowledge(CPU, note="too early", by=operator)
+    control.act("database", kind="cpu", state="busy")
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == CPU]
+    assert (row.light, row.word) == ("bad", "ALARM")
+    with pytest.raises(Forbidden):
+        actions.acknowledge(CPU, note="I am only looking", by=viewer)
+    client.force_login(operator)
+    client.post(reverse("alarms:acknowledge", args=(CPU,)), {"note": "reindexing, ends at eight"})
+    (row,) = [row for row in board.board().rows if row.name == CPU]
+    assert row.word == "acknowledged"
+    assert "reindexing, ends at eight" in client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
+    control.act("database", kind="cpu", state="calm")
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == CPU]
+    assert row.word in ("OK", "soon")
+
+
+def test_a_link_that_is_down_is_counted_down_to_its_alarm(control: Control) -> None:
+    control.act("ipsec", link="DLM-Ml", state="down", minutes="9")
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == "DLM-Ml VPN status"]
+    assert row.word == "soon"
+    assert 8 <= row.bad_for <= 11
+    assert (row.needed, row.left) == (15, 15 - row.bad_for)
+    assert len(row.tunnels_down) == 2
+
+
+def test_one_tunnel_of_two_is_said_though_the_alarm_is_silent(control: Control) -> None:
+    control.act("ipsec", link="DLM-Lan", tunnel="2", state="down", minutes="2")
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == "DLM-Lan VPN status"]
+    assert (row.word, [tunnel.address for tunnel in row.tunnels_down]) == ("one down", ["203.0.113.12"])
+
+
+def test_old_news_is_no_green(control: Control) -> None:
+    poller.poll()
+    assert {row.light for row in board.board().rows} <= {"ok", "warn", "info"}
+    later = timezone.now() + timedelta(minutes=10)
+    assert {row.light for row in board.board(later).rows} == {"unknown"}
+
+
+def test_a_release_explains_beanstalks_health(control: Control, admin: Operator) -> None:
+    from tests import scenery
+
+    began = timezone.now() - timedelta(days=4, hours=30)
+    run = scenery.run(scenery.plan(admin), admin)
+    run.kind, run.started, run.ended, run.state = "release", began, timezone.now() - timedelta(days=3), "succeeded"
+    run.save()
+    poller.poll()
+    in_it = Transition.objects.filter(alarm=HEALTH, new="ALARM", at__gte=began, at__lte=run.ended)
+    assert in_it
+    assert {(each.run, each.expected) for each in in_it} == {(run.number, True)}
+    others = Transition.objects.filter(new="ALARM", at__lt=began)
+    assert others
+    assert not any(each.expected or each.run for each in others)
+
+
+# -- declared and live
+
+
+def test_a_difference_is_seen_and_applied_by_a_run(control: Control, releaser: Operator, operator: Operator) -> None:
+    poller.poll()
+    live = Alarm.objects.get(pk=CONNECTIONS).definition
+    session.tell("cloudwatch", "put_metric_alarm", AlarmName=CONNECTIONS, **(live | {"Threshold": 150.0}))
+    try:
+        poller.poll()
+        (row,) = [row for row in board.board().rows if row.name == CONNECTIONS]
+        assert [(line.name, line.declared, line.live) for line in row.differing] == [("Threshold", "100", "150")]
+        with pytest.raises(Forbidden):
+            actions.plan_apply(CONNECTIONS, by=operator)
+        plan = actions.plan_apply(CONNECTIONS, by=releaser)
+        done(plan)
+        poller.poll()
+        (row,) = [row for row in board.board().rows if row.name == CONNECTIONS]
+        assert not row.differing
+        configured = Transition.objects.filter(alarm=CONNECTIONS, kind="ConfigurationUpdate").first()
+        assert configured is not None
+        assert configured.data["originalUpdatedFields"]["threshold"] == 150.0
+    finally:
+        session.tell("cloudwatch", "put_metric_alarm", AlarmName=CONNECTIONS, **live)
+
+
+def test_a_mute_is_cloudwatchs_own_and_ends(control: Control, operator: Operator) -> None:
+    poller.poll()
+    done(actions.plan_mute([CPU], minutes=30, why="a load test", by=operator))
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == CPU]
+    assert row.mute is not None
+    assert row.mute.active
+    done(actions.plan_unmute(row.mute.name, by=operator))
+    poller.poll()
+    (row,) = [row for row in board.board().rows if row.name == CPU]
+    assert row.mute is None
+
+
+@pytest.mark.parametrize(
+    "minutes, names, why", [(0, [CPU], "x"), (30, [], "x"), (30, ["nobody"], "x"), (30, [CPU], " "), (21_601, [CPU], "x")]
+)
+def test_a_mute_that_is_none_is_refused(control: Control, operator: Operator, minutes: int, names: list[str], why: str) -> None:
+    poller.poll()
+    with pytest.raises(actions.NotPossible):
+        actions.plan_mute(names, minutes=minutes, why=why, by=operator)
+    assert not Plan.objects.exists()
+
+
+def done(plan: Plan) -> None:
+    """What the engine does with the plan's one act: probe, do, probe."""
+    (act,) = [Act(**{**each, "argv": tuple(each["argv"])}) for step in plan.document["steps"] for each in step["acts"]]
+    kind = kind_of(act)
+    assert isinstance(kind.probe(act, context({})), NotDone)
+    answer = kind.do(act, context({}))
+    assert isinstance(kind.probe(act, context(answer)), Done)
+
+
+class Unheard:
+    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
+def context(answer: Any) -> Context:
+    return Context(1, 1, {}, timezone.now(), answer, lambda host: Unheard(), lambda: False, 0.0)
+
+
+# -- SNS
+
+
+@pytest.fixture
+def subscribed(control: Control, live_server: Any, settings: Settings) -> Iterator[str]:
+    """The console's own address, subscribed to the topic. The token comes to the live server, which sends it back."""
+    settings.SITE_URL = live_server.url
+    endpoint = actions.endpoint()
+    topics.subscribe(TOPIC, "http", endpoint)
+    until(lambda: any(each.endpoint == endpoint and each.is_confirmed for each in topics.subscriptions(TOPIC)))
+    yield endpoint
+    arn = next(each.arn for each in topics.subscriptions(TOPIC) if each.endpoint == endpoint)
+    session.tell("sns", "unsubscribe", SubscriptionArn=arn)
+
+
+def until(holds: Any, seconds: float = 60) -> None:
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_of_snss_makes_the_console_read_at_once_and_a_forged_one_does_not(control: Control, subscribed: str) -> None:
+    control.act("database", kind="cpu", state="busy")
+    until(lambda: Alarm.objects.filter(pk=CPU, state="ALARM").exists())
+    assert Message.objects.count() >= 2
+    for kind, why in (("replayed", "replayed"), ("unsigned", "unsigned"), ("changed", "signature")):
+        control.act("sns-forged", kind=kind)
+        until(lambda why=why: Refusal.objects.filter(pk=why).exists())
+    for kind, why in (("other-topic", "other topic"), ("other-certificate", "certificate host")):
+        control.act("sns-forged", kind=kind)
+        until(lambda why=why: Refusal.objects.filter(pk=why).exists())
+    assert not Refusal.objects.filter(pk="unreadable").exists()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"Type": 5}', b"\xff\xfe", json.dumps({"TopicArn": TOPIC, "Type": "Notification"}).encode()]
+)
+def test_a_message_that_is_none_is_refused_and_counted(client: Client, body: bytes) -> None:
+    response = client.post(reverse("alarms:sns"), body, content_type="text/plain")
+    assert response.status_code == 403
+    assert sum(Refusal.objects.values_list("count", flat=True)) == 1
+    assert not Message.objects.exists()
+    with pytest.raises(sns.NotBelieved):
+        sns.receive(body)
+
+
+# -- pages and API
+
+
+def test_the_pages_show_full_empty_and_unknown(control: Control, viewer: Operator, client: Client) -> None:
+    client.force_login(viewer)
+    assert "has not been read yet" in client.get(reverse("alarms:list")).content.decode()
+    poller.poll()
+    page = client.get(reverse("alarms:list")).content.decode()
+    assert page.count('class="spark"') == 6
+    one = client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
+    assert "Threshold Crossed: 3 out of the last 3 datapoints" in one
+    assert "<svg" in one
+    assert "style=" not in one
+    assert client.get(reverse("alarms:detail", args=("nobody",))).status_code == 404
+    assert client.get(reverse("alarms:detail", args=(CPU,)), {"cursor": "x"}).status_code == 404
+    assert client.post(reverse("alarms:list")).status_code == 405
+
+
+def test_a_plan_is_shown_and_started_once(control: Control, operator: Operator, viewer: Operator, client: Client) -> None:
+    poller.poll()
+    client.force_login(operator)
+    response = client.post(reverse("alarms:mute"), {"alarm": CPU, "minutes": "30", "why": "a test"})
+    plan = Plan.objects.get()
+    assert response.headers["Location"] == reverse("alarms:plan", args=(plan.pk,))
+    assert "put-alarm-mute-rule" in client.get(response.headers["Location"]).content.decode()
+    started = client.post(reverse("alarms:start", args=(plan.pk,)), {"hash": plan.hash, "key": str(uuid4())})
+    assert "/runs/" in started.headers["Location"]
+    again = client.post(reverse("alarms:start", args=(plan.pk,)), {"hash": plan.hash, "key": str(uuid4())})
+    assert again.headers["Location"] == reverse("alarms:plan", args=(plan.pk,)), "the alarms' lock is held"
+    assert plan.lock_group == plans.GROUP
+
+
+def test_the_api_lists_alarms_and_pages_through_transitions(control: Control, viewer: Operator, client: Client) -> None:
+    poller.poll()
+    client.force_login(viewer)
+    listed = client.get("/api/v1/alarms", {"limit": 4}).json()
+    rest = client.get("/api/v1/alarms", {"limit": 4, "cursor": listed["next"]}).json()
+    assert [each["name"] for each in listed["items"] + rest["items"]] == sorted(current().alarms)
+    url, seen, cursor = f"/api/v1/alarms/{CPU}/transitions", [], ""
+    while True:
+        page = client.get(f"{url}?limit=5&cursor={cursor}").json()
+        seen += [each["id"] for each in page["items"]]
+        if not (cursor := page["next"] or ""):
+            break
+    stored = list(Transition.objects.filter(alarm=CPU).order_by("-at", "-id").values_list("id", flat=True))
+    assert seen == stored
+    assert client.get(url, {"cursor": "nonsense"}).status_code == 404
+    assert client.get("/api/v1/alarms/nobody/transitions").status_code == 404
+
+
+def test_a_page_of_the_history_is_found_by_its_key(django_assert_max_num_queries: Any) -> None:
+    now = timezone.now()
+    Transition.objects.bulk_create(
+        Transition(alarm="many", at=now - timedelta(minutes=n // 2), kind="StateUpdate", old="OK", new="ALARM", summary=f"{n}")
+        for n in range(120)
+    )
+    found, cursor = [], ""
+    while True:
+        with django_assert_max_num_queries(2):
+            page = history.page("many", cursor=cursor)
+        found += [line.transition.summary for line in page.lines]
+        if not (cursor := page.next):
+            break
+    assert sorted(found, key=int) == [str(n) for n in range(120)], "two at the same time are on one page or on two, and on none twice"
+
+
+def test_figures_are_counted_back_from_the_newest_whole_minute() -> None:
+    definition = {"Threshold": 70.0, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 3, "Period": 60}
+    points = [(0.0, 90.0), (60.0, 10.0), (120.0, 90.0), (180.0, 90.0), (240.0, 5.0)]
+    assert declared.bad_for(definition, points, 299) == 2, "the minute that is not over does not count"
+    assert declared.bad_for(definition, points, 301) == 0
+    assert declared.bad_for(definition, [(0.0, 90.0), (120.0, 90.0)], 200) == 1, "a gap ends it"
+    assert declared.condition(definition | {"DatapointsToAlarm": 3}, "%") == ("> 70 %", "3 of 3 in 3 min")
