@@ -76,5 +76,8 @@ def _commit_of(target: Target, label: str, code: Mirror) -> str:
 
 
 def _line(each: Standing) -> str:
-    first = next((line.strip() for line in each.schema_said.splitlines() if line.strip()), each.problem)
+    said = [line.strip() for line in each.schema_said.splitlines() if line.strip()]
+    first = next(
+        (line for line in reversed(said) if line.startswith("[")), said[0] if said else each.problem
+    )  # Doctrine's verdict is its last
     return f"{each.host} on {each.version or 'unknown'}: {_WORDS[Standing.Schema(each.schema)]}" + (f" (“{first[:120]}”)" if first else "")

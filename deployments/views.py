@@ -316,10 +316,12 @@ def _plan(request: HttpRequest, pk: UUID, *, ask: bool = False, refused: list[st
 def _agreed(request: HttpRequest, made: Plan) -> dict[str, Any]:
     """What people say to it: approvals, freezes, who is booked, and where it was rehearsed."""
     target, now = target_or_404(made.service, made.environment), timezone.now()
+    frozen = freezes.window_at(target.freezes, now)
     return {
         "approvals": consent.approvals_of(made),
         "why_not_approve": consent.why_not_approve(made, request.user),
-        "frozen": freezes.window_at(target.freezes, now),
+        "frozen": frozen,
+        "frozen_until": f"{frozen.closes:%a %d %b %Y %H:%M} {frozen.freeze.zone}" if frozen else "",
         "glass": consent.glass_of(made, now),
         "may_break": may(request.user, "break-glass", made.environment),
         "queue": bookings.queue(made.lock_group),

@@ -157,6 +157,14 @@ def test_a_freeze_stops_a_person_and_an_admin_may_break_the_glass(
     assert _start(plan, releaser).state == Run.State.QUEUED
 
 
+def test_the_page_says_until_when_in_the_zone_of_the_freeze(estate: Callable[..., None], client: Client, releaser: Operator) -> None:
+    estate(freeze=ALWAYS)
+    scenery.observed()
+    plan = scenery.plan(releaser)
+    client.force_login(releaser)
+    assert "until Fri 01 Jan 2100 00:00 Europe/Paris" in client.get(f"/plans/{plan.pk}/").content.decode()
+
+
 def test_a_broken_glass_lets_through_for_an_hour(
     estate: Callable[..., None], open_gates: None, releaser: Operator, admin: Operator
 ) -> None:
