@@ -144,6 +144,8 @@ def _settle(gateway: Gateway, found: list[Rule], listed: list[str], at: datetime
                 entry.state, entry.said = State.FAILED, run.said if run else ""
             elif entry.state == State.REMOVING and is_out_of_aws(entry, gateway, found, listed):
                 entry.state, entry.removed, entry.said = State.REMOVED, at, ""
+            elif entry.state == State.REMOVING and over and run is not None and run.number != closing:
+                entry.state, entry.said = State.ALLOWED, f"It could not be closed: {run.said}"
             elif entry.state == State.ALLOWED:
                 entry.said = "" if there else "Its rules are missing in AWS: somebody took them away."
             entry.save()

@@ -30,6 +30,9 @@ State = VpnUser.State
 
 def check() -> None:
     now = timezone.now()
+    for user in VpnUser.objects.select_related("run").filter(state=State.REVOKING, expires__lte=now):
+        if user.run is not None and not user.run.is_active:
+            _revoke(user)  # what could not be proven is tried again
     for user in VpnUser.objects.filter(state__in=(State.VALID, State.SUSPENDED)):
         if user.expires <= now:
             _revoke(user)
