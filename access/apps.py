@@ -8,6 +8,7 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
+        from access import standing
         from access.ftp import account as ftp
         from access.gateway import effects as gateway
         from access.gateway import ending as gateway_ending
@@ -43,3 +44,4 @@ class AccessConfig(AppConfig):
         periodic.register("allowed addresses that end", gateway_ending.EVERY, gateway_ending.check)
         deadlines.register("Allow-list", gateway_ending.deadlines, every=300)
         periodic.register("ftp account", ftp.EVERY, ftp.watch)
+        standing.register()

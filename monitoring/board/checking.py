@@ -5,7 +5,6 @@ A page reads rows. What was proven long ago is not green any more: it cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,38 +12,15 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from estate.health import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Check, Finding, checks
 from live.publish import publish
 from monitoring.board.models import CheckChange, CheckSource
 from remote.errors import RemoteError
 
 EVERY = 5.0  # seconds between two looks at what is due
 STALE = 3  # intervals after which what was proven is no longer believed
-OK, INFO, WARN, BAD, UNKNOWN = "ok", "info", "warn", "bad", "unknown"
 ORDER = (BAD, UNKNOWN, WARN, INFO, OK)
 FAULT = "The console failed in checking it: its log says how."
-
-
-class CannotCheck(Exception):
-    """Raised by a check that knows why it can prove nothing. The text is a sentence for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`key` is the same each time; `said` is the cause, or the proof; `seen` is given where somebody else saw it, at that time."""
-
-    key: str
-    title: str
-    state: str
-    said: str = ""
-    url: str = ""
-    seen: str = ""  # ISO 8601
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    group: str
-    find: Callable[[], Iterable[Finding]]
-    every: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +50,11 @@ class Group:
         return sum(each.state == OK for each in self.shown)
 
 
-_checks: dict[str, _Check] = {}
-
-
-def register(name: str, group: str, find: Callable[[], Iterable[Finding]], *, every: float) -> None:
-    """`find` may raise RemoteError or CannotCheck, and must have a deadline of its own. `every` is in seconds."""
-    if name in _checks:
-        raise ValueError(f"the check {name} is registered twice")
-    _checks[name] = _Check(group, find, every)
-
-
 def refresh(*, now: bool = False) -> None:
     """Asks what is due, or everything. A check that breaks keeps no other from being asked."""
     rows = CheckSource.objects.in_bulk()
     with ExitStack() as stack:
-        for name, check in _checks.items():
+        for name, check in checks().items():
             tried = rows[name].tried if name in rows else None
             if now or tried is None or tried <= timezone.now() - timedelta(seconds=check.every):
                 stack.callback(_ask, name, check)
@@ -99,7 +65,7 @@ def board() -> list[Group]:
     at, rows = timezone.now(), CheckSource.objects.in_bulk()
     since = _since()
     groups: dict[str, list[str]] = {}
-    for name, check in _checks.items():
+    for name, check in checks().items():
         groups.setdefault(check.group, []).append(name)
     return [_group(group, names, rows, since, at) for group, names in groups.items()]
 
@@ -108,7 +74,7 @@ def _group(group: str, names: list[str], rows: dict[str, CheckSource], since: di
     shown: list[Shown] = []
     cannot: list[str] = []
     for name in names:
-        row, every = rows.get(name), _checks[name].every
+        row, every = rows.get(name), checks()[name].every
         if row is None or row.tried is None:
             cannot.append(f"{name}: it has not been checked yet.")
             continue
@@ -135,7 +101,7 @@ def _since() -> dict[str, datetime]:
     return dict(CheckChange.objects.order_by("since").values_list("name", "since"))
 
 
-def _ask(name: str, check: _Check) -> None:
+def _ask(name: str, check: Check) -> None:
     tried, error, found = timezone.now(), FAULT, None
     try:
         found, error = list(check.find()), ""

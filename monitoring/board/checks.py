@@ -16,10 +16,10 @@ from django.conf import settings
 from django.urls import reverse
 
 from estate.definition import Target
+from estate.health import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Finding
+from estate.health import register as registered
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
-from monitoring.board.checking import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Finding
-from monitoring.board.checking import register as registered
 from remote.errors import RemoteError
 from remote.http import fetch
 from remote.ssh.client import Door
@@ -98,13 +98,22 @@ def _share(mounted: Result | RemoteError, answered: Result | RemoteError) -> tup
 
 def public_names() -> Iterable[Finding]:
     """Each address that the estate names, asked once, without following redirects."""
-    asked = {url: target for target in current().targets for url in filter(None, (target.shop.url if target.shop else "", target.address))}
+    asked = {url: target for target in current().targets for url in _addresses(target)}
     if not asked:
         raise CannotCheck("estate.yaml names no shop and no address.")
     with ThreadPoolExecutor(min(8, len(asked))) as pool:
         verdicts = list(pool.map(_page, asked))
     for (url, target), (state, said) in zip(asked.items(), verdicts, strict=True):
         yield Finding(url, urlsplit(url).hostname or url, state, said, _service(target))
+
+
+def _addresses(target: Target) -> list[str]:
+    """The shop's, those of its distributions, and where a service answers without being a shop."""
+    return [
+        *([target.shop.url] if target.shop else []),
+        *(f"https://{name}/" for name in target.cdn),
+        *([target.address] if target.address else []),
+    ]
 
 
 def _page(url: str) -> tuple[str, str]:

@@ -9,9 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from estate import health
+from estate.health import BAD, OK, UNKNOWN, WARN, CannotCheck, Finding
 from estate.models import BeanstalkEnvironment, Host
 from monitoring.board import checking, checks
-from monitoring.board.checking import BAD, OK, UNKNOWN, WARN, CannotCheck, Finding
 from monitoring.board.models import CheckSource
 from people.models import Operator
 from remote.errors import Unreachable
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 @pytest.fixture(autouse=True)
 def none_but_mine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_checks", {})
+    monkeypatch.setattr(health, "_checks", {})
 
 
 def states() -> dict[str, str]:
@@ -31,7 +32,7 @@ def states() -> dict[str, str]:
 
 
 def test_what_was_proven_is_green_and_grows_old() -> None:
-    checking.register("Pages", "Public names", lambda: [Finding("a", "www", OK, "200"), Finding("b", "old", BAD)], every=60)
+    health.register("Pages", "Public names", lambda: [Finding("a", "www", OK, "200"), Finding("b", "old", BAD)], every=60)
     assert checking.board()[0].state == UNKNOWN  # nothing is proven yet
     checking.refresh()
     assert states() == {"a": OK, "b": BAD}
@@ -50,7 +51,7 @@ def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
             raise answer
         return [Finding("a", "www", OK)]
 
-    checking.register("Pages", "Public names", find, every=60)
+    health.register("Pages", "Public names", find, every=60)
     for state, said in ((OK, ""), (UNKNOWN, "No way there. Look at the route."), (UNKNOWN, "Nobody told where.")):
         checking.refresh(now=True)
         (group,) = checking.board()
@@ -62,8 +63,8 @@ def test_one_broken_check_keeps_no_other_from_being_asked() -> None:
     def broken() -> Iterable[Finding]:
         raise ZeroDivisionError
 
-    checking.register("Broken", "First", broken, every=60)
-    checking.register("Good", "Second", lambda: [Finding("a", "www", OK)], every=60)
+    health.register("Broken", "First", broken, every=60)
+    health.register("Good", "Second", lambda: [Finding("a", "www", OK)], every=60)
     with pytest.raises(ZeroDivisionError):
         checking.refresh()
     first, second = checking.board()
@@ -73,7 +74,7 @@ def test_one_broken_check_keeps_no_other_from_being_asked() -> None:
 
 def test_it_says_since_when() -> None:
     found = [Finding("a", "www", OK)]
-    checking.register("Pages", "Public names", lambda: found, every=60)
+    health.register("Pages", "Public names", lambda: found, every=60)
     checking.refresh(now=True)
     since = checking.board()[0].shown[0].since
     checking.refresh(now=True)
@@ -130,7 +131,7 @@ def test_public_names_are_asked_from_outside(sandbox: dict[str, str]) -> None:
 
 
 def test_the_page_is_for_viewers_by_get_alone(client: Client, viewer: Operator, stranger: Operator) -> None:
-    checking.register("Pages", "Public names", lambda: [Finding("a", "<b>www</b>", BAD, "500")], every=60)
+    health.register("Pages", "Public names", lambda: [Finding("a", "<b>www</b>", BAD, "500")], every=60)
     checking.refresh()
     assert client.get("/health/").status_code == 302
     client.force_login(stranger)
