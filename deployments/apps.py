@@ -8,7 +8,7 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, after, bookings, guard, guards, panels, rundeck, standing, stopping
+        from deployments import adoption, after, bookings, by_hand_health, guard, guards, panels, rundeck, standing, stopping
         from deployments.effects.balancer import AddRule, RemoveRule
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.build import Ask, Judge, Keep, Measure, WorkEnded
@@ -67,6 +67,7 @@ class DeploymentsConfig(AppConfig):
         register(adoption.KIND, adoption.of_adopted)
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
+        by_hand_health.register()
         periodic.register("release news", after.EVERY, after.tell)
         periodic.register("curtains", sweeper.EVERY, sweeper.check)
         periodic.register("bookings", bookings.EVERY, bookings.go)
