@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
 
 from estate.definition import Service, Target, Tier
-from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.models import BeanstalkEnvironment, Host, Resource, ShopAnswer
 from estate.reading import current
 from estate.validators import instance_id
 from people.permissions import require
@@ -77,6 +77,24 @@ class HostOut(Schema):
     gone: datetime | None
 
 
+class ResourceOut(Schema):
+    """`facts` are white-listed: no secret is among them. `changed` is when they were last different, `gone` since when it is not listed."""
+
+    kind: str
+    key: str
+    name: str
+    source: str
+    facts: dict[str, Any]
+    first_seen: datetime
+    changed: datetime
+    gone: datetime | None
+
+
+class ResourcePage(Schema):
+    items: list[ResourceOut]
+    next: str | None
+
+
 class ServicePage(Schema):
     items: list[ServiceOut]
     next: str | None
@@ -131,6 +149,19 @@ def list_hosts(
 def show_host(request: HttpRequest, host: str) -> Host:
     require(request.user, "view")
     return Host.objects.get(pk=instance_id(host))
+
+
+@router.get("/resources", response=ResourcePage)
+def list_resources(request: HttpRequest, cursor: Cursor = "", limit: Limit = 100, kind: str = "", *, gone: bool = False) -> dict[str, Any]:
+    """In the order in which they were first seen. What is no longer listed is left out unless `gone` is true."""
+    require(request.user, "view")
+    found = Resource.objects.filter(pk__gt=int(cursor) if cursor.isdigit() and len(cursor) < 18 else 0).order_by("pk")
+    if not gone:
+        found = found.filter(gone=None)
+    if kind:
+        found = found.filter(kind=kind)
+    page = list(found[: limit + 1])
+    return {"items": page[:limit], "next": str(page[limit - 1].pk) if len(page) > limit else None}
 
 
 def _services(services: Iterable[Service]) -> list[dict[str, Any]]:

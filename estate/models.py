@@ -141,3 +141,25 @@ class DeadlineSource(models.Model):
 
     class Meta:
         db_table = "deadline_source"
+
+
+class Resource(models.Model):
+    """One thing that the estate has: its kind, what AWS, Terraform's state or a host calls it, and white-listed facts: no secret."""
+
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=300)  # AWS's id; unique among its kind
+    name = models.CharField(max_length=300, blank=True)
+    source = models.CharField(max_length=40)  # what was asked: `estate.inventory`'s name of it
+    facts = models.JSONField(default=dict)
+    first_seen = models.DateTimeField()
+    changed = models.DateTimeField()  # when its facts were last different from before
+    gone = models.DateTimeField(null=True)  # no longer listed since then
+
+    class Meta:
+        db_table = "resource"
+        ordering = ["kind", "name", "key"]
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="one_resource")]
+        indexes = [models.Index(fields=["source"], name="resource_source")]
+
+    def __str__(self) -> str:
+        return self.name or self.key

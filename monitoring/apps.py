@@ -9,7 +9,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         """Says what is looked at, and how often; the scheduler does it."""
-        from estate import deadlines, maintenance, observe
+        from estate import deadlines, inventory, maintenance, observe
         from monitoring import activity, prober
         from monitoring.deadlines import sources
         from people.notifications import delivery
@@ -20,6 +20,7 @@ class MonitoringConfig(AppConfig):
         periodic.register("shop history", 3600, prober.thin)
         periodic.register("estate", min(settings.POLL_ACTIVE_SECONDS, 1.0), observe.watch)
         periodic.register("maintenance", 5, maintenance.watch)
+        periodic.register("inventory", inventory.EVERY, inventory.watch)
         periodic.register("deadlines", 30, deadlines.refresh)
         periodic.register("notifications", delivery.EVERY, delivery.deliver)
         sources.register()

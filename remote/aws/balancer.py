@@ -25,6 +25,7 @@ class Listener:
     arn: str
     port: int
     protocol: str
+    certificates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def load_balancers(*, patience: Patience | None = None) -> list[LoadBalancer]:
 
 def listeners(balancer_arn: str, *, patience: Patience | None = None) -> list[Listener]:
     found = ask_all(_SERVICE, "describe_listeners", "Listeners", patience=patience, LoadBalancerArn=balancer_arn)
-    return sorted((Listener(raw["ListenerArn"], raw["Port"], raw["Protocol"]) for raw in found), key=lambda each: each.port)
+    return sorted((_listener(raw) for raw in found), key=lambda each: each.port)
 
 
 def rules(listener_arn: str, *, patience: Patience | None = None) -> list[Rule]:
@@ -137,6 +138,11 @@ def _load_balancer(raw: dict[str, Any]) -> LoadBalancer:
     return LoadBalancer(
         raw["LoadBalancerArn"], raw["LoadBalancerName"], raw.get("DNSName", ""), raw.get("State", {}).get("Code", ""), zones
     )
+
+
+def _listener(raw: dict[str, Any]) -> Listener:
+    certificates = tuple(each["CertificateArn"] for each in raw.get("Certificates", ()) if each.get("CertificateArn"))
+    return Listener(raw["ListenerArn"], raw["Port"], raw["Protocol"], certificates)
 
 
 def _rule(raw: dict[str, Any]) -> Rule:

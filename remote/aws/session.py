@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from remote import observing
 from remote.aws.faults import translated
 
 
@@ -38,7 +39,10 @@ _lock = threading.Lock()
 
 
 def client(service: str, *, write: bool = False, patience: Patience | None = None) -> Any:
-    """A client, shared by the threads of this process; made once, so that a process may make it before it forks."""
+    """A client, shared by the threads of this process; made once, so that a process may make it before it forks.
+
+    `service@region` speaks to another region than the console's own.
+    """
     kind = "write" if write else "read"
     patience = patience or (WRITING if write else READING)
     key = (service, kind, patience, os.environ.get("AWS_ENDPOINT_URL", ""))
@@ -53,7 +57,8 @@ def client(service: str, *, write: bool = False, patience: Patience | None = Non
             )
             # A session of its own: boto3's default session is not safe to use from several threads.
             with translated(f"connecting to {service}"):
-                _clients[key] = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+                name, _, region = service.partition("@")
+                _clients[key] = boto3.session.Session().client(name, region_name=region or None, config=config)  # type: ignore[call-overload]
         return _clients[key]
 
 
@@ -80,6 +85,7 @@ def ask_all(service: str, operation: str, member: str, *, patience: Patience | N
 
 def tell(service: str, operation: str, *, patience: Patience | None = None, **arguments: Any) -> dict[str, Any]:
     """A change in AWS, sent exactly once. Raises Unanswered where it may have happened."""
+    observing.refuse(_doing(service, operation))
     with translated(_doing(service, operation)):
         answer: dict[str, Any] = getattr(client(service, write=True, patience=patience), operation)(**arguments)
     return answer

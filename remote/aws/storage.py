@@ -11,6 +11,7 @@ from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 
+from remote import observing
 from remote.aws.faults import translated
 from remote.aws.session import Patience, ask, client
 from remote.errors import NotFound, Refused
@@ -38,6 +39,7 @@ def put(bucket: str, key: str, path: Path, sha256: str, progress: Callable[[int]
 
     `progress` is told the number of bytes sent since it was last told, from several threads.
     """
+    observing.refuse(f"uploading {path.name}")
     s3 = client("s3", patience=_PATIENCE)
     with translated(f"uploading {path.name} to s3://{bucket}/{key}"):
         s3.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": {"sha256": sha256}}, Config=_TRANSFER, Callback=progress)
@@ -108,6 +110,16 @@ class _Ranges(io.RawIOBase):
         buffer[: len(read)] = read
         self._at += len(read)
         return len(read)
+
+
+def bucket_names(*, patience: Patience | None = None) -> list[str]:
+    return [each["Name"] for each in ask("s3", "list_buckets", patience=patience)["Buckets"]]
+
+
+def keys(bucket: str, prefix: str = "", *, limit: int = 1000, patience: Patience | None = None) -> list[str]:
+    """The first ones, in the order of their names."""
+    found = ask("s3", "list_objects_v2", patience=patience, Bucket=bucket, Prefix=prefix, MaxKeys=limit)
+    return [each["Key"] for each in found.get("Contents", ())]
 
 
 def _object(bucket: str, key: str, answer: dict[str, Any]) -> Object:

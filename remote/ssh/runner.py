@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from remote import observing
 from remote.errors import Busy, Refused, RemoteError, Unanswered
 from remote.ssh.client import Door
 from remote.ssh.connections import Result, quoted
@@ -88,10 +89,12 @@ class Runner:
 
         Refused for an epoch older than the key has seen, and for another command than the key's.
         """
+        observing.refuse(f"{host}: {argv[0] if argv else 'nothing'}")
         return _state(self._ask(host, "start", key.run, key.step, str(epoch), *_words(argv)).text)
 
     def attend(self, host: str, key: Key, argv: Sequence[str], *, epoch: int, offset: int, seconds: float) -> tuple[State, Iterator[bytes]]:
         """`start` and `follow` in one SSH command: the first line comes a round trip earlier."""
+        observing.refuse(f"{host}: {argv[0] if argv else 'nothing'}")
         whole = max(0, int(seconds))
         words = self._argv("attend", key.run, key.step, str(epoch), str(offset), str(whole), *_words(argv))
         pieces = self._stream(host, words, whole)
@@ -143,6 +146,7 @@ class Runner:
 
     def put(self, host: str, place: str, content: bytes) -> None:
         """A program of the console at an absolute path on the host, whole or not at all; the connection must be allowed to use sudo."""
+        observing.refuse(f"{host}: {place}")
         folder, _, _ = place.rpartition("/")
         self._must(host, ("sudo", "mkdir", "-p", folder))
         self._must(host, ("sudo", "tee", f"{place}.new"), content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,10 +52,19 @@ def _host_file(world: World, options: Options) -> str:
 
 def _domain(world: World, options: Options) -> str:
     backend: Any = route53domains_backends[ACCOUNT]["global"]
-    domain = backend._Route53DomainsBackend__domains["internal-client.url"]
+    domains = backend._Route53DomainsBackend__domains
+    name = options.get("name", "internal-client.url")
+    if options.get("gone") == "true":
+        domains.pop(name, None)
+        return f"{name} is not registered with AWS any more."
+    if name not in domains:
+        domains[name] = copy(domains["internal-client.url"])
+        domains[name].domain_name = name
+        return f"{name} is registered with AWS."
+    domain = domains[name]
     domain.auto_renew = options.get("auto_renew", "true") == "true"
     domain.expiration_date = world.clock.now() + timedelta(days=_number(options, "days", "412"))
-    return f"internal-client.url ends on {domain.expiration_date:%d %b %Y}, auto-renew {'on' if domain.auto_renew else 'off'}."
+    return f"{name} ends on {domain.expiration_date:%d %b %Y}, auto-renew {'on' if domain.auto_renew else 'off'}."
 
 
 def _branch(world: World, options: Options) -> str:
@@ -67,6 +77,16 @@ def _branch(world: World, options: Options) -> str:
         return f"{branch} of {name} is at {source}."
     git(path, "update-ref", "-d", f"refs/heads/{branch}")
     return f"{branch} has gone from {name}."
+
+
+def _commit_file(world: World, options: Options) -> str:
+    name, branch, path = options.get("repository", "beanstalk-config"), options.get("branch", "prod"), options.get("path", "")
+    known = next((each for each in NAMES if each == name), None)
+    if known is None or not path:
+        raise Refused(f"repository is one of {', '.join(NAMES)}; path is a file's.")
+    changes = {path: options.get("text", "").encode()}
+    commit = Repositories(world.data / "repositories").commit(known, branch, f"Change {path}", changes, at=world.clock.now())
+    return f"Pushed {commit[:7]}, which changes {path}, to {branch} of {name}."
 
 
 def _image_age(world: World, options: Options) -> str:
@@ -111,6 +131,7 @@ DRIFTS: dict[str, Callable[[World, Options], str]] = {
     "host-file": _host_file,
     "domain": _domain,
     "branch": _branch,
+    "commit-file": _commit_file,
     "image-age": _image_age,
     "snapshot-age": _snapshot_age,
     "object-age": _object_age,

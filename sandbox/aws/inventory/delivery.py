@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from moto.acm.models import acm_backends
+from moto.acm.models import AWSCertificateManagerBackend, acm_backends
 from moto.cloudfront import models as cloudfront_models
 
 from sandbox.aws import loadbalancing, seed
@@ -36,7 +36,10 @@ class Distribution:
 
 
 def install() -> None:
-    """An invalidation is in progress for a moment; moto says COMPLETED at once, a word that AWS does not have."""
+    """An invalidation is in progress for a moment: moto says COMPLETED at once, a word that AWS does not have.
+
+    Who uses a certificate goes on using the one that is imported in its place.
+    """
 
     def begin(self: Any, distribution: Any, paths: list[str], caller_ref: str) -> None:
         _begin(self, distribution, paths, caller_ref)
@@ -45,9 +48,25 @@ def install() -> None:
         timer.daemon = True
         timer.start()
 
+    def import_certificate(self: Any, certificate: bytes, private_key: bytes, chain: bytes | None, arn: str | None, tags: list[Any]) -> str:
+        users = list(self._certificates[arn].in_use_by) if arn in self._certificates else []
+        imported: str = _import(self, certificate, private_key, chain, arn, tags)
+        self._certificates[imported].in_use_by[:] = users
+        return imported
+
+    def create_invalidation(self: Any, dist_id: str, paths: list[str], caller_ref: str) -> Any:
+        for earlier in self.invalidations.get(dist_id, ()):
+            if earlier.caller_ref == caller_ref and earlier.paths == paths:
+                return earlier  # AWS replays it
+        return _create(self, dist_id, paths, caller_ref)
+
+    cloudfront_models.CloudFrontBackend.create_invalidation = create_invalidation  # type: ignore[method-assign]
     cloudfront_models.Invalidation.__init__ = begin  # type: ignore[method-assign]
+    AWSCertificateManagerBackend.import_certificate = import_certificate  # type: ignore[method-assign]
 
 
+_import: Any = AWSCertificateManagerBackend.import_certificate
+_create: Any = cloudfront_models.CloudFrontBackend.create_invalidation
 _begin: Any = cloudfront_models.Invalidation.__init__
 
 

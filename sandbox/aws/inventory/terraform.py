@@ -14,7 +14,7 @@ from sandbox.world import World
 KEY = "client/terraform.tfstate"
 SERIAL, LINEAGE = 112, "6f1a2d1c-0f5e-6b0a-9d0f-3f3b0c7f9a41"
 PROVIDER = 'provider["registry.terraform.io/hashicorp/aws"]'
-LAUNCHED = ("rundeck", "nfs")  # the other two are launched beside these; see `sandbox.aws.inventory.machines`
+LAUNCHED, BESIDE = ("rundeck", "nfs"), ("openvpn", "gateway")  # the latter are launched by `sandbox.aws.servers`
 
 
 def fill(endpoint: str, world: World, net: Network, made: Machines) -> None:
@@ -37,6 +37,9 @@ def fill(endpoint: str, world: World, net: Network, made: Machines) -> None:
         resources.append(_resource("aws_instance", machine.name, attributes))
         for volume in made.volumes[machine.name]:
             resources.append(_resource("aws_ebs_volume", f"{machine.name}_{volume[-4:]}", {"id": volume, "encrypted": True}))
+    for name in BESIDE:
+        host = world.machines[name]
+        resources.append(_resource("aws_instance", name, {"id": host.instance_id, "private_ip": host.private_ip, "tags": {"Name": name}}))
     state = {
         "version": 4,
         "terraform_version": "1.5.7",
