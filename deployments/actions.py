@@ -20,7 +20,7 @@ from deployments.shipments import bundle_of
 from deployments.steps import PlannedHost, Shipment
 from deployments.strategies import AWARE, choosing, curtain, prebuilt, preparing
 from deployments.strategies import plans as aware
-from estate import observe
+from estate import answers, observe
 from estate.definition import Target, UnknownTarget
 from estate.models import Host
 from estate.reading import current
@@ -68,7 +68,7 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     require(by, "plan", target.environment.key)
     earlier = earlier_release(target, choice.release) if choice.release is not None else None
     code_branch = branch_name(choice.code or target.code.branches[0])
-    configured = earlier.configuration_branch if earlier else branch_name(choice.configuration or target.configuration.branches[0])
+    configured = earlier.configuration_branch if earlier else branch_name(choice.configuration or answers.configuration_branch(target))
     hosts = hosts_of(target)
     code, code_heads = sources.fetched(target.code.repository, code_branch)
     configuration, heads = sources.fetched(target.configuration.repository, *dict.fromkeys((configured, *target.configuration.branches)))

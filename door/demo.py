@@ -87,6 +87,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
     children.wait_until("the console", lambda: _is_ready(port), seconds=120)
     _done(logs, env, "runner", [*MANAGE, "install_runner"])
     _done(logs, env, "access", [*MANAGE, "install_access_programs"])
+    _done(logs, env, "runner-machines", [*MANAGE, "install_runner", "nfs", "rundeck", "openvpn", "gateway"])
     lines = cast.splitlines()
     say = [line for line in lines if line.startswith("Sign in: ")] + [f"Sandbox: {ready['control']}"]
     say += [line for line in lines if line.startswith("API token: ")] + [f"Ready: http://localhost:{port}"]

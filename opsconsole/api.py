@@ -20,6 +20,7 @@ from ninja.utils import check_csrf
 import access.api
 import deployments.api
 import estate.api
+import handover.api
 import monitoring.alarms.api
 import monitoring.api
 import runs.api
@@ -70,6 +71,7 @@ api = NinjaAPI(
 problems.install(api)
 for router in (
     estate.api.router,
+    handover.api.router,
     deployments.api.router,
     monitoring.api.router,
     monitoring.alarms.api.router,

@@ -15,6 +15,7 @@ from deployments.models import Alert
 from estate import reading
 from estate.models import Watched
 from people.models import Role
+from remote import observing
 from runs.pages import Indicator, indicator
 
 _MONITORING = tuple(f"monitoring:{name}" for name in ("production", "dashboard", "table"))
@@ -53,6 +54,7 @@ class Shell:
     news: datetime | None
     role: str
     alerts: tuple[Alert, ...]
+    observes: bool = False  # nothing can be changed from here
 
     @property
     def stale(self) -> bool:
@@ -88,6 +90,7 @@ def shell_of(request: HttpRequest, *, news: datetime | None, indicator: Indicato
         news=news,
         role=Role(getattr(request.user, "role", Role.NONE)).label,
         alerts=tuple(Alert.objects.filter(ended=None)),
+        observes=observing.is_on(),
     )
 
 
@@ -127,4 +130,6 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         *([Page("Rundeck", "service", reverse(_RUNDECK), here.startswith(_RUNDECK))] if reading.current().rundeck else []),
         Page("Alarms", "alarm", reverse("alarms:list"), here.startswith("alarms:")),
         Page("Access", "key", reverse("access:vpn"), here.startswith("access:")),
+        Page("Estate", "estate", reverse("handover:estate"), here in ("handover:estate", "handover:resource", "handover:topology")),
+        Page("Hand-over", "doc", reverse("handover:claims"), here in ("handover:claims", "handover:claim")),
     )

@@ -24,6 +24,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXY = env.list("TRUSTED_PROXY", default=[])  # uvicorn is told the same: from these alone it takes who asks, and how
 if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+OBSERVE = env.bool("OBSERVE", default=False)  # nothing outside is changed; remote.observing holds it
 CODE_VERSION = env.str("CODE_VERSION", default="0.1.0")  # stands in every plan: which code made it
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".demo")))
 
@@ -50,6 +51,7 @@ INSTALLED_APPS = [
     "monitoring.alarms",
     "deployments",
     "access",
+    "handover",
     "opsconsole",
 ]
 MIDDLEWARE = [

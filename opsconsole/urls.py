@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/", include("runs.urls")),
     path("", include("monitoring.urls")),
     path("alarms/", include("monitoring.alarms.urls")),
+    path("", include("handover.urls")),
     path("api/v1/", api.urls),
     path("promises/", promise_views.page, name="promises"),
     path("healthz", health.healthz, name="healthz"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from people import audit
 from people.models import Operator, Role
+from remote import observing
 
 _RANK = {Role.NONE: 0, Role.VIEWER: 1, Role.OPERATOR: 2, Role.RELEASER: 3, Role.ADMIN: 4}
 
@@ -36,8 +37,18 @@ _LEAST: dict[str, dict[str, Role]] = {
     "allow": {"*": Role.ADMIN},  # others, and networks
     "notify": {"*": Role.VIEWER},  # one's own channels
     "notify-team": {"*": Role.ADMIN},
+    "estate": _CHANGE,  # a snapshot, an invalidation, a host that is started
+    "claims": {"*": Role.RELEASER},  # answer a question of the hand-over document, accept what differs
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
 }
+_LOOKS = (
+    "view",
+    "plan",
+    "claims",
+    "note",
+    "notify",
+    "notify-team",
+)  # what observe mode leaves: nothing outside
 _told: list[Callable[[str], str]] = []
 
 
@@ -71,7 +82,7 @@ def may(operator: object, action: str, environment: str = "") -> Decision:
         return Decision(False, "Sign in first.")
     role = Role(operator.role)
     if _RANK[role] >= _RANK[least]:
-        return Decision(True)
+        return Decision(True) if action in _LOOKS or not observing.is_on() else Decision(False, f"{observing.WHY} {observing.NEXT}")
     there = f" in {environment}" if environment else ""
     return Decision(False, f"You are {_with_article(role)}; to {action}{there} one has to be {_with_article(least)}. Ask an admin.")
 

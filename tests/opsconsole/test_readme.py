@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
-PACKAGES = ("opsconsole", "deployments", "monitoring", "runs", "estate", "people", "remote", "live")
+PACKAGES = ("opsconsole", "handover", "deployments", "monitoring", "runs", "estate", "people", "remote", "live")
 # Read by boto3, httpx, git and ssh themselves, or by every program.
 STANDARD = {"AWS_*", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"}
 ORDINARY = {"AWS_ENDPOINT_URL", "USER", "HOME", "PATH", "TMPDIR", "DJANGO_SETTINGS_MODULE"}

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Brings the runner to every known host, or to the hosts named. Once for each host; an image that has it needs this never."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("hosts", nargs="*", help="names, instance ids or addresses; all by default")
+        parser.add_argument("hosts", nargs="*", help="names, instance ids or addresses; those of estate.yaml by default")
 
     def handle(self, *args: Any, **options: Any) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -31,6 +31,8 @@ class Command(BaseCommand):
         workshops = {target.build.name: target.build.address for target in current().targets if target.build is not None}
         places = [(host.name, str(host.private_ip)) for host in hosts]
         places += [(name, address) for name, address in workshops.items() if not wanted or wanted & {name, address}]
+        known = {name for place in places for name in place} | {host.pk for host in hosts}
+        places += [(name, name) for name in sorted(wanted - known)]
         failed = [name for name, address in places if not self._install(name, address)]
         if failed or not places:
             raise CommandError(f"not installed on {', '.join(failed)}" if failed else "no such host is known")

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class HandoverConfig(AppConfig):
+    name = "handover"
+
+    def ready(self) -> None:
+        """Tells the floors below what only this one knows."""
+        from estate import answers
+        from handover import actions, checking, judging, looks  # noqa: F401  (checking registers itself)
+        from handover.effects import Invalidate, StartHost, TakeSnapshot
+        from runs import effects, periodic
+
+        effects.register("aws.snapshot", TakeSnapshot())
+        effects.register("aws.invalidate", Invalidate())
+        effects.register("aws.start", StartHost())
+
+        looks.register()
+        answers.register_configuration_branch(actions.chosen_configuration_branch)
+        periodic.register("claims", judging.EVERY, judging.judge_all)

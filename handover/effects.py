@@ -1,0 +1,93 @@
+"""What the cards of the estate change in AWS: a snapshot, an invalidation, a host that is started. Each is found again by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from remote.aws import delivery, disks, network
+from remote.errors import NotFound
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
+from runs.plan import Act
+
+LATE = timedelta(seconds=30)  # a call without an answer can arrive no later: its own deadline is shorter
+
+
+class TakeSnapshot:
+    """Params: volume. The effect's key stands in the snapshot's tags."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        snapshot = disks.take_snapshot(act.params["volume"], key=context.key)
+        context.out("AWS").line(f"{snapshot} of {act.params['volume']} is begun")
+        return {"snapshot": snapshot}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        found = disks.snapshot_of(context.key)
+        if found is None:
+            return _not_there("no snapshot has this run's tag", context)
+        snapshot, state, progress = found
+        if state == "completed":
+            return Done(f"{snapshot} is complete", {"snapshot": snapshot})
+        if state == "error":
+            return Failed(f"{snapshot} ended in an error. Look at it in EC2, then make another one.", {"snapshot": snapshot})
+        return Running(f"{snapshot} is at {progress or 'its beginning'}", {"snapshot": snapshot}, ask_again=5)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "a snapshot that is begun goes on; it can be deleted in EC2"
+
+
+class Invalidate:
+    """Params: distribution, paths. The effect's key is CloudFront's caller reference: the same again is the same invalidation."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        made = delivery.invalidate(act.params["distribution"], list(act.params["paths"]), key=context.key)
+        context.out("AWS").line(f"invalidation {made} of {', '.join(act.params['paths'])} is begun")
+        return {"invalidation": made}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        made = context.answer.get("invalidation")
+        if not made:
+            return NotDone("no answer yet; the same reference begins the same invalidation, never a second one")
+        try:
+            status = delivery.invalidation_status(act.params["distribution"], str(made))
+        except NotFound as gone:
+            return Failed(f"{gone} {gone.next_step}")
+        if status == "Completed":
+            return Done(f"{', '.join(act.params['paths'])} come anew from the shop")
+        return Running(f"invalidation {made} is {status}", ask_again=3)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "an invalidation cannot be stopped; it harms nothing"
+
+
+class StartHost:
+    """Params: instance. Starting one that runs changes nothing."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        network.start(act.params["instance"])
+        context.out("AWS").line(f"{act.params['instance']}: start accepted")
+        return {"accepted": timezone.now().isoformat()}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        state = network.state_of(act.params["instance"])
+        if state == "running":
+            return Done(f"{act.target} runs")
+        if state in ("pending", "stopping"):
+            return Running(f"{act.target} is {state}", ask_again=3)
+        if state == "stopped":
+            return _not_there(f"{act.target} is stopped", context)
+        return Failed(f"{act.target} is {state}: it cannot be started any more")
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "the host goes on starting; it can be stopped in EC2"
+
+
+def _not_there(said: str, context: Context) -> Finding:
+    if timezone.now() - context.intent_at < LATE:
+        return Running(f"{said} yet; asking again", ask_again=2)
+    if context.answer:
+        return CannotTell(f"{said}, though AWS accepted it at {context.intent_at:%H:%M:%S} UTC: look at it in AWS's own console.")
+    return NotDone(f"{said}, and the request can no longer arrive")

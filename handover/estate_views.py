@@ -1,0 +1,122 @@
+"""The Estate pages: everything there is by kind, and a card for each thing with what the document says of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from deployments.actions import NotStartable
+from estate.models import Resource
+from estate.validators import idempotency_key
+from handover import document, estate_rows, operations, rows, topology
+from handover.models import Standing
+from people.permissions import Forbidden, may, require
+from people.views import may_view
+from runs import actions as runs
+
+
+@require_safe
+@may_view
+def estate(request: HttpRequest) -> HttpResponse:
+    group = request.GET.get("group", estate_rows.GROUPS[0])
+    group = group if group in estate_rows.GROUPS else estate_rows.GROUPS[0]
+    only, words = request.GET.get("kind", "")[:40], request.GET.get("q", "")[:100]
+    panels = estate_rows.panels(group, only if only in estate_rows.KINDS else "", words)
+    wrong = {panel.asked.name: panel.asked for panel in panels if panel.asked is not None and panel.asked.error}
+    context = {
+        "groups": estate_rows.GROUPS,
+        "group": group,
+        "panels": panels,
+        "words": words,
+        "wrong": [(name.partition(":")[2], row) for name, row in wrong.items()],
+    }
+    return render(request, "handover/estate.html", context)
+
+
+@require_safe
+@may_view
+def resource(request: HttpRequest, kind: str, resource: str) -> HttpResponse:
+    return _resource(request, _known(kind, resource))
+
+
+@require_POST
+@may_view
+def operate(request: HttpRequest, kind: str, resource: str, what: str) -> HttpResponseBase:
+    """Plans and starts what the card shows; a refusal returns to the card."""
+    try:
+        require(request.user, operations.KIND, operations.guarded_as(resource))
+    except Forbidden as refused:
+        raise PermissionDenied(str(refused)) from refused
+    known = _known(kind, resource)
+    try:
+        by = require(request.user, operations.KIND, operations.environment_of(known))
+        run = operations.start(
+            known,
+            what,
+            confirmation=request.POST.get("confirmation", ""),
+            idempotency_key=idempotency_key(request.POST.get("idempotency_key", "")),
+            by=by,
+        )
+    except Forbidden as refused:
+        return _resource(request, known, refused=str(refused), status=403)
+    except (NotStartable, runs.Refusal, ValidationError) as refused:
+        words = " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
+        return _resource(request, known, refused=words, status=409 if isinstance(refused, runs.LockHeld) else 422)
+    return redirect("runs:detail", run.number)
+
+
+@require_safe
+@may_view
+def topology_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "handover/topology.html", {"drawing": topology.draw()})
+
+
+@require_safe
+@may_view
+def topology_svg(request: HttpRequest) -> HttpResponse:
+    response = render(request, "handover/_topology.html", {"drawing": topology.draw()}, content_type="image/svg+xml")
+    response["Content-Disposition"] = 'attachment; filename="topology.svg"'
+    return response
+
+
+def _known(kind: str, key: str) -> Resource:
+    found = Resource.objects.filter(kind=kind, key=key).first()
+    if found is None or kind not in estate_rows.KINDS:
+        raise Http404(f"There is no {kind.replace('-', ' ')[:40]} {key[:80]}.")
+    return found
+
+
+def _resource(request: HttpRequest, found: Resource, *, refused: str = "", status: int = 200) -> HttpResponse:
+    context = {
+        "resource": found,
+        "kind": estate_rows.KINDS[found.kind],
+        "facts": estate_rows.facts(found),
+        "asked": estate_rows.asked_by_kind().get(found.kind),
+        "claims": rows.rows(_claims_about(found)),
+        "near": _near(found),
+        "operations": [(each, operations.drawn(found, each)) for each in operations.operations_of(found)],
+        "may_operate": may(request.user, operations.KIND, operations.environment_of(found)),
+        "refused": refused,
+        "idempotency_key": str(uuid.uuid4()),
+    }
+    return render(request, "handover/resource.html", context, status=status)
+
+
+def _claims_about(found: Resource) -> list[document.Claim]:
+    """Those whose last observation names it."""
+    named = {found.key, found.name}
+    numbers = {row.claim for row in Standing.objects.only("claim", "evidence") if named & set(row.evidence)}
+    return [claim for claim in document.claims() if claim.id in numbers]
+
+
+def _near(found: Resource) -> list[Resource]:
+    """What belongs to it: a host's volumes and address, a volume's snapshots, a database's snapshots, and what the host itself says."""
+    near = Q(facts__instance=found.key) | Q(facts__volume=found.key) | Q(facts__database=found.key) | Q(facts__subnet=found.key)
+    if found.kind == "instance" and found.name:
+        near |= Q(kind="host", name=found.name)
+    return list(Resource.objects.filter(near, gone=None).exclude(kind="terraform")[:50])

@@ -1,0 +1,168 @@
+"""The estate drawn from what was observed: zones, subnets, hosts, what stands before them, what they rest on. Values; the template draws.
+
+One query, whatever there is. A subnet's box grows with its hosts; what has gone is not drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from estate.models import Resource
+
+KINDS = (
+    "vpc", "subnet", "route-table", "internet-gateway", "nat-gateway", "ipsec-link",
+    "load-balancer", "distribution", "instance", "database", "cache",
+)  # fmt: skip
+_WIDTH, _ROW, _GAP, _HEAD, _PAD = 250, 34, 16, 30, 10
+_MOST = 14  # hosts drawn in one subnet; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """`light` is the state that was observed: ok, warn, bad or unknown."""
+
+    kind: str
+    key: str
+    label: str
+    sub: str
+    light: str
+    x: int
+    y: int
+    width: int = _WIDTH - 2 * _PAD
+    height: int = _ROW - 6
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    title: str
+    x: int
+    y: int
+    width: int
+    height: int
+    nodes: tuple[Node, ...] = ()
+    more: int = 0  # hosts that are not drawn
+
+    @property
+    def more_y(self) -> int:
+        return self.y + self.height - 8
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    width: int
+    height: int
+    boxes: tuple[Box, ...] = field(default=())
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(box.nodes for box in self.boxes)
+
+
+def draw() -> Drawing:
+    by_kind: dict[str, list[Resource]] = {kind: [] for kind in KINDS}
+    for row in Resource.objects.filter(kind__in=KINDS, gone=None).order_by("kind", "name", "key"):
+        by_kind[row.kind].append(row)
+    return _drawn(by_kind)
+
+
+def _drawn(of: dict[str, list[Resource]]) -> Drawing:
+    own = {row.key for row in of["vpc"] if not row.facts.get("default")}
+    subnets = [row for row in of["subnet"] if row.facts.get("vpc") in own]
+    public = {
+        subnet for table in of["route-table"] if str(table.facts.get("default", "")).startswith("igw-") for subnet in table.facts["subnets"]
+    }
+    zones = sorted({str(row.facts["zone"]) for row in subnets})
+    boxes: list[Box] = []
+    left = _WIDTH + _GAP
+    top = _row_of_boxes(
+        boxes,
+        [
+            ("CDN", of["distribution"]),
+            ("Load balancers", of["load-balancer"]),
+            ("Internet gateway", _attached(of["internet-gateway"], own)),
+        ],
+        left,
+        _GAP,
+    )
+    for is_public in (True, False):
+        bottoms = [top]
+        for column, zone in enumerate(zones):
+            mine = [row for row in subnets if row.facts["zone"] == zone and (row.key in public) == is_public]
+            y = top
+            for subnet in mine:
+                inside = [row for row in of["instance"] if row.facts.get("subnet") == subnet.key]
+                inside += [row for row in of["nat-gateway"] if row.facts.get("subnet") == subnet.key]
+                kind = "public" if is_public else "private"
+                box = _box(f"{zone} · {kind} · {subnet.facts['cidr']}", inside, left + column * (_WIDTH + _GAP), y)
+                boxes.append(box)
+                y = box.y + box.height + _GAP
+            bottoms.append(y)
+        top = max(bottoms)
+    bottom = _row_of_boxes(boxes, [("Databases", of["database"]), ("Caches", of["cache"])], left, top)
+    links = _box("IPSec links to the client", of["ipsec-link"], 0, _GAP)
+    boxes.append(links)
+    width = max((box.x + box.width for box in boxes), default=_WIDTH)
+    return Drawing(width + _GAP, max(bottom, links.y + links.height + _GAP), tuple(box for box in boxes if box.nodes or "·" in box.title))
+
+
+def _attached(gateways: Iterable[Resource], own: set[str]) -> list[Resource]:
+    return [row for row in gateways if own & set(row.facts.get("vpcs", ()))]
+
+
+def _row_of_boxes(boxes: list[Box], wanted: Sequence[tuple[str, list[Resource]]], x: int, y: int) -> int:
+    """Side by side; returns where the next row begins."""
+    bottom = y
+    for column, (title, rows) in enumerate(wanted):
+        box = _box(title, rows, x + column * (_WIDTH + _GAP), y)
+        boxes.append(box)
+        bottom = max(bottom, box.y + box.height + _GAP)
+    return bottom
+
+
+def _box(title: str, rows: list[Resource], x: int, y: int) -> Box:
+    shown = rows[:_MOST]
+    nodes = tuple(
+        Node(row.kind, row.key, (row.name or row.key)[:30], _sub(row)[:38], _light(row), x + _PAD, y + _HEAD + number * _ROW)
+        for number, row in enumerate(shown)
+    )
+    more = len(rows) - len(shown)
+    height = _HEAD + max(len(shown), 1) * _ROW + (_ROW // 2 if more else 0)
+    return Box(title, x, y, _WIDTH, height, nodes, more)
+
+
+def _sub(row: Resource) -> str:
+    facts = row.facts
+    match row.kind:
+        case "instance":
+            return f"{facts.get('private_ip', '')} {facts.get('type', '')}"
+        case "database":
+            return f"{facts.get('class', '')}{', Multi-AZ' if facts.get('multi_az') else ''}"
+        case "cache":
+            return f"{facts.get('nodes', 0)} nodes, failover {facts.get('failover', '')}"
+        case "ipsec-link":
+            up = sum(tunnel["status"] == "UP" for tunnel in facts.get("tunnels", ()))
+            return f"{up} of {len(facts.get('tunnels', ()))} tunnels up"
+        case "distribution":
+            return str(facts.get("status", ""))
+        case "load-balancer":
+            return f"{facts.get('type', '')}, ports {', '.join(str(port) for port in facts.get('ports', ()))}"
+    return row.key
+
+
+_GOOD = {
+    "instance": ("state", "running"),
+    "database": ("status", "available"),
+    "cache": ("status", "available"),
+    "nat-gateway": ("state", "available"),
+}
+
+
+def _light(row: Resource) -> str:
+    if row.kind == "ipsec-link":
+        statuses = {tunnel["status"] for tunnel in row.facts.get("tunnels", ())}
+        return "ok" if statuses == {"UP"} else "warn" if "UP" in statuses else "bad" if statuses else "unknown"
+    if row.kind in _GOOD:
+        fact, good = _GOOD[row.kind]
+        return "ok" if row.facts.get(fact) == good else "warn"
+    return "ok"

@@ -1,0 +1,121 @@
+"""One sandbox for all tests of the claims, read once; a test changes a truth in it, reads only the source concerned, and puts it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+
+from estate import inventory
+from handover import document, judging
+from handover.models import Verdict
+from handover.observed import Observed, grouped
+from runs.doors import door, runner
+from tests import box
+
+
+@dataclass
+class World:
+    """The sandbox from outside: AWS over the wire, its control page, and what was observed before any test."""
+
+    ready: dict[str, str]
+    control: httpx.Client
+    before: Observed
+    _clients: dict[str, Any]
+    _changed: dict[int, Observed] = field(default_factory=dict)
+
+    def aws(self, service: str, region: str = "eu-west-3") -> Any:
+        key = f"{service}@{region}"
+        if key not in self._clients:
+            self._clients[key] = boto3.client(  # type: ignore[call-overload]
+                service,
+                region_name=region,
+                endpoint_url=self.ready["aws_endpoint"],
+                aws_access_key_id="somebody-else",
+                aws_secret_access_key="sandbox",
+                config=Config(proxies={}, s3={"addressing_style": "path"}, read_timeout=60),
+            )
+        return self._clients[key]
+
+    def act(self, action: str, /, **options: str) -> None:
+        answer = self.control.post(f"/sim/actions/{action}", json=options)
+        assert answer.status_code == 200, answer.text
+
+    def found(self, kind: str, name: str) -> Any:
+        found = self.before.one(kind, name)
+        assert found is not None, f"{kind} {name}"
+        return found
+
+    def again(self, source: str) -> Observed:
+        """What is observed once this source has been read anew."""
+        asked = inventory.source(source)
+        found, failed = inventory.read_all([asked])
+        assert not failed, failed
+        return self.before.altered(asked.kinds, found[source])
+
+    def changed(self, flip: Any) -> Observed:
+        """What is observed while it is changed; it is put back at once, and changed once however many ask."""
+        if id(flip) not in self._changed:
+            undo = flip.change(self)
+            try:
+                self._changed[id(flip)] = self.again(flip.source)
+            finally:
+                undo()
+        return self._changed[id(flip)]
+
+    def verdict(self, number: int, observed: Observed) -> Verdict:
+        claim = document.claim(number)
+        assert claim is not None
+        return judging.judge(claim, observed).observed
+
+
+@pytest.fixture(scope="session")
+def _estate_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A sandbox of its own: what others do to theirs would be drift here."""
+    folder = tmp_path_factory.mktemp("claims") / "sandbox"
+    with box.running(folder, speed=1000) as ready:
+        yield ready | {"control_data": str(folder / "data")}
+
+
+def _speak_to(ready: dict[str, str], patch: pytest.MonkeyPatch) -> None:
+    for name, value in box.environment(ready).items():
+        patch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def _world(_estate_box: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    from django.conf import settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        _speak_to(_estate_box, patch)
+        patch.setattr(settings, "SSH_CONFIG", _estate_box["ssh_config"])
+        patch.setattr(settings, "SSH_BROKER", "")
+        patch.setattr(settings, "DATA_DIR", tmp_path_factory.mktemp("claims-data"))
+        door.cache_clear()
+        runner.cache_clear()
+        for look in document.looks():
+            if (Path(_estate_box["control_data"]) / "hosts" / look.host).exists():
+                runner().install(look.host)
+        found, failed = inventory.read_all(inventory.sources())
+        assert not failed, json.dumps(failed, indent=1)
+        kinds = [kind for source in inventory.sources() for kind in source.kinds]
+        before = Observed(grouped([each for many in found.values() for each in many], kinds))
+        control = httpx.Client(base_url=_estate_box["control"], trust_env=False, timeout=60)
+        yield World(_estate_box, control, before, {})
+        control.close()
+        door.cache_clear()
+        runner.cache_clear()
+
+
+@pytest.fixture
+def world(_world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> World:
+    _speak_to(_world.ready, monkeypatch)
+    settings.SSH_CONFIG, settings.SSH_BROKER = _world.ready["ssh_config"], ""
+    return _world

@@ -1,0 +1,153 @@
+"""Small operations of the estate's things: shown on the card, run by the engine, each found again by its key."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from estate import inventory
+from estate.models import Resource
+from handover import operations
+from handover.effects import Invalidate, StartHost, TakeSnapshot
+from people.models import Operator
+from remote.aws import disks, network
+from remote.aws.session import tell
+from runs.effects import Context, Done, NotDone, Running
+from runs.models import Plan, Run
+from runs.plan import Act
+
+pytestmark = pytest.mark.django_db
+
+
+class Silent:
+    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
+def context(key: str, **answer: Any) -> Context:
+    return Context(
+        run=1,
+        epoch=1,
+        facts={},
+        intent_at=timezone.now(),
+        answer=answer,
+        out=lambda host: Silent(),
+        cancelled=lambda: False,
+        patience=0,
+        key=key,
+    )
+
+
+def known(source: str, kind: str, **wanted: Any) -> Resource:
+    asked = inventory.source(source)
+    inventory.keep(asked, asked.read())
+    return Resource.objects.filter(kind=kind, gone=None, **wanted)[:1].get()
+
+
+def act_of(resource: Resource, key: str) -> Act:
+    return operations.drawn(resource, operations.OPERATIONS[key]).steps[0].acts[0]
+
+
+def test_a_snapshot_is_found_again_by_its_key(sandbox: dict[str, str]) -> None:
+    act, key = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), f"run-{uuid.uuid4()}"
+    before = {each.id for each in disks.snapshots()}
+    assert isinstance(TakeSnapshot().probe(act, context(key)), Running)
+    answer = TakeSnapshot().do(act, context(key))
+    finding = TakeSnapshot().probe(act, context(key, **answer))
+    assert isinstance(finding, Done)
+    assert finding.answer["snapshot"] == answer["snapshot"]
+    assert {each.id for each in disks.snapshots()} - before == {answer["snapshot"]}
+
+
+def test_an_invalidation_is_followed_to_its_end(sandbox: dict[str, str]) -> None:
+    act, key = act_of(known("distributions", "distribution"), "invalidate"), f"run-{uuid.uuid4()}"
+    assert isinstance(Invalidate().probe(act, context(key)), NotDone)
+    answer = Invalidate().do(act, context(key))
+    again = Invalidate().do(act, context(key))
+    assert again == answer  # a late repeat is replayed
+    assert isinstance(Invalidate().probe(act, context(key, **answer)), Running | Done)
+
+
+def test_a_host_is_started_and_proven_to_run(sandbox: dict[str, str]) -> None:
+    machine = known("machines", "instance", name="ansible")
+    tell("ec2", "stop_instances", InstanceIds=[machine.key])
+    try:
+        assert network.state_of(machine.key) == "stopped"
+        stopped = known("machines", "instance", name="ansible")
+        assert [each.key for each in operations.operations_of(stopped)] == ["start"]
+        act = act_of(stopped, "start")
+        assert isinstance(StartHost().probe(act, context("k")), Running)
+        StartHost().do(act, context("k"))
+        assert isinstance(StartHost().probe(act, context("k", accepted="x")), Done)
+    finally:
+        network.start(machine.key)
+    assert operations.operations_of(known("machines", "instance", name="ansible")) == []
+
+
+@pytest.fixture
+def volume() -> Resource:
+    now = timezone.now()
+    facts = {"gib": 50, "device": "/dev/sdf"}
+    return Resource.objects.create(
+        kind="volume", key="vol-1", name="nfs-data-f", source="volumes", facts=facts, first_seen=now, changed=now
+    )
+
+
+def sent(**more: str) -> dict[str, str]:
+    return {"confirmation": "nfs-data-f", "idempotency_key": str(uuid.uuid4()), **more}
+
+
+URL = "/estate/volume/vol-1/operations/snapshot/"
+
+
+def test_what_the_card_shows_is_what_is_started_and_once(client: Client, releaser: Operator, volume: Resource) -> None:
+    client.force_login(releaser)
+    assert "aws ec2 create-snapshot --volume-id vol-1" in client.get("/estate/volume/vol-1/").content.decode()
+    form = sent()
+    first, second = client.post(URL, form), client.post(URL, form)
+    assert first.status_code == second.status_code == 302
+    run = Run.objects.get()
+    assert (run.kind, run.lock_group, run.environment) == ("estate", "volume-vol-1", "production")
+    assert Plan.objects.get().document == operations.drawn(volume, operations.OPERATIONS["snapshot"]).to_json()
+
+
+def test_one_at_a_time(client: Client, releaser: Operator, volume: Resource) -> None:
+    client.force_login(releaser)
+    assert client.post(URL, sent()).status_code == 302
+    response = client.post(URL, sent())
+    assert response.status_code == 409
+    assert Run.objects.count() == Plan.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "url, form, status",
+    [
+        (URL, sent(confirmation="something"), 422),
+        (URL, sent(idempotency_key="§"), 422),
+        ("/estate/volume/vol-1/operations/start/", sent(), 422),
+        ("/estate/volume/none/operations/snapshot/", sent(), 404),
+    ],
+)
+def test_what_is_sent_badly_starts_nothing(
+    client: Client, releaser: Operator, volume: Resource, url: str, form: dict[str, str], status: int
+) -> None:
+    client.force_login(releaser)
+    assert client.post(url, form).status_code == status
+    assert not Run.objects.exists()
+
+
+def test_who_may_not_start_anything(client: Client, operator: Operator, volume: Resource) -> None:
+    client.force_login(operator)
+    assert client.post(URL, sent()).status_code == 403
+    assert "to estate in production" in client.get("/estate/volume/vol-1/").content.decode()
+    assert not Run.objects.exists()
+
+
+def test_what_is_gone_has_no_operation(volume: Resource) -> None:
+    volume.gone = timezone.now()
+    assert operations.operations_of(volume) == []

@@ -1,0 +1,279 @@
+"""The hand-over and estate pages and their API: works, wrong method, stranger refused, bad input, and no more questions with more rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from estate import inventory
+from estate.models import Resource, Watched
+from handover import actions, document, judging
+from handover.models import Change, Statement, Verdict
+from people.models import AuditEntry, Operator
+from remote.aws.found import Found
+
+pytestmark = pytest.mark.django_db
+DATABASES = inventory.source("databases")
+
+
+def database(name: str = "client-magento-prod", **facts: Any) -> Found:
+    known = {"class": "db.r4.4xlarge", "multi_az": True, "public": False, "retention_days": 1, "status": "available", "groups": []}
+    return Found("database", name, name, known | facts)
+
+
+def seen(*found: Found) -> None:
+    """The databases, as AWS would have answered."""
+    inventory.keep(DATABASES, found)
+    now = timezone.now()
+    Watched.objects.update_or_create(name=inventory.watched_name(DATABASES), defaults={"tried": now, "answered": now, "error": ""})
+    judging.judge_all()
+
+
+def page(client: Client, path: str) -> str:
+    response = client.get(path)
+    assert response.status_code == 200, response.status_code
+    return response.content.decode()
+
+
+PAGES = (
+    "/handover/",
+    "/handover/document/",
+    "/handover/document.md",
+    "/handover/claims/137/",
+    "/estate/",
+    "/estate/?group=Data",
+    "/estate/topology/",
+    "/estate/topology.svg",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_viewer_sees_each_page_and_a_stranger_none(client: Client, viewer: Operator, stranger: Operator, path: str) -> None:
+    assert client.get(path).status_code == 302
+    client.force_login(stranger)
+    assert client.get(path).status_code == 403
+    client.force_login(viewer)
+    assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 405
+
+
+def test_before_anything_was_seen_nothing_is_claimed(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    said = page(client, "/handover/?verdict=agrees")
+    assert "No claim fits" in said
+    assert "Not read yet" in page(client, "/estate/?group=Data")
+
+
+def test_every_claim_is_on_the_page_with_what_was_observed(client: Client, viewer: Operator) -> None:
+    seen(database())
+    client.force_login(viewer)
+    said = page(client, "/handover/?all=1")
+    assert said.count('class="plain"') == len(document.claims()) == 283
+    assert "client-magento-prod: class db.r4.4xlarge" in said
+
+
+def test_a_change_is_kept_told_once_and_shown(client: Client, viewer: Operator) -> None:
+    from people.notifications.models import Notification
+
+    seen(database())
+    seen(database(**{"class": "db.r5.4xlarge"}))
+    seen(database(**{"class": "db.r5.4xlarge"}))
+    changes = list(Change.objects.filter(claim=137))
+    assert [(each.before, each.after) for each in changes] == [(Verdict.AGREES, Verdict.DIFFERS), ("", Verdict.AGREES)]
+    assert Notification.objects.filter(kind="drift", url="/handover/claims/137/").count() == 1
+    client.force_login(viewer)
+    said = page(client, "/handover/claims/137/")
+    assert "db.r5.4xlarge" in said
+    assert "agrees → differs" in said
+
+
+def test_a_thousand_clean_cycles_tell_nobody_anything() -> None:
+    from people.notifications.models import Notification
+
+    seen(database())
+    observed = judging.observed_now()
+    claims = [claim for claim in document.claims() if claim.check]
+    first = {claim.id: judging.judge(claim, observed).observed for claim in claims}
+    for _ in range(1000 // 20):
+        assert {claim.id: judging.judge(claim, observed).observed for claim in claims} == first
+    judging.judge_all()
+    assert not Notification.objects.filter(kind="drift").exists()
+
+
+def test_what_cannot_be_looked_at_any_more_is_no_drift() -> None:
+    from people.notifications.models import Notification
+
+    seen(database())
+    seen()
+    assert Change.objects.filter(claim=139).first() is None or not Notification.objects.filter(url="/handover/claims/139/").exists()
+    assert judging.judge(document.claim(139) or pytest.fail("no claim 139"), judging.observed_now()).observed is Verdict.CANNOT
+
+
+def test_an_answer_settles_a_question_and_is_in_the_trail(client: Client, releaser: Operator) -> None:
+    seen(database())
+    client.force_login(releaser)
+    assert "open question" in page(client, "/handover/claims/278/")
+    response = client.post("/handover/claims/278/answer/", {"text": "The operator runs both."})
+    assert response.status_code == 302
+    said = page(client, "/handover/claims/278/")
+    assert "The operator runs both." in said
+    assert AuditEntry.objects.filter(action="claim answer").count() == 1
+
+
+def test_what_differs_is_accepted_until_a_day_and_taken_back(client: Client, releaser: Operator) -> None:
+    seen(database(multi_az=False))
+    client.force_login(releaser)
+    until = (timezone.localdate() + timedelta(days=30)).isoformat()
+    assert client.post("/handover/claims/138/accept/", {"text": "Cheaper for now.", "until": until}).status_code == 302
+    assert "accepted" in page(client, "/handover/claims/138/")
+    assert judging.with_people(
+        document.claim(138) or pytest.fail("none"),
+        judging.Outcome(Verdict.DIFFERS, ""),
+        Statement.objects.filter(claim=138),
+        timezone.localdate() + timedelta(days=31),
+    ).verdict is Verdict.DIFFERS  # fmt: skip
+    assert client.post("/handover/claims/138/withdraw/", {"text": "No longer."}).status_code == 302
+    assert Change.objects.filter(claim=138).first().after == Verdict.DIFFERS  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "path, data, words",
+    [
+        ("/handover/claims/137/answer/", {"text": "x"}, "asks nothing"),
+        ("/handover/claims/278/answer/", {"text": "  "}, "Say why"),
+        ("/handover/claims/278/answer/", {"text": "x" * 600}, "500 characters"),
+        ("/handover/claims/266/answer/", {"text": "the usual one"}, "has to name one of these branches: master, prod"),
+        ("/handover/claims/137/accept/", {"text": "x", "until": "soon"}, "is no day"),
+        ("/handover/claims/137/accept/", {"text": "x", "until": "1999-01-01"}, "from today on"),
+        ("/handover/claims/137/withdraw/", {"text": "x"}, "is not accepted"),
+    ],
+)
+def test_what_is_said_badly_is_refused_in_words(client: Client, releaser: Operator, path: str, data: dict[str, str], words: str) -> None:
+    client.force_login(releaser)
+    response = client.post(path, data)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert not Statement.objects.exists()
+
+
+def test_who_may_not_say_anything(client: Client, operator: Operator) -> None:
+    client.force_login(operator)
+    response = client.post("/handover/claims/278/answer/", {"text": "x"})
+    assert response.status_code == 403
+    assert not Statement.objects.exists()
+    assert client.get("/handover/claims/278/answer/").status_code == 405
+    assert client.get("/handover/claims/9999/").status_code == 404
+    assert client.get("/estate/database/none/").status_code == 404
+
+
+def test_the_answer_about_the_branch_is_what_plans_propose(releaser: Operator) -> None:
+    from estate import answers
+    from estate.reading import current
+
+    target = current().target("magento", "production")
+    assert answers.configuration_branch(target) == target.configuration.branches[0] == "prod"
+    claim = document.claim(actions.CONFIGURATION_BRANCH)
+    assert claim is not None
+    actions.answer(claim, "master, since the move", by=releaser)
+    assert answers.configuration_branch(target) == "master"
+    assert answers.configuration_branch(current().target("magento", "pre-production")) == "preprod"
+
+
+def test_the_corrected_document_says_what_is_and_how_the_console_does_it(client: Client, viewer: Operator) -> None:
+    seen(database())
+    client.force_login(viewer)
+    text = page(client, "/handover/document.md")
+    assert "--force --area frontend --theme Client/dlm fr_FR" in text
+    assert "The runbook, as the console runs it" in text
+    assert text.count("\n- ") == 283
+
+
+def test_a_card_has_facts_claims_and_what_belongs_to_it(client: Client, viewer: Operator) -> None:
+    seen(database())
+    client.force_login(viewer)
+    said = page(client, "/estate/database/client-magento-prod/")
+    assert "db.r4.4xlarge" in said
+    assert "two r4.4xlarge" in said
+
+
+def test_what_could_not_be_read_is_said_on_the_page(client: Client, viewer: Operator) -> None:
+    seen(database())
+    Watched.objects.filter(name=inventory.watched_name(DATABASES)).update(error="rds describe-db-instances: AccessDenied")
+    client.force_login(viewer)
+    said = page(client, "/estate/?group=Data")
+    assert "AccessDenied" in said
+    assert "client-magento-prod" in said
+
+
+def test_text_of_the_estate_is_text(client: Client, viewer: Operator) -> None:
+    seen(database("<script>alert(1)</script>"))
+    client.force_login(viewer)
+    assert "<script>alert(1)" not in page(client, "/estate/?group=Data")
+
+
+@pytest.mark.parametrize("path", ["/estate/?group=Data", "/estate/?group=Hosts", "/handover/", "/api/v1/resources", "/api/v1/claims"])
+def test_questions_do_not_grow_with_rows(
+    client: Client, viewer: Operator, path: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    seen(database())
+    now = timezone.now()
+    make: Callable[..., Any] = lambda start, count: Resource.objects.bulk_create(  # noqa: E731
+        Resource(kind=kind, key=f"{kind}-{number}", name=f"n{number}", source="x", facts={"size": number}, first_seen=now, changed=now)
+        for kind in ("database", "instance", "bucket")
+        for number in range(start, start + count)
+    )
+    make(0, 1)
+    client.force_login(viewer)
+    client.get(path)
+    with CaptureQueriesContext(connection) as few:
+        client.get(path)
+    make(1, 2000)
+    with django_assert_num_queries(len(few)):
+        assert client.get(path).status_code == 200
+
+
+def test_claims_for_machines(client: Client, viewer: Operator) -> None:
+    seen(database())
+    client.force_login(viewer)
+    first = client.get("/api/v1/claims?limit=100").json()
+    assert [each["id"] for each in first["items"]] == list(range(1, 101))
+    claims, cursor = list(first["items"]), first["next"]
+    while cursor:
+        more = client.get(f"/api/v1/claims?limit=100&cursor={cursor}").json()
+        claims, cursor = claims + more["items"], more["next"]
+    assert len(claims) == 283
+    assert {"id", "line", "sentence", "verdict", "check", "observation", "checked_at"} <= set(claims[0])
+    one = client.get("/api/v1/claims/137").json()
+    assert (one["verdict"], one["check"]) == ("agrees", "is_there")
+    assert one["checked_at"]
+    assert client.get("/api/v1/claims/9999").status_code == 404
+    assert client.get("/api/v1/claims?limit=0").status_code == 422
+    assert client.get("/api/v1/resources?kind=database").json()["items"][0]["key"] == "client-magento-prod"
+
+
+def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    assert "Nothing has been observed yet" in page(client, "/estate/topology/")
+    subnet = Found("subnet", "subnet-1", "client-private-a", {"vpc": "vpc-1", "cidr": "10.0.101.0/24", "zone": "eu-west-3a"})
+    host = Found("instance", "i-1", "<nfs>", {"subnet": "subnet-1", "state": "stopped", "private_ip": "10.0.101.30", "type": "m5.large"})
+    inventory.keep(inventory.source("network"), [Found("vpc", "vpc-1", "client", {"cidr": "10.0.0.0/16", "default": False}), subnet])
+    inventory.keep(inventory.source("machines"), [host])
+    said = page(client, "/estate/topology/")
+    assert "eu-west-3a · private · 10.0.101.0/24" in said
+    assert "&lt;nfs&gt; (warn)" in said
+    assert 'href="/estate/instance/i-1/"' in said
+    inventory.keep(inventory.source("machines"), [])
+    assert "i-1" not in page(client, "/estate/topology/")
+    exported = client.get("/estate/topology.svg")
+    assert exported.headers["Content-Type"] == "image/svg+xml"
+    assert ElementTree.fromstring(exported.content.decode()).tag.endswith("svg")  # noqa: S314 -- our own
