@@ -133,6 +133,11 @@ class Standing(models.Model):
         db_table = "standing"
         ordering = ["host"]
 
+    @property
+    def said(self) -> str:
+        """The raw answer, or why there is none."""
+        return self.schema_said or self.problem
+
 
 class Approval(models.Model):
     """A second person has read a plan and agrees: to this very plan, named by its hash, and to no other."""

@@ -58,8 +58,8 @@ def look(target: Target) -> list[Standing]:
 
 def known(target: Target) -> list[Standing]:
     """As last said, in the order of the tiers."""
-    living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None).values_list("pk", flat=True)
-    return list(_of(target).filter(pk__in=list(living)))
+    living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None).values("pk")
+    return list(_of(target).filter(pk__in=living))
 
 
 def newest(standings: Sequence[Standing]) -> datetime | None:

@@ -318,11 +318,11 @@ def _agreed(request: HttpRequest, made: Plan) -> dict[str, Any]:
     target, now = target_or_404(made.service, made.environment), timezone.now()
     frozen = freezes.window_at(target.freezes, now)
     return {
-        "approvals": consent.approvals_of(made),
-        "why_not_approve": consent.why_not_approve(made, request.user),
+        "approvals": consent.approvals_of(made) if target.approval else [],
+        "why_not_approve": consent.why_not_approve(made, request.user) if target.approval else "",
         "frozen": frozen,
         "frozen_until": f"{frozen.closes:%a %d %b %Y %H:%M} {frozen.freeze.zone}" if frozen else "",
-        "glass": consent.glass_of(made, now),
+        "glass": consent.glass_of(made, now) if frozen else None,
         "may_break": may(request.user, "break-glass", made.environment),
         "queue": bookings.queue(made.lock_group),
         "booked": made.bookings.order_by("-pk").first(),

@@ -74,7 +74,7 @@ def test_the_same_command_on_four_hosts_is_shown_once(client: Client, viewer: Op
 
 def test_costs_few_queries(client: Client, releaser: Operator, made: Plan, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     client.force_login(releaser)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):
         client.get(f"/plans/{made.pk}/")
 
 
