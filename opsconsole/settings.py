@@ -120,9 +120,8 @@ POLL_ACTIVE_SECONDS = env.float("POLL_ACTIVE_SECONDS", default=1.0)  # Beanstalk
 POLL_IDLE_SECONDS = env.float("POLL_IDLE_SECONDS", default=10.0)
 PROBE_SECONDS = env.float("PROBE_SECONDS", default=1.0)  # the shop, from outside
 ALARM_POLL_SECONDS = env.float("ALARM_POLL_SECONDS", default=60.0)  # CloudWatch's alarms and their history, for all viewers together
-SNS_CERTIFICATE_HOST = env.str(
-    "SNS_CERTIFICATE_HOST", default="sns.eu-west-3.amazonaws.com"
-)  # certificates of SNS are taken from there alone
+# certificates of SNS are taken from there alone
+SNS_CERTIFICATE_HOST = env.str("SNS_CERTIFICATE_HOST", default="sns.eu-west-3.amazonaws.com")
 
 # -- People
 AUTH_USER_MODEL = "people.Operator"

@@ -82,7 +82,7 @@ class TransitionPage(Schema):
     next: str | None
 
 
-@router.get("alarms", response=AlarmPage)
+@router.get("/alarms", response=AlarmPage)
 def alarms(request: HttpRequest, limit: Limit = 50, cursor: Cursor = "") -> dict[str, Any]:
     """By name."""
     require(request.user, "view")
@@ -93,7 +93,7 @@ def alarms(request: HttpRequest, limit: Limit = 50, cursor: Cursor = "") -> dict
     return {"items": [_alarm(row) for row in rows[:limit]], "next": following, "read": read, "problem": problem}
 
 
-@router.get("alarms/{name}/transitions", response=TransitionPage)
+@router.get("/alarms/{name}/transitions", response=TransitionPage)
 def transitions(request: HttpRequest, name: str, limit: Limit = 50, cursor: Cursor = "") -> dict[str, Any]:
     """Newest first."""
     require(request.user, "view")
