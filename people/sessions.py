@@ -1,0 +1,127 @@
+"""Sessions of browsers: they end by themselves, when nobody does anything or after a working day; a person sees and ends their own.
+
+What a page fetches by itself is nobody's doing: it keeps no session open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from allauth.account.internal.flows.reauthentication import suspend_request
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from people import audit
+from people.models import Operator
+from people.second_factor import ProveAgain
+
+BEGAN, ACTIVE, ADDRESS, BROWSER = "began", "active", "address", "browser"
+_AGAIN = 60  # seconds after which an activity is written once more
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One browser in which somebody is signed in. `name` stands for the key, which is never shown."""
+
+    name: str
+    began: datetime
+    active: datetime
+    address: str
+    browser: str
+    is_this: bool
+
+
+def begin(request: HttpRequest) -> None:
+    """At each sign-in, whatever the way."""
+    now = timezone.now().timestamp()
+    session = request.session
+    session[BEGAN] = session[ACTIVE] = now
+    session[ADDRESS] = str(request.META.get("REMOTE_ADDR", ""))
+    session[BROWSER] = str(request.META.get("HTTP_USER_AGENT", ""))[:200]
+
+
+def of(operator: Operator, *, this: str = "") -> list[Place]:
+    """Newest first. `this`: the key of the session that asks."""
+    found = [
+        Place(
+            _name(key), _time(data.get(BEGAN)), _time(data.get(ACTIVE)), str(data.get(ADDRESS, "")), str(data.get(BROWSER, "")), key == this
+        )
+        for key, data in _sessions(operator)
+    ]
+    return sorted(found, key=lambda place: place.active, reverse=True)
+
+
+def end(operator: Operator, name: str = "", *, but: str = "") -> int:
+    """Those of that name, or all, except the one whose key is `but`. How many. Websockets follow within their next check."""
+    keys = [key for key, _ in _sessions(operator) if key != but and name in ("", _name(key))]
+    Session.objects.filter(session_key__in=keys).delete()
+    return len(keys)
+
+
+class KeepsLimits:
+    """Middleware: ends what has lasted too long, and asks for the second factor where an action wants it once more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if isinstance(request.user, Operator):
+            over = _over(request)
+            if over:
+                audit.record("session ended", by=request.user, target=request.user.username, why=over)
+                logout(request)
+                messages.info(request, f"You have been signed out: {over}. Sign in again.")
+            elif _is_an_act(request) and _now() - float(request.session.get(ACTIVE, 0)) > _AGAIN:
+                request.session[ACTIVE] = _now()
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """What was sent waits in the session, and is sent again when the person has proven who they are."""
+        if not isinstance(error, ProveAgain) or request.path.startswith("/api/"):
+            return None
+        answer = suspend_request(request, reverse("mfa_reauthenticate"))
+        if "HX-Request" in request.headers:
+            return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
+        return redirect(answer["Location"])
+
+
+def _over(request: HttpRequest) -> str:
+    now = _now()
+    if now - float(request.session.get(ACTIVE, now)) > settings.IDLE_MINUTES * 60:
+        return f"nothing was done for {settings.IDLE_MINUTES:g} minutes"
+    if now - float(request.session.get(BEGAN, now)) > settings.SESSION_COOKIE_AGE:
+        return f"a session lasts {settings.SESSION_COOKIE_AGE // 3600} hours at most"
+    return ""
+
+
+def _is_an_act(request: HttpRequest) -> bool:
+    return request.method == "POST" or "HX-Request" not in request.headers
+
+
+def _sessions(operator: Operator) -> Iterator[tuple[str, dict[str, Any]]]:
+    for session in Session.objects.filter(expire_date__gt=timezone.now()):
+        data = session.get_decoded()
+        if data.get("_auth_user_id") == str(operator.pk):
+            yield session.session_key, data
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _time(value: object) -> datetime:
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else timezone.now() - timedelta(0)
+
+
+def _now() -> float:
+    return timezone.now().timestamp()

@@ -1,0 +1,87 @@
+"""Single sign-on by OpenID Connect: who comes from the provider gets the role that their groups there have here, at every sign-in.
+
+And what allauth is told about accounts otherwise: nobody signs up by themselves, and nothing is sent by mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.shortcuts import redirect
+
+from people import audit
+from people.models import Operator, Role
+
+_ORDER = (Role.ADMIN, Role.RELEASER, Role.OPERATOR, Role.VIEWER)
+
+
+def role_of(claims: Mapping[str, Any]) -> Role:
+    """The highest that one of the groups has; none where no group is known. What is no list of words is no group."""
+    groups = claims.get(settings.OIDC_GROUPS_CLAIM, ())
+    known = {settings.OIDC_ROLES[group] for group in groups if isinstance(group, str) and group in settings.OIDC_ROLES}
+    return next((role for role in _ORDER if role.value in known), Role.NONE)
+
+
+class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The server's: it believes a trusted proxy alone."""
+        return str(request.META.get("REMOTE_ADDR", ""))
+
+    def send_mail(self, *args: Any, **options: Any) -> None:
+        """There is none."""
+
+    def send_notification_mail(self, *args: Any, **options: Any) -> None:
+        """There is none."""
+
+    def add_message(self, *args: Any, **options: Any) -> None:
+        """Pages say what has happened."""
+
+
+class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return True  # who has no group has been turned away before
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """The provider decides, each time: a group that was taken away there is taken away here."""
+        claims = sociallogin.account.extra_data
+        role = role_of({**claims, **claims.get("id_token", {}), **claims.get("userinfo", {})})
+        operator = sociallogin.user
+        name = operator.username or str(sociallogin.account.uid)
+        if role is Role.NONE:
+            self._refuse(request, name, "no group of theirs has a role here")
+        if not sociallogin.is_existing:
+            if Operator.objects.filter(username=operator.username).exists():
+                self._refuse(request, name, "an operator of that name exists and signs in by password")
+            operator.role = role
+            operator.set_unusable_password()
+        elif operator.role != role:
+            before, operator.role = operator.role, role
+            operator.save(update_fields=["role"])
+            audit.record(
+                "change role", by=None, target=operator.username, why="groups of the provider", facts={"before": before, "now": role.value}
+            )
+
+    def _refuse(self, request: HttpRequest, name: str, why: str) -> None:
+        audit.record("sign in", by=None, target=name, why=f"single sign-on: {why}", result="refused")
+        messages.error(request, f"{settings.OIDC_NAME} knows you, and {why}. Ask an admin.")
+        raise ImmediateHttpResponse(redirect("people:sign-in"))
+
+    def on_authentication_error(self, request: HttpRequest, provider: Any, error: Any = None, **more: Any) -> None:
+        audit.record("sign in", by=None, target="single sign-on", why=f"the provider's answer was refused: {error}", result="refused")
+        messages.error(request, f"{settings.OIDC_NAME} did not let you in. Try again, or sign in by password.")
+        raise ImmediateHttpResponse(redirect("people:sign-in"))
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: Mapping[str, Any]) -> Operator:
+        operator: Operator = super().populate_user(request, sociallogin, data)
+        operator.username = str(data.get("username") or data.get("email") or sociallogin.account.uid)[:150]
+        return operator
