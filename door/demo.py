@@ -120,6 +120,7 @@ def _own_environment(data: Path, sockets: Path, port: int) -> dict[str, str]:
         "SSH_BROKER": str(sockets / "ssh"),
         "SECRET_KEY": _kept(data / "secret_key"),
         "SITE_URL": f"http://localhost:{port}",
+        "SECOND_FACTOR": "off",
     }
 
 

@@ -14,6 +14,8 @@ MANAGE = [PYTHON, str(ROOT / "manage.py")]
 class Failed(Exception):
     """Ends the command; the words say what to do."""
 
+    code = 1
+
 
 def tool(name: str) -> str:
     """A command of .venv."""

@@ -1,0 +1,70 @@
+"""A caller of the console's API from a terminal or a build: the address and the token come from the environment, refusals become words."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from door.places import Failed
+
+REFUSED = 2
+UNREACHABLE = 4
+_SECONDS = 60  # a plan builds its bundle before it answers
+
+
+class Refused(Failed):
+    """The console said no; the words are its own."""
+
+    code = REFUSED
+
+
+class Unreachable(Failed):
+    code = UNREACHABLE
+
+
+class Caller:
+    def __init__(self) -> None:
+        self.site = os.environ.get("SITE_URL", "http://localhost:8000").rstrip("/")
+        self._token = os.environ.get("API_TOKEN", "")
+        if not self._token:
+            raise Refused("API_TOKEN is not set. Make a token under “Your sign-in”, or by manage.py token; SITE_URL says which console.")
+
+    def get(self, path: str, **query: str | int) -> Any:
+        return self._ask("GET", f"{path}?{urlencode(query)}" if query else path, None)
+
+    def post(self, path: str, document: dict[str, Any]) -> Any:
+        return self._ask("POST", path, document)
+
+    def _ask(self, method: str, path: str, document: dict[str, Any] | None) -> Any:
+        """Redirects are not followed: a token goes to that one address."""
+        url = f"{self.site}/api/v1/{path}"
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+        data = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  (the address is the caller's own setting)
+        try:
+            with urllib.request.build_opener(_Stays).open(request, timeout=_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(_words(error)) from None
+        except (OSError, ValueError) as error:
+            raise Unreachable(f"{self.site} does not answer as the console does: {error}") from None
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _words(error: urllib.error.HTTPError) -> str:
+    try:
+        said = json.load(error)
+        reasons = said.get("reasons") or [said.get("detail", "")]
+        link = f" {said['link']}" if "link" in said else ""
+        return "\n".join(str(reason) for reason in reasons) + link
+    except (ValueError, AttributeError):
+        return f"The console answered {error.code}."

@@ -1,0 +1,77 @@
+"""`./console release` and its kin, against a console that listens: what they print, and the exit codes that builds go by."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from door import jobs
+from door.__main__ import main
+from door.caller import Caller
+from door.places import Failed
+from people.models import Operator, Token
+from runs.models import Run
+from tests import scenery
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def console(live_server: Any, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A terminal with the environment of a build; called with words, it gives the exit code."""
+    monkeypatch.setenv("SITE_URL", live_server.url)
+    monkeypatch.setenv("API_TOKEN", Token.issue(releaser, "build", lives=timedelta(hours=1))[1])
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+
+    def call(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["./console", *words])
+        return main()
+
+    return call
+
+
+@pytest.mark.parametrize("state, code", [("succeeded", 0), ("failed", 1), ("cancelled", 1), ("waiting", 3), ("unknown", 3)])
+def test_a_run_is_followed_to_its_end_line_by_line(
+    console: Any, releaser: Operator, capsys: pytest.CaptureFixture[str], state: str, code: int
+) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser)
+    scenery.log(run, *[("fe-1", f"line {number}") for number in range(1, 1201)])
+    Run.objects.filter(pk=run.pk).update(state=state, said="What came of it.", ended=timezone.now())
+    assert jobs._follow(Caller(), run.number) == code
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(" ", 1)[1].strip() for line in printed[:-1]] == [f"fe-1     line {number}" for number in range(1, 1201)]
+    assert printed[-1] == f"Run {run.number} {state}. What came of it."
+
+
+def test_what_is_refused_is_told_in_the_consoles_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert console("release", "no-such-service", "--env", "production", "--plan") == 2
+    assert "no-such-service" in capsys.readouterr().err
+
+
+def test_without_a_token_or_with_a_wrong_one_nothing_is_asked_twice(
+    console: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_TOKEN", "oc_wrong")
+    assert console("release", "magento", "--env", "production") == 2
+    assert "The token is unknown" in capsys.readouterr().err
+    monkeypatch.delenv("API_TOKEN")
+    assert console("release", "magento", "--env", "production") == 2
+    assert "API_TOKEN is not set" in capsys.readouterr().err
+
+
+def test_a_token_that_prepares_starts_nothing(console: Any, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scenery.plan(releaser)
+    monkeypatch.setenv("API_TOKEN", Token.issue(releaser, "webhook", lives=timedelta(hours=1), scope="prepare")[1])
+    with pytest.raises(Failed) as refused:
+        Caller().post("runs", {"plan": str(made.pk), "hash": made.hash})
+    assert "makes plans and starts none" in str(refused.value)
+    assert not Run.objects.exists()
+
+
+def test_a_console_that_is_not_there_has_a_code_of_its_own(console: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE_URL", "http://127.0.0.1:9")
+    assert console("alarms") == 4
