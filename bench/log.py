@@ -161,6 +161,7 @@ def console_environment(folder: Path, redis: Path, port: int) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{folder / 'console.sqlite3'}",
         "REDIS_URL": f"unix://{redis}",
         "SITE_URL": f"http://127.0.0.1:{port}",
+        "SECOND_FACTOR": "off",
         "LOG_LEVEL": "ERROR",
     }
 

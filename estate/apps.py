@@ -13,3 +13,4 @@ class EstateConfig(AppConfig):
 
         permissions.register_least_role(reading.least_role)
         hours.register_zone(lambda: reading.current().time_zone)
+        permissions.register_environments(reading.environment_names)

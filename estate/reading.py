@@ -123,6 +123,14 @@ def least_role(environment: str) -> str:
     return found.least_role if found else ""
 
 
+def environment_names() -> list[str]:
+    """In the file's order; none where there is no file that says anything."""
+    try:
+        return list(current().environments)
+    except EstateError:
+        return []
+
+
 # -- YAML, with the line of everything
 
 

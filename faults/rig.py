@@ -127,6 +127,7 @@ class Rig:
             "SSH_BROKER": str(self.folder / "ssh"),
             "SECRET_KEY": secrets.token_urlsafe(48),
             "SITE_URL": f"http://127.0.0.1:{self.port}",
+            "SECOND_FACTOR": "off",
         }  # fmt: skip
         (self.folder / "console" / "staticfiles").mkdir(parents=True)
         manage = [sys.executable, "manage.py"]

@@ -23,6 +23,7 @@ import estate.api
 import handover.api
 import monitoring.alarms.api
 import monitoring.api
+import people.api
 import runs.api
 from deployments.actions import start_release
 from deployments.operations import start_operation
@@ -59,7 +60,20 @@ class SignedIn(APIKeyCookie):
         return request.user
 
 
-api = NinjaAPI(
+class Described(NinjaAPI):
+    """Its description names, for every operation, what comes when something is wrong."""
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        schema = super().get_openapi_schema(**options)
+        schema["components"]["schemas"]["Problem"] = problems.SCHEMA
+        wrong = {"description": "A problem", "content": {problems.TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"]["default"] = wrong
+        return schema
+
+
+api = Described(
     title="Ops Console",
     version="1",
     description="The same actions and permissions as the pages. Send a token: Authorization: Bearer …",
@@ -77,6 +91,7 @@ for router in (
     monitoring.alarms.api.router,
     access.api.router,
     runs.api.router,
+    people.api.router,
 ):
     api.add_router("", router)
 runs.api.register_starter("release", start_release)

@@ -8,3 +8,8 @@ class OpsConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from opsconsole import checks  # noqa: F401  (registers the checks)
+        from people import outside, retention
+        from runs import periodic
+
+        periodic.register("audit head", 300, outside.send_head)
+        periodic.register("persons forgotten", 86_400, retention.forget)

@@ -15,7 +15,7 @@ JSON = "rq.serializers.JSONSerializer"
 
 @register("console")
 def console_settings(**_: Any) -> list[CheckMessage]:
-    return [*_hosts(), *_site(), *_redis(), *_queues(), *_proxy()]
+    return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor()]
 
 
 def require_sound_settings() -> None:
@@ -23,6 +23,22 @@ def require_sound_settings() -> None:
     wrong = [f"{message.msg} {message.hint}" for message in console_settings()]
     if wrong:
         raise ImproperlyConfigured(" ".join(wrong))
+
+
+def _secret() -> list[CheckMessage]:
+    """Whoever knows the key makes sessions for everybody."""
+    key = settings.SECRET_KEY
+    if not settings.BEHIND_TLS or (len(key) >= 50 and len(set(key)) >= 5 and not key.startswith(("django-insecure-", "change", "secret"))):
+        return []
+    said = "SECRET_KEY is short, or one that somebody could guess."
+    return [Error(said, hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(64))'.", id="console.E006")]
+
+
+def _second_factor() -> list[CheckMessage]:
+    if settings.SECOND_FACTOR or not settings.BEHIND_TLS:
+        return []
+    said = "SECOND_FACTOR is off, and the console is served over https as in production."
+    return [Error(said, hint="Turn it on. It may be off for a demo on http://localhost alone.", id="console.E007")]
 
 
 def _hosts() -> list[CheckMessage]:

@@ -20,6 +20,7 @@ from runs.pages import Indicator, indicator
 
 _MONITORING = tuple(f"monitoring:{name}" for name in ("production", "dashboard", "table"))
 _RUNDECK = "deployments:rundeck"
+_OWN = ("people:account", "people:account-token", "people:audit")
 STALE_SECONDS = 60  # news older than this is said aloud
 
 
@@ -132,4 +133,6 @@ def _pages(request: HttpRequest) -> tuple[Page, ...]:
         Page("Access", "key", reverse("access:vpn"), here.startswith("access:")),
         Page("Estate", "estate", reverse("handover:estate"), here in ("handover:estate", "handover:resource", "handover:topology")),
         Page("Hand-over", "doc", reverse("handover:claims"), here in ("handover:claims", "handover:claim")),
+        Page("People", "people", reverse("people:list"), here.startswith("people:") and here not in _OWN),
+        Page("Audit", "audit", reverse("people:audit"), here == "people:audit"),
     )

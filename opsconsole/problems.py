@@ -23,12 +23,27 @@ from ninja.errors import ValidationError as Unreadable
 
 from deployments.actions import NotPlannable, NotStartable
 from estate.definition import UnknownTarget
+from people.actions import NotPossible
 from people.permissions import Forbidden
+from people.second_factor import ProveAgain
 from remote import errors as remote
 from runs.actions import LockHeld, Refusal
 
 TYPE = "application/problem+json"
+SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457: `detail` is for a person; what else there is, for a machine.",
+    "type": "object",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+    },
+}
 DATABASE_AWAY = "The console cannot reach its database. Nothing is lost; ask again in a moment."
+PROVE_AGAIN = "Your second factor was shown more than five minutes ago. Show it again on a page, or send a token."
 _REMOTE: list[tuple[type[remote.RemoteError], int]] = [
     (remote.NotFound, 422),
     (remote.Busy, 409),
@@ -55,6 +70,7 @@ def install(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, answer)
 
     on(AuthenticationError, _stranger)
+    on(ProveAgain, lambda request, error: problem(request, 403, PROVE_AGAIN))
     on(Forbidden, lambda request, error: problem(request, 403, str(error)))
     on(Unreadable, _unreadable)
     on(ValidationError, lambda request, error: problem(request, 422, " ".join(error.messages)))
@@ -62,6 +78,7 @@ def install(api: NinjaAPI) -> None:
     on(Http404, lambda request, error: problem(request, 404, _sentence(str(error) or "There is no such thing")))
     on(ObjectDoesNotExist, lambda request, error: problem(request, 404, f"There is none at {request.path}. Lists show what there is."))
     on(UnknownTarget, lambda request, error: problem(request, 404, str(error)))
+    on(NotPossible, lambda request, error: problem(request, 422, str(error)))
     on(NotPlannable, lambda request, error: problem(request, 422, str(error)))
     on(NotStartable, lambda request, error: problem(request, 409, str(error), reasons=error.reasons))
     on(LockHeld, _held)

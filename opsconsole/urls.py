@@ -11,6 +11,7 @@ urlpatterns = [
     path("bar/", views.bar, name="bar"),
     path("", include("people.urls")),
     path("", include("people.notifications.urls")),
+    path("", include("people.allauth_urls")),
     path("", include("deployments.urls")),
     path("access/", include("access.urls")),
     path("runs/", include("runs.urls")),

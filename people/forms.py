@@ -45,7 +45,7 @@ class SignInForm(AuthenticationForm):
 
 
 def _refused(name: str, why: str) -> None:
-    """A name that nobody has is not kept for years: people type their password there."""
+    """A name that nobody has is not kept for years: people type their password there by mistake."""
     known = Operator.objects.filter(username=name).exists()
     audit.record("sign in", by=None, target=name if known else "a name that nobody has", why=why, result="refused")
 

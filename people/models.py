@@ -27,6 +27,10 @@ class Operator(AbstractUser):
 
     role = models.CharField(max_length=10, choices=Role, default=Role.NONE)
 
+    # of this request alone, not of the person
+    token: Token | None = None  # by which they came, instead of a session
+    has_second_factor: bool | None = None  # None: not asked yet
+
     class Meta:
         db_table = "operator"
 
@@ -35,10 +39,17 @@ class Operator(AbstractUser):
 
 
 class Token(models.Model):
-    """A bearer token of the API: kept as a hash, of an operator, ends by itself."""
+    """A bearer token of the API: kept as a hash, ends by itself. It may do what its operator may, and no more than its scope."""
+
+    class Scope(models.TextChoices):
+        READ = "read", "Sees, and changes nothing"
+        PREPARE = "prepare", "Sees, and makes plans that a person starts"
+        ACT = "act", "Does what its operator may"
 
     operator = models.ForeignKey(Operator, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60)
+    scope = models.CharField(max_length=10, choices=Scope, default=Scope.ACT)
+    environment = models.CharField(max_length=40, blank=True)  # the only one in which it changes anything; "" is every one
     digest = models.CharField(max_length=64, unique=True)
     created = models.DateTimeField(default=timezone.now)
     expires = models.DateTimeField()
@@ -51,10 +62,13 @@ class Token(models.Model):
         return f"{self.name} of {self.operator}"
 
     @classmethod
-    def issue(cls, operator: Operator, name: str, *, lives: timedelta, secret: str = "") -> tuple[Token, str]:
+    def issue(
+        cls, operator: Operator, name: str, *, lives: timedelta, secret: str = "", scope: str = "act", environment: str = ""
+    ) -> tuple[Token, str]:
         """A new token and its secret, which is shown once and not kept. 256 bits unless a secret is given."""
         secret = secret or f"oc_{secrets.token_urlsafe(32)}"
-        token = cls.objects.create(operator=operator, name=name, digest=_digest(secret), expires=timezone.now() + lives)
+        ends = timezone.now() + lives
+        token = cls.objects.create(operator=operator, name=name, scope=scope, environment=environment, digest=_digest(secret), expires=ends)
         return token, secret
 
     @classmethod
@@ -65,7 +79,16 @@ class Token(models.Model):
             return None
         if found.last_used is None or at - found.last_used > timedelta(minutes=1):
             cls.objects.filter(pk=found.pk).update(last_used=at)
+        found.operator.token = found
         return found.operator
+
+    def why_not(self, action: str, environment: str) -> str:
+        """Why its scope ends before that; "" where it does not."""
+        if action == "view" or (self.scope == self.Scope.PREPARE and action == "plan" and self.environment in ("", environment)):
+            return ""
+        if self.scope != self.Scope.ACT:
+            return f"The token “{self.name}” {'makes plans and starts none' if self.scope == self.Scope.PREPARE else 'changes nothing'}."
+        return "" if self.environment in ("", environment) else f"The token “{self.name}” acts in {self.environment} alone."
 
 
 class FailedSignIn(models.Model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from people import audit
+from people import audit, second_factor
 from people.models import Operator, Role
 from remote import observing
 
@@ -40,6 +40,9 @@ _LEAST: dict[str, dict[str, Role]] = {
     "estate": _CHANGE,  # a snapshot, an invalidation, a host that is started
     "claims": {"*": Role.RELEASER},  # answer a question of the hand-over document, accept what differs
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
+    "people": {"*": Role.ADMIN},  # let in, shut out, roles, sessions and tokens of others
+    "token": {"*": Role.VIEWER},  # one's own
+    "audit-export": {"*": Role.ADMIN},
 }
 _LOOKS = (
     "view",
@@ -48,8 +51,15 @@ _LOOKS = (
     "note",
     "notify",
     "notify-team",
+    "people",
+    "token",
+    "audit-export",
 )  # what observe mode leaves: nothing outside
+# The second factor is asked for again: always, or where releasing takes a releaser. Not for stopping something: that must be quick.
+_PROVEN_ANYWHERE = frozenset(["people", "token", "vpn", "allow", "allow-own", "ftp-password", "break-glass"])
+_PROVEN_IN_PRODUCTION = frozenset(["release", "adopted", "operation", "settle", "approve", "rundeck", "estate"])
 _told: list[Callable[[str], str]] = []
+_places: list[Callable[[], list[str]]] = []
 
 
 def register_least_role(least_role: Callable[[str], str]) -> None:
@@ -58,12 +68,19 @@ def register_least_role(least_role: Callable[[str], str]) -> None:
         _told.append(least_role)
 
 
+def register_environments(names: Callable[[], list[str]]) -> None:
+    """Told from above: which environments there are."""
+    if names not in _places:
+        _places.append(names)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`why` is a sentence for the person where the answer is no."""
 
     allowed: bool
     why: str = ""
+    takes: str = ""  # the least role, where it is that which is missing
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -80,11 +97,19 @@ def may(operator: object, action: str, environment: str = "") -> Decision:
         return Decision(False, f"Nobody may “{action}”: it is in no role.")
     if not isinstance(operator, Operator) or not operator.is_active:
         return Decision(False, "Sign in first.")
+    if second_factor.is_missing(operator):
+        return Decision(False, "Set up your second factor first: under your name, “Your sign-in”.")
+    if operator.token is not None and (why := operator.token.why_not(action, environment)):
+        return Decision(False, why)
     role = Role(operator.role)
     if _RANK[role] >= _RANK[least]:
         return Decision(True) if action in _LOOKS or not observing.is_on() else Decision(False, f"{observing.WHY} {observing.NEXT}")
     there = f" in {environment}" if environment else ""
-    return Decision(False, f"You are {_with_article(role)}; to {action}{there} one has to be {_with_article(least)}. Ask an admin.")
+    return Decision(
+        False,
+        f"You are {_with_article(role)}; to {action}{there} one has to be {_with_article(least)}. Ask an admin.",
+        _with_article(least),
+    )
 
 
 def require(operator: object, action: str, environment: str = "") -> Operator:
@@ -94,7 +119,27 @@ def require(operator: object, action: str, environment: str = "") -> Operator:
         by = operator if isinstance(operator, Operator) else None
         audit.record(action, by=by, target=environment or "the console", why=decision.why, result="refused")
         raise Forbidden(decision.why)
+    if _wants_proof(action, environment) and second_factor.is_stale(operator):
+        raise second_factor.ProveAgain
     return operator
+
+
+def environments() -> list[str]:
+    """Those that the table or the estate's file names, for a page that shows who may do what."""
+    known = [name for name in _CHANGE if name != "*"]
+    return list(dict.fromkeys(["production", *(name for told in _places for name in told()), *known]))
+
+
+def actions() -> list[str]:
+    """All that there are, for a page that shows who may do what."""
+    return list(_LEAST)
+
+
+def _wants_proof(action: str, environment: str) -> bool:
+    if action in _PROVEN_ANYWHERE:
+        return True
+    least = _least(_LEAST[action], environment)
+    return action in _PROVEN_IN_PRODUCTION and least is not None and _RANK[least] >= _RANK[Role.RELEASER]
 
 
 def _least(rules: dict[str, Role], environment: str) -> Role | None:

@@ -43,7 +43,7 @@ class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
-        if not await self.find() or not may(self.scope.get("user"), "view", self.environment):
+        if not await self.find() or not await _may(self.scope.get("user"), self.environment):
             await self.close(REFUSED)
             return
         await self.accept()
@@ -77,7 +77,7 @@ class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no
         while True:
             await asyncio.sleep(CHECK_AGAIN)
             session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
-            if not may(await get_user({"session": session}), "view", self.environment):
+            if not await _may(await get_user({"session": session}), self.environment):
                 return
 
 
@@ -160,6 +160,11 @@ def _above(chunks: list[LogChunk], after: int) -> list[LogChunk]:
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]  # Channels has no types
+def _may(user: object, environment: str) -> bool:
+    return bool(may(user, "view", environment))
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
 def _environment(number: int) -> str | None:
     return Run.objects.filter(pk=number).values_list("environment", flat=True).first()
 

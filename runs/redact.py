@@ -32,7 +32,7 @@ _SHAPES = (
 )
 
 # What the environment of every process of the console may hold.
-_SECRETS = ("SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RUNDECK_TOKEN")
+_SECRETS = ("SECRET_KEY", "AUDIT_KEY", "OIDC_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RUNDECK_TOKEN")
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL", "HTTPS_PROXY", "HTTP_PROXY")  # with a password inside
 
 _known: frozenset[str] = frozenset()

@@ -24,14 +24,15 @@ class Decided:
     action: str = ""
     sent: dict[str, Any] = field(default_factory=dict)
     anywhere: bool = False  # the action is of no environment
+    within: str = ""  # the one environment that it is of
 
 
 OPEN, SIGNED_IN, SEE = Decided("open"), Decided("signed in"), Decided("see")
 
 
-def act(action: str, *, anywhere: bool = False, **sent: Any) -> Decided:
+def act(action: str, *, anywhere: bool = False, within: str = "", **sent: Any) -> Decided:
     """`{run}`, `{plan}`, `{hash}`, `{booking}` and `{environment}` in what is sent are the object's."""
-    return Decided("act", action, sent, anywhere)
+    return Decided("act", action, sent, anywhere, within)
 
 
 def see(action: str) -> Decided:
@@ -127,6 +128,58 @@ PAGES: dict[str, Decided] = {
     "runs:resume": act("settle"),
     "runs:give-up": act("settle"),
     "runs:by-hand": act("settle"),
+    "people:welcome": OPEN,  # the link is the proof
+    "people:account": SIGNED_IN,
+    "people:account-end-sessions": SIGNED_IN,
+    "people:account-token": act("token", anywhere=True, name="x", days="1", scope="read"),
+    "people:account-revoke-token": SIGNED_IN,
+    "people:list": SEE,
+    "people:let-in": act("people", anywhere=True, name="x", role="viewer"),
+    "people:person": SEE,
+    "people:role": act("people", anywhere=True, role="viewer"),
+    "people:active": act("people", anywhere=True, active="no"),
+    "people:link": act("people", anywhere=True),
+    "people:end-sessions": act("people", anywhere=True),
+    "people:revoke-token": act("people", anywhere=True),
+    "people:audit": SEE,
+    "people:audit-export": see("audit-export"),
+    "monitoring:production": SEE,
+    "monitoring:dashboard": SEE,
+    "monitoring:figures": SEE,
+    "monitoring:happened": SEE,
+    "monitoring:table": SEE,
+    "monitoring:export": SEE,
+    "monitoring:health": SEE,
+    "monitoring:deadlines": SEE,
+    "notifications:settings": SEE,
+    "notifications:add": act("view", anywhere=True),  # one's own
+    "notifications:change": act("view", anywhere=True),  # one's own
+    "metrics": OPEN,  # counts and ages of the console itself
+    # allauth's, by the names that it knows them by
+    "account_login": OPEN,
+    "account_logout": SIGNED_IN,
+    "account_inactive": OPEN,
+    "account_reauthenticate": SIGNED_IN,
+    "account_change_password": SIGNED_IN,
+    "mfa_index": SIGNED_IN,
+    "mfa_authenticate": OPEN,  # between the password and the session
+    "mfa_login_webauthn": OPEN,  # the passkey is the proof
+    "mfa_reauthenticate": SIGNED_IN,
+    "mfa_activate_totp": SIGNED_IN,
+    "mfa_deactivate_totp": SIGNED_IN,
+    "mfa_view_recovery_codes": SIGNED_IN,
+    "mfa_generate_recovery_codes": SIGNED_IN,
+    "mfa_download_recovery_codes": SIGNED_IN,
+    "mfa_list_webauthn": SIGNED_IN,
+    "mfa_add_webauthn": SIGNED_IN,
+    "mfa_reauthenticate_webauthn": SIGNED_IN,
+    "mfa_remove_webauthn": SIGNED_IN,
+    "mfa_edit_webauthn": SIGNED_IN,
+    "socialaccount_login_cancelled": OPEN,
+    "socialaccount_login_error": OPEN,
+    "socialaccount_signup": OPEN,
+    "openid_connect_login": OPEN,
+    "openid_connect_callback": OPEN,  # the provider's signature is the proof
 }
 
 API: dict[str, Decided] = {
@@ -160,6 +213,18 @@ API: dict[str, Decided] = {
     "POST /runs": act("release", plan="{plan}", hash="{hash}"),
     "GET /runs/{int:number}": SEE,
     "GET /runs/{int:number}/log": SEE,
+    "GET /operators": SEE,
+    "GET /operators/{int:person}": SEE,
+    "POST /operators": act("people", anywhere=True, name="x", role="viewer"),
+    "POST /operators/{int:person}": act("people", anywhere=True, role="viewer"),
+    "GET /tokens": SEE,
+    "POST /tokens": act("token", anywhere=True, name="x", days=1),
+    "DELETE /tokens/{int:token}": act("token", anywhere=True),
+    "GET /audit": SEE,
+    "GET /dashboards": SEE,
+    "GET /dashboards/{name}": SEE,
+    "GET /dashboards/{name}/figures": SEE,
+    "GET /deadlines": SEE,
 }
 
 CONSUMERS: dict[str, Decided] = {
@@ -168,7 +233,8 @@ CONSUMERS: dict[str, Decided] = {
     "ws/tail/": SEE,
 }
 
-# What stands in an address. `{run}`, `{plan}` and `{environment}` are those of the environment that is tried.
+# What stands in an address; where a name means something else on one page, with the page's name before it.
+# `{run}`, `{plan}` and `{environment}` are those of the environment that is tried.
 OBJECTS: dict[str, str] = {
     "number": "{run}",
     "pk": "{plan}",
@@ -192,4 +258,15 @@ OBJECTS: dict[str, str] = {
     "entry": "1",
     "rotation": "1",
     "host": "i-012e92fb498ad40d7",
+    "notifications:change:number": "1",
+    "what": "pause",
+    "person": "{person}",
+    "widget": "1",
+    "token": "1",
+    "uidb64": "MQ",
+    "form": "csv",
+    "provider_id": "sso",
+    "mfa_remove_webauthn:pk": "1",
+    "mfa_edit_webauthn:pk": "1",
+    "people:welcome:token": "abc-def",
 }

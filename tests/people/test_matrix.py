@@ -32,26 +32,27 @@ HERE = "tests/people/decisions.py"
 # -- what there is, read from the code
 
 
-def pages() -> dict[str, URLPattern]:
-    found: dict[str, URLPattern] = {}
+def pages() -> dict[str, set[str]]:
+    """Each address by its name, with what stands in it."""
+    found: dict[str, set[str]] = {}
 
-    def walk(patterns: list[URLPattern | URLResolver], namespace: str) -> None:
+    def walk(patterns: list[URLPattern | URLResolver], namespace: str, around: set[str]) -> None:
         for each in patterns:
+            inside = around | set(each.pattern.converters) | set(each.pattern.regex.groupindex)
             if isinstance(each, URLResolver):
                 if each.namespace != "api":
-                    inner = f"{namespace}{each.namespace}:" if each.namespace else namespace
-                    walk(each.url_patterns, inner)
+                    walk(each.url_patterns, f"{namespace}{each.namespace}:" if each.namespace else namespace, inside)
             else:
                 assert each.name, f"{each.pattern} has no name: give it one, then decide about it in {HERE}"
-                found[f"{namespace}{each.name}"] = each
+                found[f"{namespace}{each.name}"] = inside
 
-    walk(get_resolver().url_patterns, "")
+    walk(get_resolver().url_patterns, "", set())
     return found
 
 
 def operations() -> list[str]:
     return [
-        f"{method} {prefix}{path}"
+        f"{method} /{(prefix + path).lstrip('/')}"
         for prefix, router in api._routers
         for path, view in router.path_operations.items()
         for operation in view.operations
@@ -81,7 +82,7 @@ def test_every_websocket_has_a_decision() -> None:
 
 
 def test_what_stands_in_addresses_is_known() -> None:
-    names = {name for page in pages().values() for name in page.pattern.converters}
+    names = {name for page, inside in pages().items() for name in inside if f"{page}:{name}" not in OBJECTS}
     missing = [f'add to OBJECTS in {HERE}:  "{name}": "a value that fits",' for name in sorted(names - set(OBJECTS))]
     assert not missing, "\n".join(missing)
 
@@ -110,20 +111,27 @@ def scene(person: Callable[[str, Role], Operator]) -> Scene:
         made.environment, made.lock_group = environment, f"magento-{environment}"
         made.save()
         found = scenery.run(made, owner)
-        known[environment] = {"run": str(found.number), "plan": str(made.pk), "hash": made.hash, "environment": environment}
+        known[environment] = {
+            "person": str(owner.pk),
+            "run": str(found.number),
+            "plan": str(made.pk),
+            "hash": made.hash,
+            "environment": environment,
+        }
         booking = Booking.objects.create(plan=made, hash=made.hash, lock_group=made.lock_group, by=owner)
         known[environment]["booking"] = str(booking.pk)
     return Scene(known)
 
 
-def address(name: str, pattern: URLPattern, scene: Scene, environment: str) -> str:
-    return reverse(name, kwargs={key: scene.fill(OBJECTS[key], environment) for key in pattern.pattern.converters})
+def address(name: str, inside: set[str], scene: Scene, environment: str) -> str:
+    objects = {key: OBJECTS.get(f"{name}:{key}", OBJECTS[key]) for key in inside}
+    return reverse(name, kwargs={key: scene.fill(value, environment) for key, value in objects.items()})
 
 
 def allowed(decided: Decided, operator: Operator, environment: str) -> bool:
     if decided.who in ("open", "signed in"):
         return True
-    return bool(may(operator, decided.action or "view", "" if decided.anywhere else environment))
+    return bool(may(operator, decided.action or "view", "" if decided.anywhere else decided.within or environment))
 
 
 def refused_now(operator: Operator, before: int) -> bool:
@@ -143,11 +151,11 @@ def test_whoever_may_not_is_refused_on_every_page_and_that_is_recorded(
     somebody, client = person("somebody", role), Client(raise_request_exception=False)
     client.force_login(somebody)
     wrong, runs = [], Run.objects.count()
-    for name, pattern in pages().items():
+    for name, inside in pages().items():
         decided = PAGES.get(name)
         if decided is None or allowed(decided, somebody, environment):
             continue
-        url, before = address(name, pattern, scene, environment), newest()
+        url, before = address(name, inside, scene, environment), newest()
         if decided.who == "see":
             response = client.get(url)
             good = response.status_code == 403
@@ -195,9 +203,9 @@ def called(client: Client, operation: str, decided: Decided, scene: Scene, envir
 def test_a_stranger_reaches_nothing_but_the_door_and_the_health(scene: Scene) -> None:
     client = Client(raise_request_exception=False)
     wrong = []
-    for name, pattern in pages().items():
+    for name, inside in pages().items():
         if name in PAGES and PAGES[name].who != "open":
-            url = address(name, pattern, scene, "production")
+            url = address(name, inside, scene, "production")
             for response in (client.get(url), client.post(url)):
                 if response.status_code != 302 or not response.headers["Location"].startswith(reverse("people:sign-in")):
                     wrong.append(f"{name}: {response.status_code}")
@@ -214,10 +222,10 @@ def test_what_shows_takes_no_post_and_what_acts_changes_nothing_by_get(scene: Sc
     client = Client(raise_request_exception=False)
     client.force_login(admin)
     wrong, runs = [], list(Run.objects.order_by("number").values())
-    for name, pattern in pages().items():
+    for name, inside in pages().items():
         decided = PAGES.get(name)
         if decided is not None and decided.who == "see":
-            status = client.post(address(name, pattern, scene, "production")).status_code
+            status = client.post(address(name, inside, scene, "production")).status_code
             if status != 405:
                 wrong.append(f"{name}: POST answered {status}; say @require_safe, or decide that it acts")
     assert not wrong, "\n".join(wrong)
