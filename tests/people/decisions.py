@@ -259,7 +259,7 @@ OBJECTS: dict[str, str] = {
     "rotation": "1",
     "host": "i-012e92fb498ad40d7",
     "notifications:change:number": "1",
-    "what": "pause",
+    "notifications:change:what": "pause",
     "person": "{person}",
     "widget": "1",
     "token": "1",
