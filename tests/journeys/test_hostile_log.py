@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Dialog
 from pytest_django.live_server_helper import LiveServer
 
 from people import audit
@@ -67,7 +67,12 @@ def test_none_of_them_runs(browser: Browser, live_server: LiveServer, run: Run, 
     assert len(PAYLOADS) == 300
     person = Person(browser, live_server.url).sign_in("releaser", "releaser-long-enough")
     asked: list[str] = []
-    person.page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+
+    def noticed(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    person.page.on("dialog", noticed)
     person.page.on("request", lambda request: asked.append(request.url) if not request.url.startswith(live_server.url) else None)
     for path in (f"/runs/{run.number}/", "/runs/", "/audit/", f"/audit/?run=&q={PAYLOADS[0]}"):
         person.go(path)
