@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 
 from deployments import overview, troubles
 from deployments.overview import TargetRow
-from estate import reading
+from estate import deadlines, reading
+from estate.deadlines import Board, Due
 from estate.definition import Environment
 from estate.models import BeanstalkEvent, Watched
 from opsconsole.alarm_troubles import of_alarms
@@ -26,6 +27,8 @@ from runs.pages import Indicator, Progress
 RECENT = 40  # runs that are looked through for each service's last release
 SHOWN_RUNS = 8
 SHOWN_EVENTS = 9
+SHOWN_DEADLINES = 6
+NEAR = 90  # days: what ends later is on the page of deadlines alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class NowPage:
     events: tuple[BeanstalkEvent, ...]
     news: datetime | None
     indicator: Indicator | None
+    board: Board
+
+    @property
+    def near(self) -> tuple[Due, ...]:
+        """What ends within 90 days, and what has no date, soonest first."""
+        return tuple(due for due in self.board.dues if due.days_left is None or due.days_left <= NEAR)
+
+    @property
+    def soonest(self) -> tuple[Due, ...]:
+        return self.near[:SHOWN_DEADLINES]
 
     @property
     def releasable(self) -> tuple[TargetRow, ...]:
@@ -95,7 +108,7 @@ def bar(request: HttpRequest) -> HttpResponse:
 
 
 def now_page(operator: object, environment: str) -> NowPage:
-    """Eleven queries; the last four are the alarms'."""
+    """Twelve queries; four are the alarms', one the deadlines'."""
     at, estate = timezone.now(), reading.current()
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
     held = list(pages.active()[:10])
@@ -117,6 +130,7 @@ def now_page(operator: object, environment: str) -> NowPage:
         events=events,
         news=max((each.answered for each in watched if each.answered), default=None),
         indicator=pages.indicator_of(held, at),
+        board=deadlines.read_all(),
     )
 
 

@@ -9,6 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from estate import deadlines
+from estate.deadlines import Deadline
 from estate.models import BeanstalkEnvironment, Host, Watched
 from people.models import Operator
 from runs.models import Run
@@ -93,11 +95,26 @@ def test_a_viewer_reads_why_there_is_nothing_to_press(client: Client, viewer: Op
     assert "Plan a release</a>" not in said
 
 
-def test_costs_twelve_queries_at_most(client: Client, releaser: Operator, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_what_ends_soon_stands_beside_what_is_wrong(client: Client, viewer: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "_sources", {})
+    at = timezone.now()
+    near, far = (Deadline(title, "certificate", title, at + timedelta(days=days, hours=1)) for title, days in (("Near", 12), ("Far", 200)))
+    deadlines.register("Certificates", lambda: [near, far])
+    deadlines.refresh()
+    scenery.observed()
+    client.force_login(viewer)
+    said = page(client)
+    assert "Near" in said
+    assert "<b>12</b> d" in said
+    assert ">Far<" not in said
+    assert "All 2" in said
+
+
+def test_costs_thirteen_queries_at_most(client: Client, releaser: Operator, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     scenery.failed(releaser)
     client.force_login(releaser)
     page(client)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page(client)
 
 
