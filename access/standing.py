@@ -1,4 +1,4 @@
-"""What the health board learns of the ways in: HAProxy's servers, the OpenVPN service, the IPSec links. Read from what was last seen."""
+"""What the health board learns of the ways in: HAProxy's servers, the OpenVPN service. Read from what was last seen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from django.urls import reverse
 
 from access.models import Seen
 from estate import health
-from estate.health import BAD, OK, UNKNOWN, WARN, CannotCheck, Finding
+from estate.health import BAD, OK, UNKNOWN, CannotCheck, Finding
 
 
 def register() -> None:
     health.register("HAProxy", "Gateway", back_ends, every=30)
     health.register("OpenVPN", "VPN", vpn_service, every=30)
-    health.register("IPSec links", "IPSec tunnels", links, every=30)
 
 
 def back_ends() -> Iterable[Finding]:
@@ -37,17 +36,6 @@ def vpn_service() -> Iterable[Finding]:
         force = crl.get("place") and crl.get("readable") and not crl.get("problem")
         said = crl.get("problem") or ("The service reads it." if force else "The service does not read it: revoked users may come in.")
         yield Finding("crl", "List of revoked certificates", OK if force else BAD, said, url, _at(row))
-
-
-def links() -> Iterable[Finding]:
-    """Each link has two tunnels: one alone is a warning, for nothing is left when it goes, too."""
-    row = _seen("gateway", "AWS")
-    if "links" not in row.facts:
-        raise CannotCheck("AWS has not told the links yet.")
-    for each in row.facts["links"]:
-        up, tunnels = int(each["up"]), int(each["tunnels"])
-        state = UNKNOWN if not tunnels else OK if up == tunnels else WARN if up else BAD
-        yield Finding(each["id"], str(each["name"]), state, f"{up} of {tunnels} tunnels are up; {each['state']}.", "", _at(row))
 
 
 def _seen(name: str, who: str) -> Seen:

@@ -20,6 +20,7 @@ from estate.health import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Finding
 from estate.health import register as registered
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
+from monitoring.alarms.models import Tunnel
 from remote.errors import RemoteError
 from remote.http import fetch
 from remote.ssh.client import Door
@@ -36,6 +37,7 @@ def register() -> None:
     registered("Beanstalk environments", "Beanstalk", environments, every=30)
     registered("Instances", "Instances and target groups", instances, every=30)
     registered("Shares on the hosts", "NFS shares", shares, every=60)
+    registered("IPSec tunnels", "IPSec tunnels", tunnels, every=30)
     registered("Public names from outside", "Public names", public_names, every=60)
 
 
@@ -94,6 +96,16 @@ def _share(mounted: Result | RemoteError, answered: Result | RemoteError) -> tup
     if not isinstance(answered, RemoteError) and answered.rc != 0:
         return BAD, "It is mounted and cannot be read."
     return OK, "Mounted, and answers."
+
+
+def tunnels() -> Iterable[Finding]:
+    """Each of the two tunnels of a link by itself: the second that goes takes the link with it."""
+    found = list(Tunnel.objects.all())
+    if not found:
+        raise CannotCheck("AWS has not told of any tunnel yet.")
+    for each in found:
+        said = f"{each.said or ('Up' if each.up else 'Down')}, {each.connection}."
+        yield Finding(each.address, f"{each.link} · {each.address}", OK if each.up else BAD, said, "", each.seen.isoformat())
 
 
 def public_names() -> Iterable[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from estate.models import Host, Watched
 from estate.reading import current
-from monitoring.dashboards import beside, document, text, watching
+from monitoring.dashboards import beside, document, lanes, text, watching
 from monitoring.dashboards.definition import Axis, Dashboard, Line, Mark, Widget
 from monitoring.dashboards.figures import values_of
 from monitoring.dashboards.models import StoredDashboard, Window
@@ -79,7 +79,11 @@ def happened(row: StoredDashboard, span: Span, now: datetime) -> dict[str, Any]:
         said.append(f"The dashboards of CloudWatch cannot be read: {definitions.error}")
     if row.gone:
         said.append("CloudWatch no longer has this dashboard: this is what it was.")
-    return {"changes": [each.to_json() for each in beside.changes(start, end)], "alarms": [], "said": list(filter(None, said))}
+    return {
+        "changes": [each.to_json() for each in beside.changes(start, end)],
+        "alarms": [each.to_json() for each in lanes.lanes(start, end)],
+        "said": list(filter(None, said)),
+    }
 
 
 def rows(widget: Widget, figures: Mapping[str, Any]) -> tuple[list[str], list[tuple[datetime, list[float | None]]]]:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from access import standing
 from access.models import Seen
-from estate.health import BAD, OK, UNKNOWN, WARN, CannotCheck
+from estate.health import BAD, OK, UNKNOWN, CannotCheck
 
 pytestmark = pytest.mark.django_db
 
@@ -40,19 +40,12 @@ def test_the_vpn_s_service(service: str, state: str) -> None:
     assert {each.key: each.state for each in standing.vpn_service()} == {"service": state, "crl": BAD}
 
 
-@pytest.mark.parametrize(("up", "state"), [(2, OK), (1, WARN), (0, BAD)])
-def test_one_tunnel_of_two_is_a_warning(up: int, state: str) -> None:
-    seen("gateway", links=[{"id": "vpn-1", "name": "DLM-Lan", "state": "available", "up": up, "tunnels": 2}])
-    (found,) = standing.links()
-    assert (found.title, found.state) == ("DLM-Lan", state)
-
-
-@pytest.mark.parametrize("find", [standing.back_ends, standing.vpn_service, standing.links])
+@pytest.mark.parametrize("find", [standing.back_ends, standing.vpn_service])
 def test_who_does_not_answer_cannot_be_checked(find: object) -> None:
     assert callable(find)
     with pytest.raises(CannotCheck, match="has not answered yet"):
         list(find())
-    for name in ("haproxy", "vpn", "gateway"):
-        Seen.objects.create(name=name, answered=timezone.now(), error="No way to it.", facts={"links": []})
+    for name in ("haproxy", "vpn"):
+        Seen.objects.create(name=name, answered=timezone.now(), error="No way to it.")
     with pytest.raises(CannotCheck, match="No way to it"):
         list(find())

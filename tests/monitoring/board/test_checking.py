@@ -12,6 +12,7 @@ from django.utils import timezone
 from estate import health
 from estate.health import BAD, OK, UNKNOWN, WARN, CannotCheck, Finding
 from estate.models import BeanstalkEnvironment, Host
+from monitoring.alarms.models import Tunnel
 from monitoring.board import checking, checks
 from monitoring.board.models import CheckSource
 from people.models import Operator
@@ -122,6 +123,15 @@ def test_environments_tell_their_causes_and_one_never_seen_is_unknown() -> None:
 )
 def test_a_share_is_green_only_when_it_is_mounted_and_answers(mounted: object, answered: object, state: str) -> None:
     assert checks._share(mounted, answered)[0] == state  # type: ignore[arg-type]
+
+
+def test_each_tunnel_of_a_link_is_shown_apart() -> None:
+    with pytest.raises(CannotCheck, match="not told of any tunnel"):
+        list(checks.tunnels())
+    now = timezone.now()
+    for address, up in (("198.51.100.1", True), ("198.51.100.2", False)):
+        Tunnel.objects.create(address=address, link="DLM-Lan", connection="vpn-1", up=up, said="", since=now, seen=now)
+    assert {each.key: each.state for each in checks.tunnels()} == {"198.51.100.1": OK, "198.51.100.2": BAD}
 
 
 def test_public_names_are_asked_from_outside(sandbox: dict[str, str]) -> None:

@@ -1,0 +1,64 @@
+"""Alarm states on the time axis of a dashboard: a lane for each alarm, from the history that is kept for years."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, Subquery
+from django.urls import reverse
+
+from monitoring.alarms.models import Alarm, Transition
+
+MOST = 400  # transitions of one alarm in one span; more cannot be told apart
+LIGHTS = {"OK": "ok", "ALARM": "bad", "INSUFFICIENT_DATA": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """In one state, from `start` until `end`; None: until now."""
+
+    light: str
+    start: datetime
+    end: datetime | None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        end = int(self.end.timestamp()) if self.end else None
+        return {"light": self.light, "from": int(self.start.timestamp()), "to": end, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    name: str
+    url: str
+    stretches: tuple[Stretch, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "url": self.url, "spans": [each.to_json() for each in self.stretches]}
+
+
+def lanes(start: datetime, end: datetime) -> list[Lane]:
+    """Every alarm that CloudWatch has, by name; what was before the first transition that is known is left open."""
+    states = Transition.objects.filter(kind=Transition.Kind.STATE)
+    before = states.filter(alarm=OuterRef("name"), at__lt=start).order_by("-at", "-id").values("pk")[:1]
+    alarms = list(Alarm.objects.filter(gone=None).annotate(before=Subquery(before)))
+    firsts = {each.alarm: each for each in states.filter(pk__in=[alarm.before for alarm in alarms if alarm.before])}
+    return [_lane(alarm, firsts.get(alarm.name), start, end) for alarm in alarms]
+
+
+def _lane(alarm: Alarm, first: Transition | None, start: datetime, end: datetime) -> Lane:
+    within = Transition.objects.filter(alarm=alarm.name, kind=Transition.Kind.STATE, at__gte=start, at__lte=end)
+    found = [*([first] if first else []), *reversed(within.order_by("-at", "-id")[:MOST])]
+    stretches = [_stretch(each, following.at if following else None) for each, following in zip(found, [*found[1:], None], strict=False)]
+    if not found and alarm.since <= end:  # it has been so since before its history is known
+        stretches = [Stretch(LIGHTS.get(alarm.state, "unknown"), max(alarm.since, start), None)]
+    return Lane(alarm.name, reverse("alarms:detail", args=(alarm.name,)), tuple(stretches))
+
+
+def _stretch(transition: Transition, end: datetime | None) -> Stretch:
+    light = LIGHTS.get(transition.new, "unknown")
+    if light == "bad" and transition.expected:
+        return Stretch("expected", transition.at, end, f"run {transition.run}" if transition.run else "a release")
+    return Stretch(light, transition.at, end)

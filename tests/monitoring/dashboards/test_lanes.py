@@ -1,0 +1,56 @@
+"""Alarm states as lanes: what was before the span, what changed in it, what a release explains."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from monitoring.alarms.models import Alarm, Transition
+from monitoring.dashboards.lanes import lanes
+from monitoring.dashboards.models import StoredDashboard
+from people.models import Operator
+
+pytestmark = pytest.mark.django_db
+NAME = "Prod eb health"
+
+
+def alarm(state: str, since: datetime) -> None:
+    Alarm.objects.create(name=NAME, state=state, since=since, changed=since, seen=timezone.now())
+
+
+def turned(new: str, at: datetime, *, expected: bool = False, run: int | None = None) -> None:
+    Transition.objects.create(alarm=NAME, at=at, kind=Transition.Kind.STATE, new=new, summary=f"to {new}", expected=expected, run=run)
+
+
+def test_the_state_before_the_span_goes_on_into_it() -> None:
+    now = timezone.now()
+    alarm("OK", now)
+    turned("ALARM", now - timedelta(days=9))
+    turned("OK", now - timedelta(hours=5))
+    turned("ALARM", now - timedelta(minutes=40), expected=True, run=418)
+    turned("INSUFFICIENT_DATA", now - timedelta(minutes=20))
+    turned("OK", now - timedelta(minutes=10))
+    (lane,) = lanes(now - timedelta(hours=1), now)
+    assert [each.light for each in lane.stretches] == ["ok", "expected", "unknown", "ok"]
+    assert lane.stretches[1].why == "run 418"
+    assert lane.stretches[0].end == lane.stretches[1].start
+    assert lane.stretches[-1].end is None
+
+
+def test_an_alarm_without_known_history_shows_what_it_is_since_when() -> None:
+    now = timezone.now()
+    alarm("ALARM", now - timedelta(minutes=30))
+    (lane,) = lanes(now - timedelta(hours=1), now)
+    (only,) = lane.stretches
+    assert (only.light, only.start, only.end) == ("bad", now - timedelta(minutes=30), None)
+
+
+def test_lanes_come_with_what_happened(stored: StoredDashboard, client: Client, viewer: Operator) -> None:
+    alarm("OK", timezone.now() - timedelta(minutes=5))
+    client.force_login(viewer)
+    (lane,) = client.get("/monitoring/shop/happened?span=1h").json()["alarms"]
+    assert lane["name"] == NAME
+    assert client.get(lane["url"]).status_code == 200
