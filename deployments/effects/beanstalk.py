@@ -26,6 +26,7 @@ from runs.plan import Act
 LATE_ANSWER = timedelta(seconds=20)  # longer than twice the deadline of a call: a request that was going to arrive has arrived
 SETTLING = timedelta(seconds=20)  # agents report every ten seconds
 FRESH = 2.0  # seconds
+STALE = timedelta(seconds=6)  # older than this, it is not what Beanstalk says now: AWS may want a pause, or the database may be an old one
 
 
 class UpdateEnvironment:
@@ -68,10 +69,10 @@ class UpdateEnvironment:
         return f"{name}: abort asked for. The running batch ends its commands first; hosts keep what they have by then: mixed versions."
 
     def _look(self, act: Act, target: Target, context: Context) -> BeanstalkEnvironment | None:
-        """What Beanstalk said after the intent; None until it has."""
+        """What Beanstalk says now, and after the intent; None until it has."""
         observe.refresh(target, max_age=FRESH)
         found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        return found if found.seen > context.intent_at else None
+        return found if found.seen > max(context.intent_at, timezone.now() - STALE) else None
 
     def _began(self, act: Act, context: Context, found: BeanstalkEnvironment) -> bool:
         """Our update was accepted: the call came back, or the environment or one of its hosts has taken our label since the intent.
@@ -88,7 +89,7 @@ class UpdateEnvironment:
         return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()
 
     def _nothing_began(self, context: Context, said: Mapping[str, Any], found: BeanstalkEnvironment) -> Finding:
-        if timezone.now() - context.intent_at < LATE_ANSWER:
+        if found.seen - context.intent_at < LATE_ANSWER:
             return Running("no answer to the request yet; asking again", said, ask_again=2)
         if found.updated is not None and found.updated >= context.intent_at:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
