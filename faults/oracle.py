@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from faults import journal
-from faults.processes import until
+from faults.processes import NotThere, until
 
 if TYPE_CHECKING:
     from faults.rig import Rig
@@ -69,7 +69,10 @@ def before(rig: Rig) -> Before:
 def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
     """As the box and AWS's own API say it. Waits for the last visitors' health to settle."""
     label, names = plan["facts"].get("label"), {host["instance_id"]: host for host in plan["facts"]["hosts"]}
-    until("the box to come to rest", lambda: _at_rest(rig, names), seconds=20, pause=0.2)
+    try:
+        until("the box to come to rest", lambda: not _restless(rig, names), seconds=20, pause=0.2)
+    except NotThere as error:
+        raise NotThere(f"{error}: {_restless(rig, names)}") from None
     hosts = {
         host["name"]: {
             "version": _version(host["label"], label, began),
@@ -104,8 +107,10 @@ def _version(found: str, planned: str | None, began: Before) -> str:
     return "the plan's" if found == planned else found
 
 
-def _at_rest(rig: Rig, names: Mapping[str, Any]) -> bool:
-    return all(host["home"] == 200 or host["maintenance"] for host in rig.state()["hosts"] if host["instance_id"] in names)
+def _restless(rig: Rig, names: Mapping[str, Any]) -> list[str]:
+    """Hosts that do not show visitors their page, and are not closed on purpose."""
+    mine = [host for host in rig.state()["hosts"] if host["instance_id"] in names]
+    return [f"{host['name']} answers {host['home']}" for host in mine if host["home"] != 200 and not host["maintenance"]]
 
 
 def _stored(rig: Rig, plan: Mapping[str, Any]) -> bool:
@@ -138,8 +143,6 @@ def judge(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any], began: Befo
 
 
 def world_or_words(rig: Rig, plan: Mapping[str, Any], began: Before) -> World | str:
-    from faults.processes import NotThere
-
     try:
         return world(rig, plan, began)
     except NotThere as error:

@@ -59,10 +59,13 @@ def _no_fence() -> None:
     from runs.models import Run
 
     @contextmanager
-    def write(self: leases.Lease, **changes: Any) -> Iterator[None]:
+    def write(self: leases.Lease, *, heard: str | None = None, **changes: Any) -> Iterator[None]:
+        mine = Run.objects.filter(number=self.number)
         with transaction.atomic():
-            if not Run.objects.filter(number=self.number).update(**changes):
+            if not mine.exists():
                 raise leases.Fenced
+            if changes:
+                mine.update(**changes)
             yield
 
     leases.Lease.write = write  # type: ignore[method-assign]
