@@ -326,6 +326,16 @@ _LISTED = (
         "As the document does it: pages are without styles meanwhile.",
     ),
     Operation(
+        "snapshot",
+        "Take a snapshot of the database",
+        "A manual one of RDS: it stays until somebody deletes it.",
+        lambda asked: iter((once.snapshot(asked.target),)),
+        _nothing,
+        lambda target: bool(target.database),
+        gates=(),
+        lock="{group}-snapshot",
+    ),
+    Operation(
         "invalidate",
         "Make the CDN forget a path",
         "An invalidation in each of its distributions; followed until every edge has done it.",

@@ -24,7 +24,7 @@ from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
-from remote.aws import invalidations
+from remote.aws import databases, invalidations
 from runs.engine import tick
 from runs.models import Effect, Plan, Run
 from tests import box
@@ -282,6 +282,15 @@ def test_whole_logs_are_handed_on_to_those_who_may_and_recorded(
     assert AuditEntry.objects.filter(action="download", run=run.number).count() == 1
     assert client.get(f"/runs/{run.number}/logs/i-0000000000000000.zip").status_code == 404
     assert "AWSAccessKeyId" not in str(list(Effect.objects.filter(run=run).values_list("answer", flat=True))), "no signed address is kept"
+
+
+def test_a_snapshot_of_the_database_is_taken_and_available(preproduction: Target, operator: Operator) -> None:
+    run = _done(preproduction, "snapshot", operator)
+    name = Effect.objects.get(run=run, kind="rds.snapshot").answer["snapshot"]
+    found = databases.snapshot(name)
+    assert found is not None
+    assert (found.database, found.status) == (preproduction.database, "available")
+    assert "snapshot" not in {each.key for each in operations.operations_of(current().target("pim", "production"))}
 
 
 def _knows_all(target: Target) -> bool:
