@@ -82,6 +82,10 @@ def register(gate: Callable[[Asked], Iterator[Gate]]) -> None:
         _more.append(gate)
 
 
+def registered() -> Sequence[Callable[[Asked], Iterator[Gate]]]:
+    return tuple(_more)
+
+
 def of_operation(asked: Asked, *, on_hosts: bool) -> list[Gate]:
     """Those that are not about a release's commits and bundle. `on_hosts`: those too for which every host is asked."""
     _refresh(asked.target)

@@ -22,11 +22,11 @@ from remote.ssh.connections import Result
 
 
 def install() -> None:
-    for gate in (_work, _uploads, _alarms, _policy, _decision, _curtain):
+    for gate in (work, uploads, alarms, policy, decision, curtain_room):
         gates.register(gate)
 
 
-def _work(asked: Asked) -> Iterator[Gate]:
+def work(asked: Asked) -> Iterator[Gate]:
     """Imports, indexers, cron: on the back office, where they run."""
     if not asked.target.has_maintenance:
         return
@@ -51,7 +51,7 @@ def _short(lines: tuple[str, ...]) -> str:
     return "; ".join(line.partition("bin/magento ")[2][:60] or line[:60] for line in lines[:3])
 
 
-def _uploads(asked: Asked) -> Iterator[Gate]:
+def uploads(asked: Asked) -> Iterator[Gate]:
     """What came by ftp into the web root goes with the old release (magento.md 7)."""
     if not any(proof.what == "user" for proof in asked.target.proofs):
         return
@@ -79,7 +79,7 @@ def _newer(ip: str) -> Result:
     return found if found.rc == 0 else runner().probe(ip, second.argv, deadline=LOOK_SECONDS)
 
 
-def _alarms(asked: Asked) -> Iterator[Gate]:
+def alarms(asked: Asked) -> Iterator[Gate]:
     """Said, and not in the way: a release is often what mends them."""
     title = "No alarm is firing"
     try:
@@ -90,7 +90,7 @@ def _alarms(asked: Asked) -> Iterator[Gate]:
     yield Gate("alarms", title, "warn" if names else "ok", ", ".join(names)[:200] or "none", names)
 
 
-def _policy(asked: Asked) -> Iterator[Gate]:
+def policy(asked: Asked) -> Iterator[Gate]:
     """A window that was broken off may have left Beanstalk deploying to all hosts at once."""
     if not asked.target.has_maintenance:
         return
@@ -112,7 +112,7 @@ def _policy(asked: Asked) -> Iterator[Gate]:
         yield Gate("policy", title, "warn" if through_window else "bad", said, seen)
 
 
-def _decision(asked: Asked) -> Iterator[Gate]:
+def decision(asked: Asked) -> Iterator[Gate]:
     """What was built is there, and what the database said still holds."""
     decided = asked.facts.get("decision")
     if not decided:
@@ -136,7 +136,7 @@ def _decision(asked: Asked) -> Iterator[Gate]:
         yield Gate("decision", title, "ok", f"asked {artifact.asked:%d %b %H:%M} UTC, both archives are there")
 
 
-def _curtain(asked: Asked) -> Iterator[Gate]:
+def curtain_room(asked: Asked) -> Iterator[Gate]:
     """The rules that the curtain needs have to be free, on every listener."""
     if (asked.facts.get("decision") or {}).get("path") != "window":
         return

@@ -42,7 +42,10 @@ class AddRule:
         for rule, tags in curtain.rules_on(asked["listener"], asked["target"]):
             if tags.get(curtain.NAME) == asked["name"] and tags.get(curtain.RUN) in heir_of:
                 taken = "" if tags[curtain.RUN] == str(context.run) else f", taken over from run {tags[curtain.RUN]}"
-                return Done(f"port {asked['port']}: “{asked['name']}” stands at priority {rule.priority}{taken}", {"rule": rule.arn})
+                return Done(
+                    f"port {asked['port']}: “{asked['name']}” stands at priority {rule.priority}{taken}",
+                    {"rule": rule.arn, "run": tags[curtain.RUN]},
+                )
         if any(rule.priority == asked["priority"] for rule in balancer.rules(asked["listener"])):
             return Failed(f"Port {asked['port']}: priority {asked['priority']} is somebody else's rule. Move it behind 9, then go on.")
         if not context.answer.get("answered") and timezone.now() - context.intent_at < LATE_ANSWER:

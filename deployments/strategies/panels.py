@@ -29,6 +29,9 @@ def closed_by(run: Run, viewer: object) -> Closed | None:
     """From what was proven at the load balancer; one query."""
     rows = Effect.objects.filter(run=run, kind__in=("balancer.rule", "balancer.open"), state=Effect.State.DONE)
     told = list(rows.values_list("act", "ended"))
+    owner = next(
+        (answer.get("run") for answer in rows.filter(kind="balancer.rule").values_list("answer", flat=True) if answer.get("run")), ""
+    )
     drawn = [ended for act, ended in told if act.startswith(f"curtain-{curtain.CLOSED}") and ended]
     if not drawn:
         return None
@@ -36,7 +39,7 @@ def closed_by(run: Run, viewer: object) -> Closed | None:
     if len(opened) >= len(drawn):
         return Closed(min(drawn), max(opened))
     allowed = bool(may(viewer, run.kind, run.environment))
-    return Closed(min(drawn), None, f"{curtain.HEADER}: {curtain.pass_of(run.number)}" if allowed else "")
+    return Closed(min(drawn), None, f"{curtain.HEADER}: {curtain.pass_of(int(owner or run.number))}" if allowed else "")
 
 
 def of_release(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:
