@@ -252,7 +252,7 @@ OBJECTS: dict[str, str] = {
     "kind": "database",
     "resource": "client-magento-prod",
     "key": "flush-caches",
-    "name": "jane.doe",
+    "name": "jane-doe",
     "secret": "x" * 43,
     "deed": "revoke",
     "entry": "1",
