@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http.request import RawPostDataException
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -148,6 +149,8 @@ def sns(request: HttpRequest) -> HttpResponse:
         if length > messages_of_sns.LARGEST:
             return HttpResponse("Too large.\n", status=413, content_type="text/plain")
         return HttpResponse(messages_of_sns.receive(request.body) + "\n", content_type="text/plain")
+    except (RawPostDataException, RequestDataTooBig):
+        return HttpResponse("A message of SNS is JSON, and no form.\n", status=400, content_type="text/plain")
     except messages_of_sns.NotBelieved as refused:
         return HttpResponse(f"Refused: {refused}.\n", status=403, content_type="text/plain")
     except RemoteError as error:

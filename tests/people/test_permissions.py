@@ -51,7 +51,7 @@ def test_an_environment_in_no_rule_is_guarded_as_production_is(operator: Operato
 def test_the_estates_file_says_who_may_where(operator: Operator, releaser: Operator, settings: Settings, tmp_path: Path) -> None:
     shipped = settings.ESTATE_FILE.read_text(encoding="utf-8")
     settings.ESTATE_FILE = tmp_path / "estate.yaml"
-    opened = shipped.replace("shared: {name: Shared}", "staging: {name: Staging, least_role: operator}")
+    opened = shipped.replace("shared: {name: Shared}", "shared: {name: Shared}\n  staging: {name: Staging, least_role: operator}")
     closed = opened.replace("pre-production: {name: Pre-production}", "pre-production: {name: Pre-production, least_role: releaser}")
     assert shipped != opened != closed
     settings.ESTATE_FILE.write_text(closed, encoding="utf-8")
