@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parent.parent
-READY_SECONDS = 90
+READY_SECONDS = 300  # a guard against hangs alone
 
 
 @contextmanager
