@@ -78,7 +78,7 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
     children.start(Child("sandbox", box, _bare(), logs / "sandbox.log", restarted=False, dies_by=signal.SIGTERM))
     children.start(Child("valkey", _valkey(data, sockets), _bare(), logs / "valkey.log"))
     with _side_by_side(logs, own, "migrate", [*MANAGE, "migrate", "--noinput"]), _statics(logs, own, data):
-        children.wait_until("the sandbox", (data / "sandbox" / "ready.json").is_file, seconds=90)
+        children.wait_until("the sandbox", (data / "sandbox" / "ready.json").is_file, seconds=300)
         ready = json.loads((data / "sandbox" / "ready.json").read_text())
         env = own | _sandbox_environment(ready)
     cast = _done(logs, env, "cast", [*MANAGE, "demo_cast", "--keep", str(data / "cast.json")])
