@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from estate.health import CannotCheck as CannotCheck  # noqa: PLC0414 (sources import it from here)
 from estate.models import DeadlineSource
 from people.notifications import notify
 from remote.errors import RemoteError
@@ -28,10 +29,6 @@ LATE = 3  # readings that may be missed before what a source said is called old
 FAULT = "The console failed in reading it: its log says how."
 
 OK, WARN, BAD, UNKNOWN = "ok", "warn", "bad", "unknown"
-
-
-class CannotCheck(Exception):
-    """Raised by a source that cannot be read and knows why; the text is a sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ class MonitoringConfig(AppConfig):
         """Says what is looked at, and how often; the scheduler does it."""
         from estate import deadlines, inventory, maintenance, observe
         from monitoring import activity, prober
+        from monitoring.deadlines import inventory as ends
         from monitoring.deadlines import sources
         from people.notifications import delivery
         from runs import periodic
@@ -24,3 +25,4 @@ class MonitoringConfig(AppConfig):
         periodic.register("deadlines", 30, deadlines.refresh)
         periodic.register("notifications", delivery.EVERY, delivery.deliver)
         sources.register()
+        ends.register()
