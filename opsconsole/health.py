@@ -31,9 +31,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @login_not_required
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when a run could be started and finished now, else 503; either way each part says how it is."""
-    parts = {"database": _database(), "redis": _redis(), "workers": _workers(), "scheduler": _scheduler()}
-    ready = all(part["ok"] for part in parts.values())
-    return JsonResponse({"status": "ready" if ready else "not ready", **parts}, status=200 if ready else 503)
+    found = parts()
+    ready = all(part["ok"] for part in found.values())
+    return JsonResponse({"status": "ready" if ready else "not ready", **found}, status=200 if ready else 503)
+
+
+def parts() -> dict[str, dict[str, Any]]:
+    """Each with `ok`, and with `said` where it is not."""
+    return {"database": _database(), "redis": _redis(), "workers": _workers(), "scheduler": _scheduler()}
 
 
 def _database() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from opsconsole import api, health, metrics, promise_views, views
+from opsconsole import api, console_views, health, metrics, promise_views, views
 
 urlpatterns = [
     path("", views.now, name="now"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("handover.urls")),
     path("api/v1/", api.urls),
     path("promises/", promise_views.page, name="promises"),
+    path("console/", console_views.page, name="console"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

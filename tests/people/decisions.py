@@ -44,6 +44,7 @@ PAGES: dict[str, Decided] = {
     "now": SEE,
     "bar": SEE,
     "promises": SEE,
+    "console": SEE,
     "healthz": OPEN,  # load balancers ask; it says nothing of the estate
     "readyz": OPEN,  # the same
     "people:sign-in": OPEN,

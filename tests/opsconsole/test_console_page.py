@@ -1,0 +1,74 @@
+"""The page about the console's own processes: it says what is there, what is missing, and what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import DjangoAssertNumQueries, Settings
+
+from people.models import Operator
+from runs import worker
+from runs.models import Duty
+from tests import scenery
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.django_db
+
+
+def said(client: Client) -> str:
+    return " ".join(client.get("/console/").content.decode().split())
+
+
+def test_an_empty_console_says_what_to_start(client: Client, viewer: Operator, valkey: Valkey) -> None:
+    client.force_login(viewer)
+    page = said(client)
+    assert "No worker has shown itself. Start one" in page
+    assert "No scheduler has ever worked. Start one" in page
+    assert "no worker takes runs; start one" in page
+
+
+def test_without_redis_nothing_is_made_up(client: Client, viewer: Operator, settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere/valkey"
+    client.force_login(viewer)
+    page = said(client)
+    assert "Redis does not answer, and it alone knows the workers" in page
+    assert "No worker has shown itself" not in page
+
+
+def test_what_works_where_and_in_which_version(
+    client: Client, releaser: Operator, valkey: Valkey, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run = scenery.failed(releaser)
+    type(run).objects.filter(pk=run.pk).update(state="unknown", lease_owner="machine-7:99:ab")
+    Duty.objects.create(name="scheduler", owner="machine-7:12:ab", ran=timezone.now() - timedelta(seconds=3))
+    Duty.objects.create(name="guard", owner="machine-7:12:ab", ran=timezone.now(), error="failed")
+    with redis.Redis.from_url(settings.REDIS_URL):
+        made = worker._worker()
+        made.version = "the old one"
+        made.register_birth()  # type: ignore[no-untyped-call]
+    client.force_login(releaser)
+    with django_assert_max_num_queries(12):
+        page = said(client)
+    for words in (
+        "the old one",
+        "Several versions work at the same time",
+        "machine-7:99:ab",
+        "failed; see the scheduler",
+        f"/runs/{run.pk}/",
+    ):
+        assert words in page
+
+
+def test_who_reads_it(client: Client, viewer: Operator, stranger: Operator, valkey: Valkey) -> None:
+    assert client.get("/console/").status_code == 302
+    client.force_login(stranger)
+    assert client.get("/console/").status_code == 403
+    client.force_login(viewer)
+    assert client.post("/console/").status_code == 405
+    assert client.get("/console/").status_code == 200
+    assert 'href="/console/"' in client.get("/").content.decode()
