@@ -26,12 +26,13 @@ class Closed:
 
 
 def closed_by(run: Run, viewer: object) -> Closed | None:
-    """From what was proven at the load balancer; one query."""
+    """From what was proven at the load balancer; no query where the plan draws no curtain, else one."""
+    if not any(step["key"] == "curtain-on" for step in run.plan.document["steps"]):
+        return None
     rows = Effect.objects.filter(run=run, kind__in=("balancer.rule", "balancer.open"), state=Effect.State.DONE)
-    told = list(rows.values_list("act", "ended"))
-    owner = next(
-        (answer.get("run") for answer in rows.filter(kind="balancer.rule").values_list("answer", flat=True) if answer.get("run")), ""
-    )
+    known = list(rows.values_list("act", "ended", "answer"))
+    told = [(act, ended) for act, ended, _ in known]
+    owner = next((answer["run"] for _, _, answer in known if answer.get("run")), "")
     drawn = [ended for act, ended in told if act.startswith(f"curtain-{curtain.CLOSED}") and ended]
     if not drawn:
         return None
