@@ -17,6 +17,7 @@ from people.models import Operator, Role
 from people.permissions import Forbidden
 from remote.aws import security_groups
 from remote.aws.security_groups import Rule, Wanted
+from runs.doors import runner
 from tests.access.conftest import Grounds
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -141,6 +142,7 @@ def test_where_terraform_owns_the_group_the_console_keeps_a_list(
 
 
 def test_the_exposure_map_and_what_is_wrong_in_haproxys_configuration(grounds: Grounds) -> None:
+    runner().install(place.find("gateway").ip)
     programs.install("gateway", place.find("gateway").ip)
     grounds.control.fault("windows-down", host="gateway")
     observe.observe()
