@@ -44,9 +44,10 @@ def creates(person: Person, name: str) -> None:
         person.page.fill("#name", name)
         person.page.fill("#person", "Tom Lambert, warehouse")
         person.page.fill("#reason", "stock count")
-        if person.page.locator("text=Create user").is_disabled():
+        if person.page.locator("button:has-text('Create user')").is_disabled():
             return False
-        person.page.click("text=Create user")
+        with person.page.expect_navigation():
+            person.page.click("button:has-text('Create user')")
         return person.page.url.endswith(f"/access/vpn/{name}/")
 
     wait_until(pressed, seconds=LONG, what="the user's page")
@@ -69,13 +70,14 @@ def test_create_download_once_seen_connected_revoke_with_proof(arrives: Arrives,
     )
     assert second.status == 410
     demo.act("vpn-connect", name=name)
-    reads_after_reload(person, f"/access/vpn/{name}/", "connected 10.8.0.")
+    reads_after_reload(person, f"/access/vpn/{name}/", "10.8.0.")
     person.keeps("access-2-connected")
     assert violations(person.page) == []
 
     others = connected(demo) - {name}
     person.page.fill("#reason", "left the company")
-    person.page.click("button.danger:has-text('Revoke')")
+    with person.page.expect_navigation():
+        person.page.click("button.danger:has-text('Revoke')")
     reads_after_reload(person, f"/access/vpn/{name}/", f"Revoked: {name}")
     person.keeps("access-3-proof")
     for words in ("The index marks it revoked", "The CRL contains the serial", "The service reads the CRL", f"No session of {name}"):
@@ -111,7 +113,8 @@ def _pressed(person: Person) -> bool:
     button = person.page.locator("text=Re-apply the register")
     if button.count() == 0 or button.is_disabled():
         return False
-    button.click()
+    with person.page.expect_navigation():
+        button.click()
     return bool(re.search(r"/runs/\d+/", person.page.url))
 
 
@@ -120,11 +123,13 @@ def test_two_hours_for_oneself_appear_and_are_gone(arrives: Arrives, demo: Demo)
     person.go("/access/allow-list/")
     person.page.fill("#address", "203.0.113.171")
     person.page.check("#own-rdp")
-    person.page.click("button:has-text('Let me in for two hours')")
+    with person.page.expect_navigation():
+        person.page.click("button:has-text('Let me in for two hours')")
     wait_until(lambda: "allowed" in _row(person), seconds=LONG, what="the entry, read back from AWS")
     person.keeps("access-5-allowed")
     assert violations(person.page) == []
-    person.page.click("button:has-text('Close 203.0.113.171')")
+    with person.page.expect_navigation():
+        person.page.click("button:has-text('Close 203.0.113.171')")
     wait_until(lambda: _row(person) == "", seconds=LONG, what="the entry's end")
     person.reads("Closed")
     phone = arrives("viewer", size=PHONE)
