@@ -139,7 +139,7 @@ def test_the_api_creates_lists_and_revokes(grounds: Grounds, client: Client, ope
     listed = {each["name"]: each for each in client.get("/api/v1/vpn-users").json()["items"]}
     assert listed[name]["state"] == "valid"
     assert listed["dlm-temp"]["in_register"] is False
-    assert listed["n.berger"]["connected"] is True
+    assert listed["laptop.ops1"]["connected"] is True
     assert client.get("/api/v1/vpn-users?limit=1").json()["next"]
     answer = client.post(f"/api/v1/vpn-users/{name}/revoke", json.dumps({"reason": "left"}), content_type="application/json")
     assert answer.json()["state"] == "revoking"

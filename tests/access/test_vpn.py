@@ -137,7 +137,7 @@ def test_exit_code_0_is_not_believed(grounds: Grounds, operator: Operator, part:
 
 def test_a_name_that_is_on_the_server_is_taken(grounds: Grounds, operator: Operator) -> None:
     with pytest.raises(NameTaken, match="on the server already"):
-        grounds.create(operator, "n.berger")
+        grounds.create(operator, "laptop.ops1")
     user = grounds.create(operator)
     with pytest.raises(NameTaken, match="exists already"):
         grounds.create(operator, user.name)
@@ -247,19 +247,19 @@ def test_a_rebuild_of_the_image_is_noticed_and_one_run_re_applies_the_register(g
     assert not register.differences().is_a_rebuild
 
     grounds.control.act("vpn-rebuild")
-    grounds.until(lambda: {"p.martin"} & _refused_or_in(grounds, "p.martin"), "somebody who was revoked tries")
+    grounds.until(lambda: {"laptop.old"} & _refused_or_in(grounds, "laptop.old"), "somebody who was revoked tries")
     observe.observe()
     differs = register.differences()
     assert {gone.name, stays.name} <= {each.name for each in differs.lost}
-    assert "p.martin" in {each.name for each in differs.back}
+    assert "laptop.old" in {each.name for each in differs.back}
     grounds.done(actions.reapply(by=operator))
     differs = register.differences()
     assert not differs.is_a_rebuild, str(differs)
-    grounds.control.act("vpn-connect", name="p.martin")
-    assert {"p.martin", gone.name}.isdisjoint(grounds.connected())
+    grounds.control.act("vpn-connect", name="laptop.old")
+    assert {"laptop.old", gone.name}.isdisjoint(grounds.connected())
     with pytest.raises(NotPossible):
         actions.reapply(by=operator)
-    grounds.control.act("vpn-leave", name="p.martin")
+    grounds.control.act("vpn-leave", name="laptop.old")
     grounds.control.act("vpn-leave", name=gone.name)
 
 

@@ -42,7 +42,7 @@ def creates(person: Person, name: str) -> None:
         """Again, where another change had the lock at that moment."""
         person.go("/access/")
         person.page.fill("#name", name)
-        person.page.fill("#person", "Tom Lambert, warehouse")
+        person.page.fill("#person", "Warehouse desk")
         person.page.fill("#reason", "stock count")
         if person.page.locator("button:has-text('Create user')").is_disabled():
             return False
@@ -89,12 +89,12 @@ def test_create_download_once_seen_connected_revoke_with_proof(arrives: Arrives,
 
 def test_a_rebuilt_image_is_noticed_and_re_applied(arrives: Arrives, demo: Demo) -> None:
     person = arrives("operator", theme="dark")
-    reads_after_reload(person, "/access/", "p.martin")
-    demo.act("vpn-connect", name="p.martin")
-    assert "p.martin" not in connected(demo)
+    reads_after_reload(person, "/access/", "laptop.old")
+    demo.act("vpn-connect", name="laptop.old")
+    assert "laptop.old" not in connected(demo)
     demo.act("vpn-rebuild")
-    demo.act("vpn-connect", name="p.martin")
-    wait_until(lambda: "p.martin" in connected(demo), seconds=LONG, what="whoever was revoked is back in")
+    demo.act("vpn-connect", name="laptop.old")
+    wait_until(lambda: "laptop.old" in connected(demo), seconds=LONG, what="whoever was revoked is back in")
     reads_after_reload(person, "/access/", "The image was rebuilt")
     person.reads("can connect again")
     person.keeps("access-4-rebuilt-dark")
@@ -102,10 +102,10 @@ def test_a_rebuilt_image_is_noticed_and_re_applied(arrives: Arrives, demo: Demo)
     wait_until(lambda: _pressed(person), seconds=LONG, what="the run that re-applies it")
     wait_until(lambda: person.page.locator("[data-over]").count() > 0, seconds=LONG, what="the end of the run")
     assert "succeeded" in (person.page.get_attribute("[data-told]", "data-told") or "")
-    wait_until(lambda: "p.martin" not in connected(demo), seconds=LONG, what="out again")
+    wait_until(lambda: "laptop.old" not in connected(demo), seconds=LONG, what="out again")
     person.go("/access/")
     assert "The image was rebuilt" not in person.page.inner_text("main")
-    demo.act("vpn-leave", name="p.martin")
+    demo.act("vpn-leave", name="laptop.old")
 
 
 def _pressed(person: Person) -> bool:

@@ -42,39 +42,39 @@ def connected(world: World) -> set[str]:
 
 
 def test_who_is_let_in_is_what_the_files_say(world: World, host: Host) -> None:
-    vpn.connect(world, host, "i.roche")
-    assert "i.roche" in connected(world)
-    vpn.connect(world, host, "p.martin")
-    assert "p.martin" not in connected(world)
-    assert service(world).refusals[-1].why == "VERIFY ERROR: depth=0, error=certificate revoked: CN=p.martin"
-    vpn.leave(world, "i.roche")
+    vpn.connect(world, host, "laptop.shop")
+    assert "laptop.shop" in connected(world)
+    vpn.connect(world, host, "laptop.old")
+    assert "laptop.old" not in connected(world)
+    assert service(world).refusals[-1].why == "VERIFY ERROR: depth=0, error=certificate revoked: CN=laptop.old"
+    vpn.leave(world, "laptop.shop")
     (host.root / "etc/openvpn/crl.pem").chmod(0o600)
-    vpn.connect(world, host, "i.roche")
+    vpn.connect(world, host, "laptop.shop")
     assert service(world).refusals[-1].why == "CRL: cannot read: crl.pem", "then nobody comes in"
 
 
 def test_a_suspended_name_is_refused(world: World, host: Host) -> None:
-    (host.root / "etc/openvpn/ccd/i.roche").write_text("disable\n")
-    vpn.connect(world, host, "i.roche")
-    assert "i.roche" not in connected(world)
+    (host.root / "etc/openvpn/ccd/laptop.shop").write_text("disable\n")
+    vpn.connect(world, host, "laptop.shop")
+    assert "laptop.shop" not in connected(world)
 
 
 def test_a_rebuild_brings_revoked_users_back(world: World, host: Host) -> None:
-    vpn.connect(world, host, "p.martin")
-    assert "p.martin" not in connected(world)
+    vpn.connect(world, host, "laptop.old")
+    assert "laptop.old" not in connected(world)
     vpn.rebuild(world, host)
-    service(world).wishes["p.martin"].next_try = 0
-    assert "p.martin" in connected(world)
+    service(world).wishes["laptop.old"].next_try = 0
+    assert "laptop.old" in connected(world)
     assert not (host.root / "etc/openvpn/crl.pem").exists()
     assert "R\t" not in (host.root / "root/easy-rsa/pki/index.txt").read_text()
 
 
 def test_the_management_interface_ends_a_session_and_the_client_comes_again(world: World, host: Host) -> None:
-    assert "n.berger" in connected(world)
-    assert service(world).manage("kill n.berger") == ["SUCCESS: common name 'n.berger' found, 1 client(s) killed"]
+    assert "laptop.ops1" in connected(world)
+    assert service(world).manage("kill laptop.ops1") == ["SUCCESS: common name 'laptop.ops1' found, 1 client(s) killed"]
     assert service(world).manage("kill nobody") == ["ERROR: common name 'nobody' not found"]
-    service(world).wishes["n.berger"].next_try = 0
-    assert "n.berger" in connected(world)
+    service(world).wishes["laptop.ops1"].next_try = 0
+    assert "laptop.ops1" in connected(world)
 
 
 @pytest.mark.parametrize("version, begin", [("1", "OpenVPN CLIENT LIST"), ("2", "TITLE,OpenVPN 2.6"), ("3", "TITLE\tOpenVPN 2.6")])
@@ -103,7 +103,7 @@ def test_the_real_easy_rsa_goes_on_with_what_the_stand_in_began(host: Host) -> N
     pki = host.root / "root/easy-rsa/pki"
     easyrsa("gen-req", "by.debian", "nopass")
     easyrsa("sign-req", "client", "by.debian")
-    easyrsa("revoke", "i.roche")
+    easyrsa("revoke", "laptop.shop")
     easyrsa("gen-crl")
     subprocess.run(
         ["openssl", "verify", "-CAfile", pki / "ca.crt", pki / "issued/by.debian.crt"], check=True, capture_output=True, timeout=60

@@ -21,7 +21,7 @@ PARTS = {
 }
 _KEY = "root/easy-rsa/pki/private/ca.key"
 _FULL = "root/.disk-is-full"
-_CONNECTED = ("n.berger", "t.lambert")  # at the start
+_CONNECTED = ("laptop.ops1", "laptop.ops2")  # at the start
 _services: dict[int, Service] = {}
 
 

@@ -18,11 +18,11 @@ from sandbox.world import Host, World
 EASY_RSA = Path("/usr/share/easy-rsa")
 # Who is there at the start: name, days since, and whether revoked. dlm-temp is nobody's.
 USERS = (
-    ("n.berger", 410, False),
-    ("t.lambert", 410, False),
-    ("i.roche", 263, False),
+    ("laptop.ops1", 410, False),
+    ("laptop.ops2", 410, False),
+    ("laptop.shop", 263, False),
     ("ml.scanner", 787, False),
-    ("p.martin", 600, True),
+    ("laptop.old", 600, True),
     ("dlm-temp", 149, False),
 )
 CREATE_USER = """#!/bin/sh
