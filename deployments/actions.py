@@ -66,6 +66,10 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     Raises Forbidden, ValidationError (a branch's name), RemoteError, NotPlannable.
     """
     require(by, "plan", target.environment.key)
+    try:
+        choosing.check_name(choice.strategy)
+    except ValueError as refused:
+        raise NotPlannable(str(refused)) from refused
     earlier = earlier_release(target, choice.release) if choice.release is not None else None
     code_branch = branch_name(choice.code or target.code.branches[0])
     configured = earlier.configuration_branch if earlier else branch_name(choice.configuration or answers.configuration_branch(target))

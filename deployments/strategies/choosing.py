@@ -53,6 +53,12 @@ def offers(target: Target, recipe: Mapping[str, Any]) -> list[Offer]:
     return [aware, Offer(written.key, written.title, written.about, (runs,), no_migration)]
 
 
+def check_name(wanted: str) -> None:
+    """Before anybody is asked. Raises ValueError for a strategy that no service has."""
+    if wanted not in ("", AS_WRITTEN, AWARE):
+        raise ValueError(f"There is no strategy “{wanted[:40]}” here; there is: {AS_WRITTEN}, {AWARE}.")
+
+
 def choose(found: Sequence[Offer], wanted: str) -> Offer:
     """The one that is wanted; without a wish the first that can be taken. Raises ValueError with a sentence."""
     if not wanted:
