@@ -242,7 +242,7 @@ CAUGHT_BY = {
     "retry": ("P2:aws:UpdateEnvironment:1", ""),
     "no-reconciler": ("P1:pre-production:4:after-intent:kill-tick", "the end of run"),
     "impatient": ("P6:{update}:throttled", "the run says failed"),
-    "start-again": ("P7:sandbox:silent:reset:2", "the command ran 2 times"),
+    "start-again": ("P7:sandbox:silent:reset:2", "the command ran"),
     "no-kill": ("P8:nothing:1", "processes of the command live on"),
     "no-lock": ("P9:sqlite:1", "were accepted"),
     "no-catching-up": ("P5:web:1", "did not reach"),
