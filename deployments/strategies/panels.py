@@ -86,5 +86,5 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], begun: Col
             "text": "Stopping now leaves out what comes after: version of the statics, caches, the last look.",
             "run": run,
         }
-    text = f"{len(new)} of {len(lanes)} hosts have {facts['label']}. Both versions fit the database: mixed, the shop stays open."
+    text = f"{len(new)} of {len(lanes)} hosts have {facts['label']}. Both versions fit the database: what is mixed serves."
     return {"big": "Versions are mixed" if new else "Deployment begun", "text": text, "run": run}

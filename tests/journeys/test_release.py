@@ -293,10 +293,10 @@ def test_the_strategy_is_chosen_by_what_the_database_says_and_each_path_is_gone_
     prepares(person)
     person.reads("Built. No migration is needed")
     plans_what_was_built(person)
-    person.reads("No migration: the shop stays open.")
+    person.reads("No migration. There is one front host")
     starts(person, "pre-production")
     ends(person, "succeeded")
-    person.reads("Never")
+    person.reads("Was the shop down?")
     person.keeps("strategy-6-rolled")
     assert violations(person.page) == []
 
