@@ -50,6 +50,11 @@ FOREIGN = (
     "REDIS_URL",
     "SSH_",
     "GIT_",
+    "OIDC_",
+    "AUDIT_",
+    "RUNDECK_",
+    "EMAIL_URL",
+    "NOTIFY_TARGETS",
 )
 
 

@@ -62,10 +62,11 @@ def test_real_credentials_never_reach_the_demo(monkeypatch: pytest.MonkeyPatch, 
     foreign = {
         "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_ENDPOINT_URL_S3": "https://s3",
         "https_proxy": "http://proxy", "DATABASE_URL": "postgres://real", "GIT_SSH_COMMAND": "ssh -i real", "SSH_AUTH_SOCK": "/agent",
+        "OIDC_ISSUER": "https://sso", "RUNDECK_TOKEN": "real-token", "EMAIL_URL": "smtp://real", "AUDIT_KEY": "real-key",
     }  # fmt: skip
     for name, value in foreign.items():
         monkeypatch.setenv(name, value)
-    ready = dict.fromkeys(("aws_endpoint", "proxy", "ca_file", "ssh_config"), "of-the-sandbox")
+    ready = dict.fromkeys(("aws_endpoint", "proxy", "ca_file", "ssh_config", "rundeck_token", "mail"), "of-the-sandbox")
     env = demo._own_environment(tmp_path, tmp_path, 8000) | demo._sandbox_environment(ready)
     assert env["AWS_ACCESS_KEY_ID"] == "sandbox"
     assert env["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
