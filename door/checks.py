@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from door.chromium import chromium
 from door.places import MANAGE, PYTHON, ROOT, tool
@@ -18,22 +18,27 @@ FAILED = 1  # pytest's word for tests that failed; other codes are faults of the
 def test(arguments: Sequence[str]) -> int:
     """All tests, on both cores. Without a Chromium the journeys are reported as not run, in words."""
     browser = chromium()
-    env = {**os.environ, "CHROMIUM": browser or ""}
-    only = [] if browser else ["-m", "not browser"]
-    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *arguments, *only]
-    code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
-    if code == FAILED and not arguments:
-        print(
-            "What failed beside others is run once more, alone. What passes now hangs on what ran beside it: it wants mending.", flush=True
-        )
-        alone = [PYTHON, "-m", "pytest", "-n", "0", "-q", "--last-failed", "--last-failed-no-failures", "none", *only]
-        code = subprocess.run(alone, cwd=ROOT, env=env, check=False).returncode
+    code = run_tests([*arguments], {**os.environ, "CHROMIUM": browser or ""}, journeys=browser is not None, again=not arguments)
     if browser is None:
         print(
             "NOT RUN: the browser journeys. There is no Chromium here: none is installed, Playwright and apt gave none. "
             "Install the package “chromium”, or set CHROMIUM to the path of one.",
             flush=True,
         )
+    return code
+
+
+def run_tests(arguments: Sequence[str], env: Mapping[str, str], *, journeys: bool, again: bool) -> int:
+    """pytest's exit code. `again`: what failed beside others is run once more, alone, and that answer counts."""
+    only = [] if journeys else ["-m", "not browser"]
+    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", *arguments, *only]
+    code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+    if code == FAILED and again:
+        print(
+            "What failed beside others is run once more, alone. What passes now hangs on what ran beside it: it wants mending.", flush=True
+        )
+        alone = [PYTHON, "-m", "pytest", "-n", "0", "-q", "--last-failed", "--last-failed-no-failures", "none", *arguments, *only]
+        code = subprocess.run(alone, cwd=ROOT, env=env, check=False).returncode
     return code
 
 

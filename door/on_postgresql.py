@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 
-from door.places import PYTHON, ROOT
+from door.checks import run_tests
 from faults.points import NotRun
 from faults.postgresql import Cluster
 
@@ -26,10 +25,8 @@ def test_on_postgresql(arguments: Sequence[str]) -> int:
     redis = shutil.which("redis-server") or ""
     print(f"On PostgreSQL, and {redis or 'the embedded Valkey: there is no redis-server here'}:", flush=True)
     env = {**os.environ, "DATABASE_URL": cluster.url, "REDIS_SERVER": redis}
-    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q", "-m", "not browser", *arguments]
-    if not any(not argument.startswith("-") for argument in arguments):
-        argv += USUAL
+    named = any(not argument.startswith("-") for argument in arguments)
     try:
-        return subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+        return run_tests([*arguments, *(() if named else USUAL)], env, journeys=False, again=not named)
     finally:
         cluster.close()
