@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from door.children import Child, Children
+from door.managed import joined
 from door.places import MANAGE, PYTHON, ROOT, Failed, tool, valkey_server
 from door.statics import static_files_are_new
 
@@ -37,6 +38,7 @@ CHATS = {
 }
 LONGEST_SOCKET = 100  # bytes; the system's limit for a socket's path is 107
 WORKERS = 2
+MACHINES = ("nfs", "rundeck", "openvpn", "gateway")  # of no Beanstalk environment, reached by their names
 # Of somebody's shell: none of it may reach the demo, whose AWS is the sandbox.
 FOREIGN = (
     "AWS_",
@@ -82,30 +84,29 @@ def _start(children: Children, data: Path, sockets: Path, port: int, speed: floa
     box = [PYTHON, "-m", "sandbox", "--data", str(data / "sandbox"), "--speed", str(speed), "--seed", str(seed)]
     children.start(Child("sandbox", box, _bare(), logs / "sandbox.log", restarted=False, dies_by=signal.SIGTERM))
     children.start(Child("valkey", _valkey(data, sockets), _bare(), logs / "valkey.log"))
-    with _side_by_side(logs, own, "migrate", [*MANAGE, "migrate", "--noinput"]), _statics(logs, own, data):
+    known_by = joined(["migrate", "--noinput"], ["demo_cast", "--keep", str(data / "cast.json")])
+    with _side_by_side(logs, own, "database", known_by) as cast, _statics(logs, own, data):
         children.wait_until("the sandbox", (data / "sandbox" / "ready.json").is_file, seconds=300)
         ready = json.loads((data / "sandbox" / "ready.json").read_text())
         env = own | _sandbox_environment(ready)
-    cast = _done(logs, env, "cast", [*MANAGE, "demo_cast", "--keep", str(data / "cast.json")])
-    for name, argv in _processes(port, env["SSH_BROKER"]).items():
-        children.start(Child(name, argv, env, logs / f"{name}.log"))
-    children.wait_until("the console", lambda: _is_ready(port), seconds=120)
-    _done(logs, env, "runner", [*MANAGE, "install_runner"])
-    _done(logs, env, "access", [*MANAGE, "install_access_programs"])
-    _done(logs, env, "runner-machines", [*MANAGE, "install_runner", "nfs", "rundeck", "openvpn", "gateway"])
-    lines = cast.splitlines()
-    say = [line for line in lines if line.startswith("Sign in: ")] + [f"Sandbox: {ready['control']}"]
-    say += [line for line in lines if line.startswith("API token: ")] + [f"Ready: http://localhost:{port}"]
+        children.start(Child("broker", [PYTHON, "-m", "remote.ssh.broker", env["SSH_BROKER"]], env, logs / "broker.log"))
+    children.wait_until("the broker", Path(env["SSH_BROKER"]).is_socket, seconds=60)
+    with _side_by_side(logs, env, "hosts", joined(["install_runner"], ["install_access_programs"], ["install_runner", *MACHINES])):
+        for name, argv in _processes(port).items():
+            children.start(Child(name, argv, env, logs / f"{name}.log"))
+        children.wait_until("the console", lambda: _is_ready(port), seconds=120)
+    say = [line for line in cast if line.startswith("Sign in: ")] + [f"Sandbox: {ready['control']}"]
+    say += [line for line in cast if line.startswith("API token: ")] + [f"Ready: http://localhost:{port}"]
     for line in say:
         print(line, flush=True)
 
 
-def _processes(port: int, broker: str) -> dict[str, list[str]]:
+def _processes(port: int) -> dict[str, list[str]]:
     web = [tool("uvicorn"), "opsconsole.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
     web += ["--ws-per-message-deflate", "false"]  # compressing a frame once for each viewer costs more than sending it
     workers = {f"worker-{number}": [*MANAGE, "worker"] for number in range(1, WORKERS + 1)}
-    return {"broker": [PYTHON, "-m", "remote.ssh.broker", broker], "web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
+    return {"web": web, **workers, "scheduler": [*MANAGE, "scheduler"]}
 
 
 # -- The environment of the children
@@ -134,7 +135,7 @@ def _sandbox_environment(ready: Mapping[str, str]) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": ready["aws_endpoint"],
         "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
         "AWS_DEFAULT_REGION": "eu-west-3",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
@@ -233,16 +234,21 @@ def _valkey(data: Path, sockets: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _side_by_side(logs: Path, env: Mapping[str, str], name: str, argv: list[str]) -> Iterator[None]:
-    """Runs while the block runs, and has succeeded when the block is left."""
+def _side_by_side(logs: Path, env: Mapping[str, str], name: str, commands: list[str]) -> Iterator[list[str]]:
+    """Runs while the block runs, and has succeeded when the block is left; what it printed stands in the list then. Raises Failed."""
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{name}.log"
-    with log.open("ab") as out:
-        process = subprocess.Popen(argv, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    log, printed = logs / f"{name}.log", list[str]()
+    argv = [PYTHON, "-m", "door.managed", *commands]
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            argv, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
     try:
-        yield
-        if process.wait(120) != 0:
-            raise Failed(f"“{name}” failed. The end of {log}:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]))
+        yield printed
+        printed += process.communicate(timeout=120)[0].splitlines()
+        if process.returncode != 0:
+            last = [*printed, *log.read_text(errors="replace").splitlines()][-15:]
+            raise Failed(f"“{name}” failed. The end of {log}:\n" + "\n".join(last))
     finally:
         if process.poll() is None:
             process.kill()
@@ -252,18 +258,9 @@ def _side_by_side(logs: Path, env: Mapping[str, str], name: str, argv: list[str]
 @contextlib.contextmanager
 def _statics(logs: Path, env: Mapping[str, str], data: Path) -> Iterator[None]:
     with static_files_are_new(data) as are_new:
-        collect = [*MANAGE, "collectstatic", "--noinput", "--clear", "--verbosity", "0"]
+        collect = ["collectstatic", "--noinput", "--clear", "--verbosity", "0"]
         with _side_by_side(logs, env, "collectstatic", collect) if are_new else contextlib.nullcontext():
             yield
-
-
-def _done(logs: Path, env: Mapping[str, str], name: str, argv: list[str]) -> str:
-    log = logs / f"{name}.log"
-    with log.open("ab") as errors:
-        done = subprocess.run(argv, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, check=False)
-    if done.returncode != 0:
-        raise Failed(f"“{name}” failed. The end of {log}:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]))
-    return done.stdout.decode()
 
 
 def _is_ready(port: int) -> bool:
