@@ -18,6 +18,7 @@ env = environ.Env()
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -147,6 +148,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # how long a one-time link is good; pages and docs say a day
 SECOND_FACTOR = env.bool("SECOND_FACTOR", default=True)  # without it the console does not start behind https
 IDLE_MINUTES = env.float("IDLE_MINUTES", default=30.0)  # nothing done for so long, and a session ends
 SESSION_COOKIE_AGE = 12 * 3600

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 from django.urls import reverse
@@ -66,15 +68,33 @@ def change_active(operator: Operator, active: bool, *, why: str = "", by: Operat
 
 
 def one_time_link(operator: Operator, *, by: Operator) -> str:
-    """The path where they choose a password, once, within the time that the settings give. Raises Forbidden, ProveAgain."""
+    """Where they choose a password, once, within a day. Raises Forbidden, ProveAgain."""
     require(by, "people")
     audit.record("make one-time link", by=by, target=operator.username)
     return welcome(operator)
 
 
 def welcome(operator: Operator) -> str:
+    """The whole address. Nothing of it is kept: it is proven by SECRET_KEY, and over once the password or the last sign-in is another."""
     uid = urlsafe_base64_encode(force_bytes(operator.pk))
-    return reverse("people:welcome", args=(uid, default_token_generator.make_token(operator)))
+    path = reverse("people:welcome", args=(uid, default_token_generator.make_token(operator)))
+    return f"{settings.SITE_URL}{path}"
+
+
+def remove_second_factors(operator: Operator, *, why: str = "", by: Operator) -> None:
+    """For one who lost the telephone and the recovery codes: they sign in with the password alone, and set up new ones before anything
+    else opens. Their sessions end. Raises Forbidden, ProveAgain, NotPossible.
+    """
+    require(by, "people")
+    with transaction.atomic():
+        operator = _locked(operator, by)
+        without_second_factors(operator)
+        audit.record("remove second factors", by=by, target=operator.username, why=why)
+
+
+def without_second_factors(operator: Operator) -> None:
+    Authenticator.objects.filter(user=operator).delete()
+    sessions.end(operator)
 
 
 def end_sessions(operator: Operator, name: str = "", *, but: str = "", by: Operator) -> int:

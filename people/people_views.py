@@ -110,7 +110,7 @@ def let_in(request: HttpRequest) -> HttpResponseBase:
     posted = request.POST
     try:
         who = actions.let_in(posted.get("name", ""), posted.get("role", ""), by=_by(request))
-        link = request.build_absolute_uri(actions.one_time_link(who, by=_by(request)))
+        link = actions.one_time_link(who, by=_by(request))
     except Forbidden as refused:
         return _list(request, refused=str(refused), status=403)
     except ValidationError as refused:
@@ -140,10 +140,17 @@ def change_active(request: HttpRequest, person: int) -> HttpResponseBase:
 def new_link(request: HttpRequest, person: int) -> HttpResponseBase:
     who = get_object_or_404(Operator, pk=person)
     try:
-        link = request.build_absolute_uri(actions.one_time_link(who, by=_by(request)))
+        link = actions.one_time_link(who, by=_by(request))
     except Forbidden as refused:
         return _person(request, who, refused=str(refused), status=403)
     return _person(request, who, link=link)
+
+
+@require_POST
+@may_view
+def remove_second_factors(request: HttpRequest, person: int) -> HttpResponseBase:
+    told, why = "Their second factors are removed. They set up new ones when they sign in.", request.POST.get("why", "")
+    return _act(request, person, told, lambda who, by: actions.remove_second_factors(who, why=why, by=by))
 
 
 @require_POST

@@ -19,6 +19,7 @@ urlpatterns = [
     path("people/<int:person>/role", people_views.change_role, name="role"),
     path("people/<int:person>/active", people_views.change_active, name="active"),
     path("people/<int:person>/link", people_views.new_link, name="link"),
+    path("people/<int:person>/second-factor/remove", people_views.remove_second_factors, name="remove-second-factors"),
     path("people/<int:person>/sessions/end", people_views.end_sessions, name="end-sessions"),
     path("people/<int:person>/tokens/<int:token>/revoke", people_views.revoke_token, name="revoke-token"),
     path("audit/", audit_views.trail_page, name="audit"),

@@ -139,6 +139,7 @@ PAGES: dict[str, Decided] = {
     "people:person": SEE,
     "people:role": act("people", anywhere=True, role="viewer"),
     "people:active": act("people", anywhere=True, active="no"),
+    "people:remove-second-factors": act("people", anywhere=True),
     "people:link": act("people", anywhere=True),
     "people:end-sessions": act("people", anywhere=True),
     "people:revoke-token": act("people", anywhere=True),

@@ -180,3 +180,16 @@ def test_where_it_is_not_asked_for_nothing_of_it_is(settings: Settings, operator
     client = Client()
     client.post(DOOR, {"username": "operator", "password": "operator-long-enough"})
     assert client.get("/").status_code == 200
+
+
+def test_an_admin_removes_lost_factors_of_another_and_nobody_their_own(admin: Operator, operator: Operator, viewer: Operator) -> None:
+    theirs, ours = signed_in(operator, Telephone(operator)), signed_in(admin, Telephone(admin))
+    url = reverse("people:remove-second-factors", args=(operator.pk,))
+    assert signed_in(viewer, Telephone(viewer)).post(url).status_code == 403
+    assert ours.post(reverse("people:remove-second-factors", args=(admin.pk,))).status_code == 409
+    assert Authenticator.objects.count() == 3
+    assert ours.post(url, {"why": "rang me up"}).status_code == 302
+    assert not Authenticator.objects.filter(user=operator).exists()
+    assert theirs.get("/").headers["Location"].startswith(DOOR)  # their session has ended
+    row = AuditEntry.objects.get(action="remove second factors", result="ok")
+    assert (row.who, row.target, row.why) == ("admin", "operator", "rang me up")
