@@ -17,6 +17,7 @@ from estate.reading import current
 from estate.validators import idempotency_key
 from people.permissions import Forbidden, may, require
 from people.views import may_view
+from runs import draining
 from runs.actions import LockHeld, Refusal
 
 
@@ -26,7 +27,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """What every page holds in its place, asked again every few seconds."""
     environment = current().environments.get(request.GET.get("environment", ""))
     found = Alert.objects.filter(ended=None).select_related("run")
-    return render(request, "deployments/_alerts.html", {"alerts": found, "environment": environment})
+    return render(request, "deployments/_alerts.html", {"alerts": found, "environment": environment, "drained": draining.drained()})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

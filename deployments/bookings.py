@@ -23,6 +23,7 @@ from people.models import Operator
 from people.notifications import notify
 from people.permissions import Forbidden, require
 from remote.errors import RemoteError
+from runs import draining
 from runs.actions import LockHeld, NotNow, PlanChanged, Refusal
 from runs.models import Plan, Run
 
@@ -92,6 +93,7 @@ def _order(booking: Booking) -> tuple[datetime, int]:
 
 def _first_of(booked: Sequence[Booking], now: datetime) -> None:
     holder = Run.objects.filter(lock_group=booked[0].lock_group, holds_lock=True).first()
+    drained = draining.drained()
     for booking in booked:
         if booking.due is not None and now - booking.due > LATE:
             minutes = round((now - booking.due).total_seconds() / 60)
@@ -101,6 +103,8 @@ def _first_of(booked: Sequence[Booking], now: datetime) -> None:
         elif holder is not None:
             told = "at work" if holder.state in (Run.State.QUEUED, Run.State.RUNNING) else f"{holder.state} and holds the lock"
             _say(booking, f"Waits for run {holder.number}, {holder.title}, which is {told}.")
+        elif drained is not None:
+            _say(booking, f"Waits: {drained.by} has drained the console: “{drained.reason}”.")
         else:
             _start(booking)
             return

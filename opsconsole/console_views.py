@@ -1,4 +1,4 @@
-"""The page “The console itself”: its processes, what they do, how old their last word is, and how one drains and upgrades them."""
+"""The page “The console itself”: its processes, what they do, how old their last word is, and how one drains them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from datetime import datetime
 
 import redis
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from opsconsole import health, workers
+from people.permissions import Forbidden, may, require
 from people.views import may_view
+from runs import draining
+from runs.actions import Refusal
 from runs.models import Duty, Run
+
+SHOWN_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Task:
 @may_view
 def page(request: HttpRequest) -> HttpResponse:
     living, queued = _workers()
+    active = list(draining.marked().filter(state__in=Run.ACTIVE).order_by("-number")[:SHOWN_RUNS])
     versions = sorted({worker.version for worker in living or () if worker.is_fresh} | {settings.CODE_VERSION})
     shown = {
         "parts": [Part(name.capitalize(), "ok" if told["ok"] else "bad", told.get("said", "")) for name, told in health.parts().items()],
@@ -48,9 +55,40 @@ def page(request: HttpRequest) -> HttpResponse:
         "versions": versions,
         "here": settings.CODE_VERSION,
         "tasks": [_task(duty) for duty in Duty.objects.order_by("name")],
-        "runs": list(Run.objects.filter(state__in=Run.ACTIVE).order_by("-number")[:50]),
+        "runs": active,
+        "held": [run for run in active if run.stands_still and run.state in draining.TICKABLE],
+        "moving": [run for run in active if run.state == Run.State.RUNNING],
+        "may_drain": may(request.user, "drain"),
     }
     return render(request, "opsconsole/console.html", shown)
+
+
+@require_POST
+@may_view
+def drain(request: HttpRequest) -> HttpResponseBase:
+    try:
+        draining.drain(
+            request.POST.get("reason", "")[:200], everything=bool(request.POST.get("everything")), by=require(request.user, "drain")
+        )
+    except (Forbidden, Refusal) as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "Drained. It stays so until somebody lifts it here.")
+    return redirect("console")
+
+
+@require_POST
+@may_view
+def lift(request: HttpRequest) -> HttpResponseBase:
+    try:
+        rung = draining.lift(by=require(request.user, "drain"))
+    except (Forbidden, Refusal) as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(
+            request, f"Lifted. Rung for: {', '.join(f'run {number}' for number in rung)}." if rung else "Lifted. No run waited."
+        )
+    return redirect("console")
 
 
 def _workers() -> tuple[Sequence[workers.Living] | None, int | None]:

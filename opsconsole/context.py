@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,8 +15,10 @@ from django.utils.functional import SimpleLazyObject
 from deployments.models import Alert
 from estate import reading
 from estate.models import Watched
-from people.models import Role
+from people.models import Operator, Role
 from remote import observing
+from runs import draining
+from runs.models import Drain
 from runs.pages import Indicator, indicator
 
 _MONITORING = tuple(f"monitoring:{name}" for name in ("production", "dashboard", "table"))
@@ -55,6 +58,7 @@ class Shell:
     news: datetime | None
     role: str
     alerts: tuple[Alert, ...]
+    drained: Drain | None
     observes: bool = False  # nothing can be changed from here
 
     @property
@@ -70,15 +74,24 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     around: dict[str, Any] = {"theme": theme(request)}
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
-        around["shell"] = SimpleLazyObject(lambda: shell_of(request, news=_news(), indicator=indicator(timezone.now())))
+        around["shell"] = SimpleLazyObject(lambda: _shell(request, user))
     return around
 
 
-def _news() -> datetime | None:
-    return Watched.objects.exclude(answered=None).order_by("-answered").values_list("answered", flat=True).first()
+def _shell(request: HttpRequest, person: Operator) -> Shell:
+    news, drained = _news_and_drain(person)
+    return shell_of(request, news=news, drained=drained, indicator=indicator(timezone.now()))
 
 
-def shell_of(request: HttpRequest, *, news: datetime | None, indicator: Indicator | None) -> Shell:
+def _news_and_drain(person: Operator) -> tuple[datetime | None, Drain | None]:
+    """One query, of the one row that is there for certain: the person who looks. A second one where the console is drained."""
+    newest = Watched.objects.exclude(answered=None).order_by("-answered").values("answered")[:1]
+    drained = Drain.objects.filter(is_on=True).values("pk")[:1]
+    news, on = Operator.objects.filter(pk=person.pk).values_list(Subquery(newest), Subquery(drained)).get()
+    return news, draining.drained() if on else None
+
+
+def shell_of(request: HttpRequest, *, news: datetime | None, drained: Drain | None, indicator: Indicator | None) -> Shell:
     estate, now = reading.current(), timezone.now()
     return Shell(
         estate=estate.name,
@@ -91,6 +104,7 @@ def shell_of(request: HttpRequest, *, news: datetime | None, indicator: Indicato
         news=news,
         role=Role(getattr(request.user, "role", Role.NONE)).label,
         alerts=tuple(Alert.objects.filter(ended=None)),
+        drained=drained,
         observes=observing.is_on(),
     )
 

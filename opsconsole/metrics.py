@@ -27,7 +27,7 @@ from estate.models import Watched
 from live import publish
 from opsconsole import workers
 from runs import spool
-from runs.models import Duty, LogHead, Run
+from runs.models import Drain, Duty, LogHead, Run
 
 PREFIX = "opsconsole_"
 
@@ -73,6 +73,7 @@ def _from_database() -> Iterator[Metric]:
     queued = Run.objects.filter(state=Run.State.QUEUED).aggregate(oldest=Min("created"))["oldest"]
     yield _gauge("run_waits_for_person_seconds", "Age of the oldest run that waits for a person's decision; 0: none", _age(waiting, now))
     yield _gauge("run_queued_seconds", "Age of the oldest run that nobody has taken up; 0: none", _age(queued, now))
+    yield _gauge("drained", "Whether the console is drained: nothing new begins", int(Drain.objects.filter(is_on=True).exists()))
     ages = GaugeMetricFamily(f"{PREFIX}duty_age_seconds", "How long ago a periodic duty was last done", labels=["duty"])
     failed = GaugeMetricFamily(f"{PREFIX}duty_failed", "Whether a periodic duty failed the last time", labels=["duty"])
     for name, ran, error in Duty.objects.exclude(ran=None).values_list("name", "ran", "error"):

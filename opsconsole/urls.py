@@ -21,6 +21,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("promises/", promise_views.page, name="promises"),
     path("console/", console_views.page, name="console"),
+    path("console/drain", console_views.drain, name="console-drain"),
+    path("console/lift", console_views.lift, name="console-lift"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

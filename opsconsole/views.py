@@ -20,7 +20,7 @@ from estate.models import BeanstalkEvent, Watched
 from opsconsole.alarm_troubles import of_alarms
 from opsconsole.context import shell_of
 from people.views import may_view
-from runs import pages
+from runs import draining, pages
 from runs.models import Run
 from runs.pages import Indicator, Progress
 
@@ -93,7 +93,7 @@ class NowPage:
 def now(request: HttpRequest) -> HttpResponse:
     """The page, and the same fragment again for its live update."""
     page = now_page(request.user, request.GET.get("environment", ""))
-    shell = shell_of(request, news=page.news, indicator=page.indicator)
+    shell = shell_of(request, news=page.news, drained=draining.drained(), indicator=page.indicator)
     template = "opsconsole/_now.html" if request.headers.get("HX-Request") else "opsconsole/now.html"
     response = render(request, template, {"page": page, "environment": page.environment, "shell": shell})
     response["Vary"] = "HX-Request, Cookie"

@@ -40,6 +40,7 @@ _LEAST: dict[str, dict[str, Role]] = {
     "estate": _CHANGE,  # a snapshot, an invalidation, a host that is started
     "claims": {"*": Role.RELEASER},  # answer a question of the hand-over document, accept what differs
     "settle": _CHANGE,  # decide about a run that waits, failed or is unknown
+    "drain": {"*": Role.ADMIN},  # the whole console: nothing new begins, until it is lifted
     "people": {"*": Role.ADMIN},  # let in, shut out, roles, sessions and tokens of others
     "token": {"*": Role.VIEWER},  # one's own
     "audit-export": {"*": Role.ADMIN},
@@ -51,12 +52,13 @@ _LOOKS = (
     "note",
     "notify",
     "notify-team",
+    "drain",
     "people",
     "token",
     "audit-export",
 )  # what observe mode leaves: nothing outside
 # The second factor is asked for again: always, or where releasing takes a releaser. Not for stopping something: that must be quick.
-_PROVEN_ANYWHERE = frozenset(["people", "token", "vpn", "allow", "allow-own", "ftp-password", "break-glass"])
+_PROVEN_ANYWHERE = frozenset(["people", "token", "vpn", "allow", "allow-own", "ftp-password", "break-glass", "drain"])
 _PROVEN_IN_PRODUCTION = frozenset(["release", "adopted", "operation", "settle", "approve", "rundeck", "estate"])
 _told: list[Callable[[str], str]] = []
 _places: list[Callable[[], list[str]]] = []

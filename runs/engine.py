@@ -113,7 +113,7 @@ class Tick:
     def go(self) -> Again | None:
         self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
         self.steps = list(self.run.steps.order_by("position"))
-        self.wish = Wish(self.lease, self.run.cancel)
+        self.wish = Wish(self.lease, self.run.cancel, self.shift)
         try:
             return self._go_on()
         except Overtaken:

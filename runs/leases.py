@@ -29,10 +29,13 @@ TICKABLE = (Run.State.QUEUED.value, Run.State.RUNNING.value)
 NOT_ASKED = -1.0  # wake_at from the claim on: who asks for the run meanwhile sets it to 0, and their ring meets a held lease
 _HOST = socket.gethostname()
 _TOLD = (Run.State.WAITING, Run.State.UNKNOWN, Run.State.SUCCEEDED, Run.State.FAILED, Run.State.CANCELLED)  # to the audit trail
-# By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the second condition.
+# By hand: they stand between the button and the first command, and change a row and read it in one go. `expired` says the condition of
+# time, `draining.holds` the last.
 _CLAIM = (
     "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s, wake_at = -1"
-    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s) RETURNING epoch, revision"
+    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s)"
+    " AND (cancel <> 'none' OR NOT EXISTS (SELECT 1 FROM drain WHERE drain.is_on AND (drain.everything OR run.started IS NULL)))"
+    " RETURNING epoch, revision"
 )
 _MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision, cancel"
 _LEFT = "SELECT lease_until - {now} FROM run WHERE number = %s AND epoch = %s"

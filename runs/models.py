@@ -96,6 +96,11 @@ class Run(models.Model):
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
 
+    @property
+    def stands_still(self) -> bool:
+        """The console is drained, and nobody is to take it up now: known where the query was marked (`draining.marked`)."""
+        return getattr(self, "kept_back", False)
+
 
 class Step(models.Model):
     class State(models.TextChoices):
@@ -200,3 +205,19 @@ class Duty(models.Model):
 
     class Meta:
         db_table = "duty"
+
+
+class Drain(models.Model):
+    """From `since` until `lifted` nothing new is begun (`runs.draining`). One at most is on; the others are history."""
+
+    since = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    everything = models.BooleanField(default=False)  # what is under way stands still as well
+    is_on = models.BooleanField(default=True)
+    lifted = models.DateTimeField(null=True)
+    lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        db_table = "drain"
+        constraints = [models.UniqueConstraint(fields=["is_on"], condition=models.Q(is_on=True), name="one_drain_at_a_time")]

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from runs import draining
 from runs.models import LogHead, Run, Step
 
 PAGE = 50  # runs on one page of the list
@@ -111,7 +112,7 @@ class RunPage:
 
 def run_page(number: int, now: datetime) -> RunPage:
     """Raises Run.DoesNotExist. Three queries."""
-    run = Run.objects.select_related("plan", "requested_by", "cancelled_by", "takes_over").prefetch_related("steps").get(pk=number)
+    run = draining.marked().select_related("plan", "requested_by", "cancelled_by", "takes_over").prefetch_related("steps").get(pk=number)
     steps = list(run.steps.all())
     head = LogHead.objects.filter(run=run).values_list("next_seq", flat=True).first()
     return RunPage(run, rows(run, steps), progress(run, steps, now), (head or 1) - 1)
@@ -171,7 +172,7 @@ def _left(step: Step, usual: float, scale: float, now: datetime) -> float:
 
 def active() -> QuerySet[Run]:
     """Whatever holds a lock group: what runs, what waits for a person, what failed and was not released. Newest first, with steps."""
-    return Run.objects.filter(holds_lock=True).select_related("plan", "requested_by").prefetch_related("steps")
+    return draining.marked().filter(holds_lock=True).select_related("plan", "requested_by").prefetch_related("steps")
 
 
 def indicator(now: datetime) -> Indicator | None:
@@ -197,6 +198,8 @@ def _light(run: Run) -> str:
 def said(run: Run, steps: Sequence[Step]) -> str:
     """The run's state in a few words, for lists and the bar."""
     match run.state:
+        case Run.State.QUEUED | Run.State.RUNNING if run.stands_still:
+            return "waits: the console is drained"
         case Run.State.QUEUED:
             return "waits for a worker"
         case Run.State.RUNNING:

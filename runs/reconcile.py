@@ -8,7 +8,7 @@ import threading
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from runs import doorbell, duties, engine, periodic, spool
+from runs import doorbell, draining, duties, engine, periodic, spool
 from runs.clock import Now
 from runs.leases import TICKABLE, due, expired
 from runs.models import Run
@@ -20,8 +20,9 @@ AGAIN = 10.0  # seconds after which a ring that nobody followed is repeated
 
 
 def neglected() -> list[int]:
-    """Runs that could be worked on now: their time has come, and nobody has them."""
-    return list(Run.objects.filter(expired(), due(), state__in=TICKABLE).order_by("number").values_list("number", flat=True))
+    """Runs that could be worked on now: their time has come, nobody has them, and no drain keeps them back."""
+    neglected = Run.objects.filter(expired(), due(), ~draining.holds(), state__in=TICKABLE)
+    return list(neglected.order_by("number").values_list("number", flat=True))
 
 
 def reconcile(*, inline: bool = False) -> list[int]:

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from people import audit
 from remote.errors import Refused, RemoteError
+from runs import draining
 from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running, kind_of
 from runs.leases import Fenced, Lease
 from runs.log import Log
@@ -40,12 +41,28 @@ ASK_FOR_CANCEL = 0.5
 State = Effect.State
 
 
+class Shift:
+    """How long this tick works: until its time is over, its process is asked to end, or the console is drained."""
+
+    asked_to_end = threading.Event()  # of the whole process
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def end(self) -> None:
+        self._until = 0.0
+
+    def left(self) -> float:
+        return 0.0 if self.asked_to_end.is_set() else max(0.0, self._until - time.monotonic())
+
+
 class Wish:
     """What the person wants of the run by now: asked from the database, twice a second at most. Raises Fenced where it is not ours."""
 
-    def __init__(self, lease: Lease, cancel: str) -> None:
-        """`cancel`: what was just read."""
+    def __init__(self, lease: Lease, cancel: str, shift: Shift) -> None:
+        """`cancel`: what was just read. `shift` ends where the console is drained of all that is under way."""
         self._lease = lease
+        self._shift = shift
         self._asked = time.monotonic()
         self._cancel = cancel
         self._lock = threading.Lock()
@@ -54,10 +71,12 @@ class Wish:
         with self._lock:
             if time.monotonic() - self._asked > ASK_FOR_CANCEL:
                 mine = Run.objects.filter(number=self._lease.number, epoch=self._lease.epoch)
-                cancel = mine.values_list("cancel", flat=True).first()
-                if cancel is None:
+                found = mine.annotate(kept_back=draining.holds()).values_list("cancel", "kept_back").first()
+                if found is None:
                     raise Fenced
-                self._cancel = cancel
+                self._cancel, drained = found
+                if drained:
+                    self._shift.end()
                 self._asked = time.monotonic()
             return self._cancel
 
@@ -68,18 +87,6 @@ class Wish:
 
     def stops_work(self) -> bool:
         return self() in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
-
-
-class Shift:
-    """How long this tick works: until its time is over, or its process is asked to end."""
-
-    asked_to_end = threading.Event()  # of the whole process
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-
-    def left(self) -> float:
-        return 0.0 if self.asked_to_end.is_set() else max(0.0, self._until - time.monotonic())
 
 
 class Work:

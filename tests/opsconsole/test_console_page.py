@@ -13,7 +13,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from people.models import Operator
 from runs import worker
-from runs.models import Duty
+from runs.models import Drain, Duty, Run
 from tests import scenery
 from tests.valkey import Valkey
 
@@ -72,3 +72,27 @@ def test_who_reads_it(client: Client, viewer: Operator, stranger: Operator, valk
     assert client.post("/console/").status_code == 405
     assert client.get("/console/").status_code == 200
     assert 'href="/console/"' in client.get("/").content.decode()
+
+
+def test_the_drain_is_pressed_said_everywhere_and_lifted(client: Client, admin: Operator, releaser: Operator, valkey: Valkey) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser)
+    client.force_login(admin)
+    assert "off: what is asked for begins" in said(client)
+    client.post("/console/drain", {"reason": "the <database> moves"})
+    for path in ("/", "/runs/", f"/runs/{run.number}/", "/alerts/", "/services/"):
+        page = client.get(path).content.decode()
+        assert "The console is drained: nothing new begins." in page, path
+        assert "the &lt;database&gt; moves" in page
+    assert "Waits: the console is drained." in client.get(f"/runs/{run.number}/").content.decode()
+    assert "waits: the console is drained" in client.get("/bar/").content.decode()
+    assert "1 run begins or goes on at once" in said(client)
+    client.post("/console/lift")
+    assert "The console is drained" not in client.get("/").content.decode()
+    assert Run.objects.get().state == Run.State.QUEUED
+
+
+def test_who_may_not_drain_reads_why(client: Client, releaser: Operator, valkey: Valkey) -> None:
+    client.force_login(releaser)
+    assert "one has to be an admin" in said(client)
+    client.post("/console/drain", {"reason": "x"})
+    assert not Drain.objects.exists()

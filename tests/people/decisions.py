@@ -45,6 +45,8 @@ PAGES: dict[str, Decided] = {
     "bar": SEE,
     "promises": SEE,
     "console": SEE,
+    "console-drain": act("drain", anywhere=True, reason="the database moves"),
+    "console-lift": act("drain", anywhere=True),
     "healthz": OPEN,  # load balancers ask; it says nothing of the estate
     "readyz": OPEN,  # the same
     "people:sign-in": OPEN,

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from rq.serializers import JSONSerializer
 
 from live.wire import client
 from people.models import Operator
-from runs import actions, doorbell
-from runs.models import Run
+from runs import actions, doorbell, draining, reconcile
+from runs.models import Duty, Run
 from runs.plan import Act, Plan, Step
 from runs.reading import read
 from tests.valkey import Valkey
@@ -187,3 +188,59 @@ def test_a_run_that_has_ended_is_not_started_by_an_old_job(begin: Begin, release
     later = release()
     until(lambda: state(later) == Run.State.SUCCEEDED)
     assert applied(tmp_path) == ["first", "second"]
+
+
+def test_drained_of_everything_workers_hand_over_and_go_on_when_it_is_lifted(
+    begin: Begin, release: Callable[[], Run], tmp_path: Path, admin: Operator
+) -> None:
+    (tmp_path / "hold").touch()
+    workers = [begin("worker"), begin("worker")]
+    begin("scheduler")
+    run = release()
+    until((tmp_path / "alive").exists)
+    draining.drain("the database moves", everything=True, by=admin)
+    until(lambda: not Run.objects.get(pk=run.pk).lease_owner)
+    epoch, seen = Run.objects.get(pk=run.pk).epoch, (tmp_path / "alive").read_text()
+    (tmp_path / "hold").unlink()
+    later = actions.check_now(run, by=admin)  # a person asks for it, and is not heard either
+    looked = scheduler_looks()
+    until(lambda: scheduler_looks() > looked + 5)
+    assert (later.epoch, state(run)) == (epoch, Run.State.RUNNING)
+    assert (tmp_path / "alive").read_text() == seen
+    assert applied(tmp_path) == ["first"]
+    assert all(worker.poll() is None for worker in workers)
+    assert draining.lift(by=admin) == [run.number]
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def test_drained_of_what_is_new_a_run_under_way_ends_and_the_next_waits(
+    begin: Begin, release: Callable[[], Run], tmp_path: Path, admin: Operator
+) -> None:
+    (tmp_path / "hold").touch()
+    begin("worker")
+    begin("scheduler")
+    run = release()
+    until((tmp_path / "alive").exists)
+    draining.drain("an upgrade", by=admin)
+    (tmp_path / "hold").unlink()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    (tmp_path / "applied").unlink()
+    waits = release()
+    looked = scheduler_looks()
+    until(lambda: scheduler_looks() > looked + 5)
+    assert (state(waits), applied(tmp_path)) == (Run.State.QUEUED, [])
+    assert draining.lift(by=admin) == [waits.number]
+    until(lambda: state(waits) == Run.State.SUCCEEDED)
+    assert applied(tmp_path) == ["first", "second"]
+
+
+def scheduler_looks() -> int:
+    """How often the scheduler has looked: its duty's moments, counted by whoever asks often enough."""
+    last = Duty.objects.filter(name=reconcile.DUTY).values_list("ran", flat=True).first()
+    if last is not None and (not _looks or _looks[-1] != last):
+        _looks.append(last)
+    return len(_looks)
+
+
+_looks: list[datetime] = []
