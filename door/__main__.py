@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from door import bench, checks, demo, jobs
+from door import bench, checks, demo, first_day, jobs
 from door.faults import faults
 from door.on_postgresql import test_on_postgresql
 from door.places import Failed
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--quick", action="store_true", help="smaller cases, for a first look")
     measure.set_defaults(run=lambda asked: bench.bench(asked.names, as_json=asked.json, quick=asked.quick))
     _add_faults(commands)
+    first_day.add_to(commands)
     jobs.add_to(commands)
     return parser
 

@@ -254,6 +254,7 @@ class Estate:
     by_hand: Mapping[str, ByHand] = field(default_factory=dict)
     access: WaysIn | None = None
     alarms: Mapping[str, DeclaredAlarm] = field(default_factory=dict)  # by name
+    observe: bool = False  # everything is looked at, nothing is changed
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -131,6 +131,14 @@ def environment_names() -> list[str]:
         return []
 
 
+def wants_observing() -> bool:
+    """Whether the file says that nothing is to be changed."""
+    try:
+        return current().observe
+    except EstateError:
+        return False
+
+
 # -- YAML, with the line of everything
 
 
@@ -385,6 +393,7 @@ def _estate(document: Mapping[str, Any]) -> Estate:
         by_hand,
         access,
         alarms,
+        document.get("observe", False),
     )
 
 

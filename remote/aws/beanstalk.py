@@ -102,9 +102,10 @@ class InstanceLog:
     url: str
 
 
-def environments(application: str, *, patience: Patience | None = None) -> list[Environment]:
-    """All of them in one call, by name."""
-    found = ask_all(_SERVICE, "describe_environments", "Environments", patience=patience, ApplicationName=application, IncludeDeleted=False)
+def environments(application: str = "", *, patience: Patience | None = None) -> list[Environment]:
+    """All of them in one call, by name; those of every application where none is named."""
+    of = {"ApplicationName": application} if application else {}
+    found = ask_all(_SERVICE, "describe_environments", "Environments", patience=patience, IncludeDeleted=False, **of)
     return sorted((_environment(each) for each in found), key=lambda each: each.name)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
 from remote import observing
 from remote.aws.faults import translated
@@ -89,6 +90,17 @@ def tell(service: str, operation: str, *, patience: Patience | None = None, **ar
     with translated(_doing(service, operation)):
         answer: dict[str, Any] = getattr(client(service, write=True, patience=patience), operation)(**arguments)
     return answer
+
+
+def region_of() -> tuple[str, str]:
+    """The console's own region, and AWS's word for where that is, such as Paris. Raises Refused where no region is set."""
+    with translated("choosing a region"):
+        session = boto3.session.Session()
+        if not session.region_name:
+            raise NoRegionError
+        partitions = session._session.get_data("endpoints")["partitions"]  # boto3 has no name of its own for it
+    said = next((each["regions"][session.region_name]["description"] for each in partitions if session.region_name in each["regions"]), "")
+    return session.region_name, said.partition("(")[2].rstrip(")")
 
 
 def _doing(service: str, operation: str) -> str:
