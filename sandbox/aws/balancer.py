@@ -19,6 +19,7 @@ Routed = tuple[int, dict[str, str], bytes, str]
 """Status, headers, body, and the name of the host that answered; the empty name is the load balancer itself."""
 
 HTML = "text/html"
+SLOW = 2.0  # seconds that the fault `slow-pages` adds
 DNS = f".{REGION}.elb.amazonaws.com"
 
 
@@ -147,4 +148,5 @@ def _page(status: int, title: str) -> tuple[int, dict[str, str], bytes]:
 def latency(world: World, host: Host, path: str) -> float:
     """Seconds; each page has its own, and a busy host is slower."""
     page = zlib.crc32(path.encode()) % 120 / 1000
-    return round(0.11 + page + 0.05 * beanstalk_health.load(world.aws.ledger.instance(host.name))[0], 3)
+    slow = SLOW if any(fault.kind == "slow-pages" and fault.host in ("", host.name) for fault in world.faults.listed()) else 0.0
+    return round(0.11 + slow + page + 0.05 * beanstalk_health.load(world.aws.ledger.instance(host.name))[0], 3)

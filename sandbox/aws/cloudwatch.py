@@ -94,6 +94,11 @@ class CloudWatch(models.CloudWatchBackend):
         with self.lock:
             self.series[key(namespace, name, dimensions)].rewrite(start.timestamp(), value, step)
 
+    def newest(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> float:
+        """The last figure that was recorded. Raises KeyError and IndexError where there is none."""
+        with self.lock:
+            return self.series[key(namespace, name, dimensions)].values[-1]
+
     def periods(self, key: Key, start: float, end: float, period: float) -> dict[int, list[float]]:
         """The values of one metric by period; empty where there is no such metric."""
         with self.lock:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from statistics import fmean
 
-from sandbox.aws import cloudwatch, loadbalancing, targets
+from sandbox.aws import cloudwatch, loadbalancing, rooms, targets
 from sandbox.aws.beanstalk_health import load, processor
 from sandbox.aws.health import DEGRADED, INFO, OK, SEVERE, WARNING, Doctor
 from sandbox.aws.inventory import databases, network
@@ -28,7 +28,7 @@ SHORTEST = 5.0  # real seconds
 PROD_DATABASE = databases.PRODUCTION
 DATABASES = {PROD_DATABASE: (34.0, 46), databases.PRE_PRODUCTION: (6.0, 5), databases.SHARED: (9.0, 11)}  # CPU percent, connections
 CACHES = {"client-redis-prod-001": 11.0, "client-redis-prod-002": 4.0, "client-redis-preprod-001": 2.0}  # CPU percent
-BUSY_CPU, BUSY_CONNECTIONS = 88.0, 137.0  # while the faults `database-busy` and `database-connections` last
+BUSY_CPU, BUSY_CONNECTIONS, BUSY_CACHE = 88.0, 137.0, 57.0  # while the faults `database-busy` and `database-connections` last
 BYTES_EACH = 48_000.0  # of an answer
 
 Point = tuple[str, str, dict[str, str], float]
@@ -40,6 +40,7 @@ class Recorder:
         self._random = random.Random(f"{ledger.world.seed}:metrics")
         self._counted: dict[str, Counter[int]] = {}
         self._due = 0.0
+        self._began = ledger.world.clock.now().timestamp()
 
     def record_when_due(self) -> None:
         if time.monotonic() >= self._due:
@@ -106,9 +107,10 @@ class Recorder:
             held = BUSY_CONNECTIONS if is_prods and "database-connections" in faults else held
             yield "AWS/RDS", "CPUUtilization", of, round(used, 2)
             yield "AWS/RDS", "DatabaseConnections", of, float(round(held))
+            yield "AWS/RDS", "FreeStorageSpace", of, rooms.free(self._ledger.world, database, moment.timestamp(), self._began)
         for cache, cpu in CACHES.items():
             of = {"CacheClusterId": cache}
-            used = round(cpu * (0.5 + busy) * self._random.uniform(0.9, 1.1), 2)
+            used = BUSY_CACHE if "cache-busy" in faults else round(cpu * (0.5 + busy) * self._random.uniform(0.9, 1.1), 2)
             yield "AWS/ElastiCache", "CPUUtilization", of, used
             yield "AWS/ElastiCache", "EngineCPUUtilization", of, round(used * 1.6, 2)
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from sandbox.aws import cloudwatch
+from sandbox.aws import cloudwatch, rooms
 from sandbox.aws.beanstalk_health import load
 from sandbox.aws.history import last_release
 from sandbox.aws.inventory import network
 from sandbox.aws.metrics import BYTES_EACH, CACHES, DATABASES, PROD_DATABASE, dimensions_of
 from sandbox.aws.past import Incident, Past
 from sandbox.aws.state import Environment, Ledger
-from sandbox.world import PREPROD_FRONT, PROD_FRONT
+from sandbox.world import PREPROD_FRONT, PROD_FRONT, World
 
 Quiet = Callable[[float, float], float | None]
 
@@ -61,6 +62,13 @@ def remember(ledger: Ledger, past: Past, happened: Incidents) -> None:
     sources = [*_beanstalk(ledger, happened), *_balancers(ledger, happened), *_databases(happened), *_vpn(happened)]
     for number, (namespace, name, dimensions, quiet, struck) in enumerate(sources):
         store.remember(namespace, name, dimensions, past.figure(f"{number}:{name}", quiet, struck), past.end)
+    for database in DATABASES:
+        of = {"DBInstanceIdentifier": database}
+        store.remember("AWS/RDS", "FreeStorageSpace", of, partial(_free, ledger.world, database, past.end), past.end)
+
+
+def _free(world: World, database: str, end: float, minute: float) -> float:
+    return rooms.free(world, database, minute, end)
 
 
 Source = tuple[str, str, dict[str, str], Quiet, Sequence[Incident]]

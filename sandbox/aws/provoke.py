@@ -51,6 +51,14 @@ def tunnel(link: str, numbers: list[int], *, up: bool, minutes: int) -> None:
         _rewrite("AWS/VPN", "TunnelState", {"VpnId": connection.id}, minutes, float(up))
 
 
+def lasted(world: World, namespace: str, metric: str, dimensions: dict[str, str], minutes: int) -> float:
+    """What the estate says of itself at this moment has been so for so many minutes; the figure. Raises KeyError where there is no such."""
+    world.aws.recorder.record()
+    value = alarms.backend().newest(namespace, metric, dimensions)
+    _rewrite(namespace, metric, dimensions, minutes, value)
+    return value
+
+
 def _rewrite(namespace: str, metric: str, dimensions: dict[str, str], minutes: int, value: float) -> None:
     start = datetime.now(UTC).replace(second=0, microsecond=0) - minutes * MINUTE
     alarms.backend().rewrite(namespace, metric, dimensions, start, value, 60)

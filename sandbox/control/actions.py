@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.aws import provoke
+from sandbox.aws.inventory import databases
 from sandbox.control.drift import DRIFTS
 from sandbox.control.refusal import Refused
 from sandbox.hosts import vpn
@@ -153,6 +154,32 @@ def _ipsec(world: World, options: Options) -> str:
     return f"{link}: tunnel {which} is {state}, since {minutes} minutes."
 
 
+def _failover(world: World, options: Options) -> str:
+    """Of the production database, or of its cache through ElastiCache's own TestFailover."""
+    if options.get("of", "cache") == "cache":
+        try:
+            _client(world, "elasticache").test_failover(ReplicationGroupId="client-redis-prod", NodeGroupId="0001")
+        except (BotoCoreError, ClientError) as error:
+            raise Refused(str(error)) from error
+        return "client-redis-prod fails over: another node is primary."
+    databases.backend().fail_over(databases.PRODUCTION)
+    return f"{databases.PRODUCTION} fails over: its standby has taken over."
+
+
+def _lasted(world: World, options: Options) -> str:
+    namespace, metric = options.get("namespace", "AWS/ElasticBeanstalk"), options.get("metric", "EnvironmentHealth")
+    pairs = [pair.partition("=") for pair in options.get("dimension", f"EnvironmentName={PROD_FRONT}").split(",")]
+    dimensions = {name: value for name, _, value in pairs}
+    minutes = options.get("minutes", "15")
+    if not minutes.isdigit() or not 1 <= int(minutes) <= 60:
+        raise Refused("minutes is a number from 1 to 60.")
+    try:
+        figure = provoke.lasted(world, namespace, metric, dimensions, int(minutes))
+    except LookupError as error:
+        raise Refused(f"CloudWatch has no {metric} of {dimensions} in {namespace}.") from error
+    return f"{metric} of {', '.join(dimensions.values())} has been {figure:g} for {minutes} minutes; the alarms are judged."
+
+
 def _forged(world: World, options: Options) -> str:
     try:
         reached = provoke.forged(options.get("kind", "unsigned"))
@@ -182,6 +209,8 @@ ACTIONS: dict[str, Callable[[World, Options], str]] = {
     "someone-else": _someone_else,
     "database": _database,
     "ipsec": _ipsec,
+    "lasted": _lasted,
+    "failover": _failover,
     "sns-forged": _forged,
     "no-curtain": _no_curtain,
     "push-commit": _push_commit,

@@ -30,13 +30,15 @@ def fill(endpoint: str, world: World, vpc: str, made: Machines, distributions: d
     addresses = {machine.name: machine.address for machine in MACHINES}
     _records(route53, private, [_address(f"{name}.{PRIVATE}", addresses[name]) for name in ("nfs", "rundeck", "windows")])
     public = route53.create_hosted_zone(Name=PUBLIC, CallerReference="public")["HostedZone"]["Id"]
-    balancer = next(each for each in loadbalancing.backend().load_balancers.values() if each.name == seed.PROD_BALANCER)
+    balancers = {each.name: each.dns_name for each in loadbalancing.backend().load_balancers.values()}
+    production, before = balancers[seed.PROD_BALANCER], balancers[seed.PREPROD_BALANCER]
     _records(
         route53,
         public,
         [
-            _alias(PUBLIC, BALANCER_ZONE, balancer.dns_name),
-            _alias(f"www.{PUBLIC}", BALANCER_ZONE, balancer.dns_name),
+            _alias(PUBLIC, BALANCER_ZONE, production),
+            _alias(f"www.{PUBLIC}", BALANCER_ZONE, production),
+            _alias(f"preprod.{PUBLIC}", BALANCER_ZONE, before),
             *(_alias(f"{name}.{PUBLIC}", CLOUDFRONT_ZONE, each.domain) for name, each in distributions.items()),
         ],
     )
