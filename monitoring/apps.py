@@ -11,8 +11,6 @@ class MonitoringConfig(AppConfig):
         """Says what is looked at, and how often; the scheduler does it."""
         from estate import deadlines, inventory, maintenance, observe
         from monitoring import activity, prober
-        from monitoring.deadlines import inventory as ends
-        from monitoring.deadlines import sources
         from people.notifications import delivery
         from runs import periodic
 
@@ -24,5 +22,3 @@ class MonitoringConfig(AppConfig):
         periodic.register("inventory", inventory.EVERY, inventory.watch)
         periodic.register("deadlines", 30, deadlines.refresh)
         periodic.register("notifications", delivery.EVERY, delivery.deliver)
-        sources.register()
-        ends.register()

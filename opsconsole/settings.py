@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "monitoring.dashboards",
     "monitoring.board",
     "monitoring.alarms",
+    "monitoring.deadlines",
     "deployments",
     "access",
     "handover",

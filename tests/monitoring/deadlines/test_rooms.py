@@ -1,0 +1,107 @@
+"""When disks, shares and databases are full: the line through what was seen, and what `df` really prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from estate import inventory, observe
+from estate.deadlines import CannotCheck
+from estate.models import Host
+from monitoring.asking import runner
+from monitoring.deadlines import rooms
+from monitoring.deadlines.models import Sighting
+from monitoring.deadlines.rooms import NEVER, Seen
+from tests.box import Control
+
+NOW = timezone.now().replace(microsecond=0)
+GB = 1e9
+
+
+def seen(hours: int, used: float, grows: float, size: float = 100 * GB) -> list[Seen]:
+    """Of each of the last hours; `grows` in bytes an hour, `used` now."""
+    return [Seen(NOW - timedelta(hours=ago), used - grows * ago, size) for ago in range(hours, -1, -1)]
+
+
+def days(due: datetime | None) -> float:
+    assert due is not None
+    return (due - NOW) / timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "least", "most"),
+    [
+        (seen(48, 40 * GB, 0.5 * GB), 4, 5),  # 60 GB are left, 12 a day
+        (seen(48, 40 * GB, 0.05 * GB), 43, 50),  # whole weeks, while it is far
+        (seen(48, 40 * GB, 0.0), 3643, 3650),  # it does not fill
+        (seen(48, 40 * GB, -0.5 * GB), 3643, 3650),  # it empties
+        (seen(2, 96 * GB, 0.0), 0, 0),  # full: no pace is needed
+    ],
+)
+def test_the_pace_tells_when_it_is_full(found: list[Seen], least: float, most: float) -> None:
+    assert least <= days(rooms.full_at(found, NOW)) <= most
+
+
+def test_a_pace_that_was_seen_for_minutes_is_none() -> None:
+    assert rooms.full_at([], NOW) is None
+    assert rooms.full_at(seen(5, 40 * GB, 0.5 * GB), NOW) is None
+    assert rooms.full_at(seen(6, 40 * GB, 0.5 * GB), NOW) is not None
+
+
+def test_df_is_read_as_it_is_printed() -> None:
+    text = (
+        "Filesystem                           1024-blocks      Used Available Capacity Mounted on\n"
+        "/dev/nvme0n1p1                          52415468  12003456  40412012      23% /\n"
+        "nfs.internal-client.url:/client-media  524288000 187904000 336384000      36% /var/app/current/pub/my media\n"
+        "tmpfs                                          -         -         -       - /run\n"
+        "df: /var/app/current/client: Stale file handle\n"
+    )
+    assert dict(rooms.read_df(text)) == {
+        "/": (52415468 * 1024, 12003456 * 1024),
+        "/var/app/current/pub/my media": (524288000 * 1024, 187904000 * 1024),
+    }
+
+
+@pytest.fixture
+def control(sandbox: dict[str, str], db: None, valkey: object) -> Iterator[Control]:
+    page = Control(sandbox)
+    yield page
+    page.clear()
+    page.close()
+
+
+def test_a_database_that_fills_is_soon_full(control: Control) -> None:
+    inventory.look([inventory.source("databases")])
+    far = {each.key: each for each in rooms.databases()}["client-magento-prod"]
+    assert far.light(timezone.now()) == "ok", far
+    control.fault("database-fills", times=-1, days="6")
+    near = {each.key: each for each in rooms.databases()}["client-magento-prod"]
+    assert near.light(timezone.now()) == "bad", near
+    assert 4 <= (near.days_left(timezone.now()) or 0) <= 7
+    assert "of the last 14 days" in near.why.replace("at the pace of the", "of the")
+
+
+def test_disks_and_shares_are_seen_on_the_hosts_and_a_full_one_is_over(control: Control) -> None:
+    with pytest.raises(CannotCheck, match="No host"):
+        list(rooms.disks())
+    observe.watch()
+    for address in Host.objects.filter(gone=None).values_list("private_ip", flat=True):
+        runner().install(str(address))
+    (unknown,) = rooms.disks()
+    assert (unknown.due, "fe-2 /" in unknown.why) == (None, True)
+    assert Sighting.objects.filter(place="magento/production /var/app/current/pub/media").count() == 1
+    assert Sighting.objects.filter(place="fe-2 /").count() == 1
+    control.act("disk-full", host="fe-2")
+    found = {each.key: each for each in rooms.disks()}
+    assert found["fe-2 /"].light(timezone.now()) == "bad"
+    assert set(found) == {"fe-2 /", "unknown"}
+    earlier = timezone.now() - timedelta(hours=7)
+    Sighting.objects.bulk_create([Sighting(place="fe-1 /", at=earlier, size=100, used=1)])
+    Sighting.objects.bulk_create([Sighting(place="gone /", at=timezone.now() - timedelta(days=15), size=100, used=1)])
+    known = {each.key: each for each in rooms.disks()}
+    assert known["fe-1 /"].due is not None
+    assert known["fe-1 /"].due < timezone.now() + NEVER
+    assert not Sighting.objects.filter(place="gone /").exists()
