@@ -8,9 +8,10 @@ class BoardConfig(AppConfig):
     label = "health_board"
 
     def ready(self) -> None:
-        from monitoring.board import checking, checks, inventory_checks
+        from monitoring.board import checking, checks, failovers, inventory_checks
         from runs import periodic
 
         checks.register()
         inventory_checks.register()
+        failovers.register()
         periodic.register("health board", checking.EVERY, checking.refresh)

@@ -20,6 +20,7 @@ from remote.errors import RemoteError
 EVERY = 5.0  # seconds between two looks at what is due
 STALE = 3  # intervals after which what was proven is no longer believed
 ORDER = (BAD, UNKNOWN, WARN, INFO, OK)
+FOLDED = 12  # more than so many that are well are one line, which can be opened
 FAULT = "The console failed in checking it: its log says how."
 
 
@@ -48,6 +49,15 @@ class Group:
     @property
     def well(self) -> int:
         return sum(each.state == OK for each in self.shown)
+
+    @property
+    def open(self) -> tuple[Shown, ...]:
+        """What is always in sight."""
+        return tuple(each for each in self.shown if each.state != OK or self.well <= FOLDED)
+
+    @property
+    def folded(self) -> tuple[Shown, ...]:
+        return self.shown[len(self.open) :]
 
 
 def refresh(*, now: bool = False) -> None:

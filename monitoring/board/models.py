@@ -1,4 +1,4 @@
-"""What each check last proved. Written by `checking` alone."""
+"""What each check last proved, written by `checking` alone; and the failovers, written by `failovers`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,20 @@ class CheckSource(models.Model):
 
     class Meta:
         db_table = "check_source"
+
+
+class Failover(models.Model):
+    """What AWS told of one, once."""
+
+    kind = models.CharField(max_length=20)  # database, cache
+    source = models.CharField(max_length=100)
+    at = models.DateTimeField()
+    text = models.CharField(max_length=500)
+
+    class Meta:
+        db_table = "failover"
+        constraints = [models.UniqueConstraint(fields=["source", "at", "text"], name="failover_once")]
+        indexes = [models.Index(fields=["-at"], name="failover_newest")]
 
 
 class CheckChange(models.Model):

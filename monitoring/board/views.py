@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from monitoring.board import checking
+from monitoring.board import checking, failovers
 from people.views import may_view
 
 WORDS = (("bad", "broken"), ("unknown", "cannot check"), ("warn", "needs a look"), ("info", "moving"), ("ok", "proven well"))
@@ -19,6 +19,6 @@ def health(request: HttpRequest) -> HttpResponse:
     groups = checking.board()
     counts = [(state, words, sum(each.state == state for group in groups for each in group.shown)) for state, words in WORDS]
     template = "monitoring/_health.html" if request.headers.get("HX-Request") else "monitoring/health.html"
-    response = render(request, template, {"groups": groups, "counts": counts})
+    response = render(request, template, {"groups": groups, "counts": counts, "failovers": failovers.newest()})
     response["Vary"] = "HX-Request, Cookie"
     return response
