@@ -194,7 +194,7 @@ def _logs(asked: Asked) -> Iterator[Step]:
 
 
 def _invalidate(asked: Asked) -> Iterator[Step]:
-    yield steps.invalidate(asked.target.cdn, asked.argument)
+    yield steps.invalidate([each.name for each in asked.target.cdn], asked.argument)
 
 
 def _nothing(asked: Asked) -> Iterator[str]:

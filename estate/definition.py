@@ -61,6 +61,14 @@ class Shop:
 
 
 @dataclass(frozen=True, slots=True)
+class Distribution:
+    """A name of CloudFront's, and the path of a file that is always there."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statics:
     area: str  # frontend | adminhtml
     theme: str  # "" for every theme of the area
@@ -165,7 +173,7 @@ class Target:
     money: Money | None = None
     approval: bool = False  # a second person has to approve each plan
     freezes: tuple[Freeze, ...] = ()
-    cdn: tuple[str, ...] = ()  # the names of its CloudFront distributions
+    cdn: tuple[Distribution, ...] = ()
     build: Workshop | None = None
     database: str = ""  # RDS's name of the instance that a migration changes
 

@@ -25,6 +25,7 @@ from estate import freezes, validators
 from estate.definition import (
     ByHand,
     DeclaredAlarm,
+    Distribution,
     Edits,
     Environment,
     Estate,
@@ -456,7 +457,7 @@ def _target(
         money=_money(target["money"], zone) if "money" in target else None,
         approval=target.get("approval", False),
         freezes=tuple(_freezes_of(document, key, environment.key, zone)),
-        cdn=tuple(target.get("cdn", ())),
+        cdn=tuple(Distribution(**each) for each in target.get("cdn", ())),
         build=Workshop(**target["build"]) if "build" in target else None,
         database=target.get("database", ""),
     )

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.urls import reverse
 
 from estate.definition import Target
@@ -21,11 +18,10 @@ from estate.health import register as registered
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from monitoring.alarms.models import Tunnel
+from monitoring.asking import runner, running
 from remote.errors import RemoteError
 from remote.http import fetch
-from remote.ssh.client import Door
 from remote.ssh.connections import Result
-from remote.ssh.runner import Runner
 
 _BEANSTALK = {"Ok": OK, "Info": INFO, "Pending": INFO, "Warning": WARN, "Degraded": BAD, "Severe": BAD}
 _TARGET = {"healthy": OK, "initial": INFO, "draining": INFO, "unhealthy": BAD, "unused": BAD, "detached": BAD}
@@ -72,14 +68,10 @@ def instances() -> Iterable[Finding]:
 def shares() -> Iterable[Finding]:
     """Is it mounted, and does it answer? A mount that hangs is bad; a host that cannot be asked proves nothing."""
     for target in current().targets:
-        hosts = {
-            str(host.private_ip): host
-            for host in Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running")
-            if host.private_ip and target.shares
-        }
+        hosts = running(target) if target.shares else {}
         for path in target.shares if hosts else ():
-            mounted = _runner().probe_many(list(hosts), ["mountpoint", "-q", path], deadline=_MOUNT_SECONDS)
-            answers = _runner().probe_many(list(hosts), ["test", "-r", path], deadline=_MOUNT_SECONDS)
+            mounted = runner().probe_many(list(hosts), ["mountpoint", "-q", path], deadline=_MOUNT_SECONDS)
+            answers = runner().probe_many(list(hosts), ["test", "-r", path], deadline=_MOUNT_SECONDS)
             for ip, host in hosts.items():
                 state, said = _share(mounted[ip], answers[ip])
                 yield Finding(f"{host.instance_id}:{path}", f"{path} on {host.name}", state, said, _service(target))
@@ -120,10 +112,10 @@ def public_names() -> Iterable[Finding]:
 
 
 def _addresses(target: Target) -> list[str]:
-    """The shop's, those of its distributions, and where a service answers without being a shop."""
+    """The shop's, a file of each of its distributions, and where a service answers without being a shop."""
     return [
         *([target.shop.url] if target.shop else []),
-        *(f"https://{name}/" for name in target.cdn),
+        *(f"https://{each.name}{each.file}" for each in target.cdn),
         *([target.address] if target.address else []),
     ]
 
@@ -145,8 +137,3 @@ def _service(target: Target) -> str:
 
 def _service_of(host: Host) -> str:
     return reverse("deployments:service", args=(host.service, host.environment))
-
-
-@cache
-def _runner() -> Runner:
-    return Runner(Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None))

@@ -251,7 +251,9 @@ def test_the_cdn_forgets_a_path_in_each_distribution(control: box.Control, relea
     plan = operations.plan_operation(production, "invalidate", argument="/frontend/*", by=releaser)
     run = _through(_start(plan, releaser))
     assert run.state == Run.State.SUCCEEDED, run.said
-    assert set(Effect.objects.filter(run=run, kind="cdn.invalidate").values_list("target", flat=True)) == set(production.cdn)
+    assert set(Effect.objects.filter(run=run, kind="cdn.invalidate").values_list("target", flat=True)) == {
+        each.name for each in production.cdn
+    }
     found = [
         invalidations.find(invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{effect.key}")
         for effect in Effect.objects.filter(run=run, kind="cdn.invalidate")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from estate import inventory
 from estate.deadlines import Deadline
-from estate.health import BAD, OK, WARN, CannotCheck
+from estate.health import BAD, OK, UNKNOWN, WARN, CannotCheck
 from estate.models import Resource, Watched
 from monitoring.board import inventory_checks
 from monitoring.deadlines import inventory as ends
@@ -85,3 +85,29 @@ def test_a_database_that_is_not_available_is_not_green() -> None:
     for name, status in (("up", "available"), ("down", "failed")):
         seen("database", name, status=status, zone="eu-west-3a")
     assert {each.key: each.state for each in inventory_checks.databases()} == {"up": OK, "down": BAD}
+
+
+def test_a_public_name_leads_to_something_of_ours() -> None:
+    seen("load-balancer", "shop", dns="shop-1.elb.amazonaws.com")
+    seen("distribution", "media", domain="d1.cloudfront.net")
+    seen("zone", "Z1", private=False)
+    seen("zone", "Z2", private=True)
+    Resource.objects.filter(key="Z1").update(name="client.url")
+    Resource.objects.filter(key="Z2").update(name="internal-client.url")
+    for name, alias in (
+        ("www.client.url", "dualstack.shop-1.elb.amazonaws.com"),
+        ("media.client.url", "d1.cloudfront.net"),
+        ("static.client.url", "d9.cloudfront.net"),
+    ):
+        seen("record", f"client.url {name} A", zone="client.url", type="A", values=[], alias=alias)
+        Resource.objects.filter(key=f"client.url {name} A").update(name=name)
+    found = {each.key: each for each in inventory_checks.names()}
+    assert {key: each.state for key, each in found.items()} == {
+        "www.client.url": OK,
+        "media.client.url": OK,
+        "static.client.url": WARN,  # somebody else's distribution
+        "preprod.client.url": BAD,  # no record
+    }
+    assert "load balancer shop" in found["www.client.url"].said
+    Resource.objects.filter(key="Z1").update(name="other.url")
+    assert {each.state for each in inventory_checks.names()} == {UNKNOWN}
