@@ -18,6 +18,7 @@ from monitoring.dashboards.units import unit
 
 MOST_ROWS = 1_500  # of the table behind a chart
 HEALTH = "EnvironmentHealth"
+_LEGIBLE = 8  # characters
 _AROUND = (timedelta(minutes=30), timedelta(minutes=60))  # what is shown before and after a release
 
 
@@ -102,11 +103,24 @@ def rows(widget: Widget, figures: Mapping[str, Any]) -> tuple[list[str], list[tu
 def short_labels(lines: Sequence[Line], hosts: Mapping[str, str]) -> list[str]:
     """What tells the lines of one widget apart, and no more; a label that somebody wrote stays. Hosts go by their names."""
     words = [[_old_name(line) or line.metric, *line.dimensions.values(), line.statistic] for line in lines]
-    found = []
-    for line, mine in zip(lines, words, strict=True):
-        apart = [word for word in mine if any(word not in others for others in words)] or mine[:1]
-        found.append(line.label if line.named or not line.metric else " ".join(_short(hosts.get(word, word)) for word in apart))
-    return found if len(set(found)) == len(found) else [line.label for line in lines]
+    apart = [[word for word in mine if any(word not in others for others in words)] or mine[:1] for mine in words]
+    for many in range(1, max(map(len, apart), default=0) + 1):
+        found = [
+            line.label if line.named or not line.metric else " ".join(_short(hosts.get(word, word)) for word in mine[:many])
+            for line, mine in zip(lines, apart, strict=True)
+        ]
+        if len(set(found)) == len(found):
+            return found
+    return [line.label for line in lines]
+
+
+def legend(labels: Sequence[str]) -> list[str]:
+    """Without the words at the beginning that all of them share, as long as something to read is left of each."""
+    if len(labels) < 2:
+        return list(labels)
+    begins = [labels[0][: place + 1] for place, letter in enumerate(labels[0]) if letter in " -_/"]
+    shared = [each for each in begins if all(label.startswith(each) and len(label) - len(each) >= _LEGIBLE for label in labels)]
+    return [label[len(shared[-1]) :] if shared else label for label in labels]
 
 
 def _old_name(line: Line) -> str:
@@ -152,8 +166,8 @@ def _drawing(widget: Widget, hosts: Mapping[str, str]) -> dict[str, Any]:
         "right": _axis(widget.right),
         "marks": [_mark(mark) for mark in widget.marks],
         "lines": [
-            {"key": line.key, "label": short, "unit": unit(line), "right": line.right}
-            for line, short in zip(widget.shown, labels, strict=True)
+            {"key": line.key, "label": short, "title": label, "unit": unit(line), "right": line.right}
+            for line, short, label in zip(widget.shown, legend(labels), labels, strict=True)
         ],
     }
 

@@ -1,17 +1,16 @@
 // A page that is about something living. The socket only rings: lines with numbers, and "the state has changed"; what is shown is read again from
 // the server, as the same fragment that the page was made of. Whatever is missed on the way is read from the database.
+import { socket } from "./socket.js";
 import { announce } from "./words.js";
 
 const AT_MOST_EACH = 1000; // ms between two reads of the state
 const ANYWAY_EACH = 4000; // hosts move without a doorbell
-const LONGEST_PAUSE = 5000;
 
 export function watch(root, log) {
   let last = Date.now();
   let waiting = 0;
   let told = "";
   let open = false;
-  let pause = 250;
 
   async function read() {
     waiting = 0;
@@ -36,28 +35,6 @@ export function watch(root, log) {
 
   const over = () => Boolean(root.querySelector("[data-over]"));
 
-  function connect() {
-    const address = new URL(root.dataset.socket, location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    if (log) address.searchParams.set("after", log.last);
-    const socket = new WebSocket(address);
-    socket.addEventListener("open", () => {
-      open = true;
-      pause = 250;
-      refresh();
-    });
-    socket.addEventListener("message", (event) => {
-      const frame = JSON.parse(event.data);
-      if (frame.kind === "lines") log?.receive(frame);
-      else refresh();
-    });
-    socket.addEventListener("close", () => {
-      open = false;
-      pause = Math.min(pause * 2, LONGEST_PAUSE);
-      setTimeout(connect, pause * (0.75 + Math.random() / 2));
-    });
-  }
-
   function anyway() {
     if (document.hidden) return;
     if (!open) log?.join();
@@ -68,5 +45,15 @@ export function watch(root, log) {
   document.addEventListener("visibilitychange", anyway);
   tell();
   log?.join();
-  connect();
+  socket(() => (log ? `${root.dataset.socket}?after=${log.last}` : root.dataset.socket), {
+    opened: () => {
+      open = true;
+      refresh();
+    },
+    closed: () => { open = false; },
+    told: (frame) => {
+      if (frame.kind === "lines") log?.receive(frame);
+      else refresh();
+    },
+  });
 }

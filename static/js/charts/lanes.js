@@ -2,6 +2,7 @@
 import { duration } from "../words.js";
 import { element, grid, releases, share } from "./draw.js";
 
+const SEEN = 0.4; // percent of the lane: what is bad can be seen, however short it is
 const WORDS = { ok: "OK", bad: "ALARM", unknown: "insufficient data", expected: "ALARM, expected" };
 
 function cell(name, content) {
@@ -46,7 +47,9 @@ function lane(alarm, changes, view) {
     const [from, to] = [Math.max(span.from, view.from), Math.min(span.to ?? view.to, view.to)];
     if (to <= from) continue;
     const calm = span.light === "ok";
-    svg.append(element("rect", { class: `f-${span.light}${calm ? "-q" : span.light === "expected" ? "" : "-q"}`, x: share(from, view), width: `${(100 * (to - from) / (view.to - view.from)).toFixed(3)}%`, y: calm ? "30%" : "15%", height: calm ? "40%" : "70%" }));
+    const wide = Math.max((100 * (to - from)) / (view.to - view.from), calm ? 0 : SEEN);
+    const left = Math.min((100 * (from - view.from)) / (view.to - view.from), 100 - wide);
+    svg.append(element("rect", { class: `${calm ? "calm" : "loud"} f-${span.light}${span.light === "expected" ? "" : "-q"}`, x: `${left.toFixed(3)}%`, width: `${wide.toFixed(3)}%` }));
     if (!calm) svg.append(element("text", { class: "pt", x: share(to, view), dx: 6, y: "51%" }, span.light === "expected" ? `expected: ${span.why}` : duration(to - from)));
   }
   const plot = cell("plot", svg);

@@ -1,5 +1,6 @@
 // The page Monitoring: reads the figures, draws every chart over the same time span, keeps them fresh. The server decides what there is to see.
 import { announce, duration, now } from "../words.js";
+import { socket } from "../socket.js";
 import { cursor } from "./cursor.js";
 import { drawChart, element, health, newest, releases, share, swatch, valueAt } from "./draw.js";
 import { drawLanes } from "./lanes.js";
@@ -7,6 +8,8 @@ import { atMinute, days, parts, ticks, told } from "./scale.js";
 
 const FRESH_EACH = 15_000; // ms between two questions whether there is something newer
 const WAIT = 400; // ms, while figures are read for the first time
+const RUNG_EACH = 500; // ms between two readings of what happened
+const LETTER = 7; // px, of a label at the axis
 const OLD = 180; // seconds: older figures are said aloud
 
 const root = document.querySelector("[data-charts]");
@@ -40,6 +43,17 @@ async function readHappened(of) {
   troubles(found.said);
 }
 
+// An alarm or a run has changed: only what happened is read again, and drawn into the view that is there.
+let ringing = 0;
+function rung(frame) {
+  if (ringing || !(frame.run || frame.changed?.includes("alarms"))) return;
+  ringing = setTimeout(async () => {
+    ringing = 0;
+    await readHappened(state.asked).catch(() => {});
+    if (state.figures) draw();
+  }, RUNG_EACH);
+}
+
 // -- What is drawn
 
 function take(figures) {
@@ -47,7 +61,7 @@ function take(figures) {
   state.whole = { from: figures.from, to: figures.to };
   const lines = figures.lines.map((line) => {
     const [widget, described] = describe(line);
-    return { ...described, ...line, label: line.label ?? described.label, health: /^EnvironmentHealth/.test(described.metric ?? described.label) || Boolean(widget?.bands) };
+    return { ...described, ...line, label: line.label ?? described.label, title: line.label ?? described.title, health: /^EnvironmentHealth/.test(described.title) || Boolean(widget?.bands) };
   });
   for (const chart of charts) chart.lines = lines.filter((line) => line.widget === chart.widget.key);
   for (const place of root.querySelectorAll("[data-numbers]")) numbers(place, lines.filter((line) => line.widget === place.dataset.numbers));
@@ -55,7 +69,7 @@ function take(figures) {
 
 function describe(line) {
   const widget = widgets.find((each) => each.key === line.widget);
-  return [widget, widget?.lines.find((each) => each.key === line.key) ?? { label: line.key, unit: "", right: false }];
+  return [widget, widget?.lines.find((each) => each.key === line.key) ?? { label: line.key, title: line.key, unit: "", right: false }];
 }
 
 function draw() {
@@ -78,19 +92,32 @@ function axis(view, changes) {
   root.querySelector("[data-days]").textContent = days(view.from, view.to);
   svg.replaceChildren();
   releases(svg, changes, view);
-  ticks(view.from, view.to, 12).forEach(({ time, words }, number) => svg.append(element("text", { class: number % 2 ? "ax opt" : "ax", x: share(time, view), y: "72%" }, words)));
-  for (const change of changes.filter((each) => each.from <= view.to && (each.to ?? view.to) >= view.from)) {
-    const middle = (Math.max(change.from, view.from) + Math.min(change.to ?? view.to, view.to)) / 2;
-    const failed = ["failed", "unknown", "cancelled"].includes(change.state);
+  ticks(view.from, view.to, 12).forEach(({ time, words }, number) => svg.append(element("text", { "aria-hidden": "true", class: number % 2 ? "ax opt" : "ax", x: share(time, view), y: "72%" }, words)));
+  labels(svg, changes.filter((each) => each.from <= view.to && (each.to ?? view.to) >= view.from), view);
+}
+
+// The names of releases, then those of other changes where there is room; the newest of each kind first.
+function labels(svg, changes, view) {
+  const wide = svg.clientWidth || 1;
+  const taken = [];
+  for (const change of [...changes].sort((one, other) => other.release - one.release || other.number - one.number)) {
+    const words = change.release && change.state !== "succeeded" ? `${change.label} ${change.state}` : change.label.slice(0, 24);
+    const from = Math.max(change.from, view.from);
+    const along = ((change.release ? (from + Math.min(change.to ?? view.to, view.to)) / 2 : from) - view.from) / (view.to - view.from);
+    const half = (words.length * LETTER) / wide / 2;
+    const middle = Math.min(1 - half, Math.max(half, along));
+    if (taken.some((other) => Math.abs(other.middle - middle) < other.half + half)) continue;
+    taken.push({ middle, half });
     const link = element("a", { href: change.url });
-    link.append(element("text", { class: failed ? "band-t failed" : "band-t", x: share(change.release ? middle : change.from, view), y: "28%" }, change.release && change.state !== "succeeded" ? `${change.label} ${change.state}` : change.label.slice(0, 24)), element("title", {}, `${change.title}: ${change.state}`));
+    const failed = ["failed", "unknown", "cancelled"].includes(change.state);
+    link.append(element("text", { class: failed ? "band-t failed" : "band-t", x: `${(100 * middle).toFixed(3)}%`, y: "28%" }, words), element("title", {}, `${change.title}: ${change.state}`));
     svg.append(link);
   }
 }
 
 const summary = ({ widget, lines }) => lines.map((line) => {
   const last = newest(line);
-  return `${line.label}: ${last < 0 ? "no data" : `${told(line.values[last], line.unit)} at ${atMinute(line.start + last * line.step)}`}`;
+  return `${line.title}: ${last < 0 ? "no data" : `${told(line.values[last], line.unit)} at ${atMinute(line.start + last * line.step)}`}`;
 }).join("; ").slice(0, 600) || widget.key;
 
 // The last whole period; where the running one is all there is, that one.
@@ -132,7 +159,7 @@ function at(time) {
     const list = document.createElement("dl");
     lines.forEach((line, place) => {
       const term = document.createElement("dt");
-      const name = Object.assign(document.createElement("span"), { textContent: line.label, title: line.label });
+      const name = Object.assign(document.createElement("span"), { textContent: line.label, title: line.title });
       if (!widget.bands) term.append(swatch(widget, line, place));
       term.append(name);
       const value = time === null ? line.values[newest(line)] ?? null : valueAt(line, time);
@@ -151,7 +178,7 @@ function at(time) {
 
 function tell(time) {
   const chart = charts.find(({ row }) => row.contains(document.activeElement));
-  if (chart) announce(`${atMinute(time)}: ${chart.lines.map((line) => `${line.label} ${told(valueAt(line, time), line.unit)}`).join(", ")}`);
+  if (chart) announce(`${atMinute(time)}: ${chart.lines.map((line) => `${line.title} ${told(valueAt(line, time), line.unit)}`).join(", ")}`);
 }
 
 function age(light, words) {
@@ -230,6 +257,7 @@ if (charts.length) state.cursor = cursor(root, { view: () => state.view ?? { fro
 load(span).catch(failed);
 setInterval(tick, 1000);
 setInterval(() => { if (!document.hidden) load(state.asked).catch(failed); }, FRESH_EACH);
+socket(() => root.dataset.socket, { told: rung });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) load(state.asked).catch(failed); });
 
 const wall = document.querySelector("[data-wall-switch]");

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from monitoring.dashboards import watching
+from monitoring.dashboards import pages, watching
+from monitoring.dashboards.definition import Line
 from monitoring.dashboards.figures import packed
 from monitoring.dashboards.models import StoredDashboard, Window
 from monitoring.dashboards.queries import requests
@@ -118,3 +119,15 @@ def test_releases_stand_on_the_axis_with_their_result(window: Window, client: Cl
     assert client.get(change["url"]).status_code == 200
     Run.objects.filter(pk=run.pk).update(ended=now - timedelta(minutes=70), started=now - timedelta(minutes=90))
     assert client.get("/monitoring/shop/happened?span=1h").json()["changes"] == []
+
+
+def test_labels_tell_lines_apart_and_no_more() -> None:
+    def line(metric: str, of: str, statistic: str = "Average") -> Line:
+        return Line("k", f"{metric} {of}", namespace="AWS/X", metric=metric, dimensions={"Of": of}, statistic=statistic)
+
+    assert pages.short_labels([line("RequestCount", "alb", "Sum"), line("Latency", "alb")], {}) == ["RequestCount", "Latency"]
+    assert pages.short_labels([line("CPU", "redis-1"), line("CPU", "redis-2")], {"redis-2": "second"}) == ["redis-1", "second"]
+    assert pages.short_labels([line("CPU", "a", "Sum"), line("CPU", "a"), line("CPU", "b")], {}) == ["Sum", "a Average", "b Average"]
+    assert pages.legend(["HTTPCode_Backend_3XX", "HTTPCode_Backend_5XX"]) == ["Backend_3XX", "Backend_5XX"]
+    assert pages.legend(["fe-1", "fe-2"]) == ["fe-1", "fe-2"]
+    assert pages.legend(["one alone_of_its_kind"]) == ["one alone_of_its_kind"]

@@ -1,0 +1,26 @@
+// A socket that comes again by itself. It only rings: whatever is missed on the way is read from the server.
+const SHORTEST = 250; // ms before it is tried again, twice as long each time
+const LONGEST = 5000;
+
+// `address()` is asked at each connection; `hooks`: opened(), closed(), told(frame).
+export function socket(address, hooks) {
+  let pause = SHORTEST;
+
+  function connect() {
+    const place = new URL(address(), location.href);
+    place.protocol = place.protocol.replace("http", "ws");
+    const made = new WebSocket(place);
+    made.addEventListener("open", () => {
+      pause = SHORTEST;
+      hooks.opened?.();
+    });
+    made.addEventListener("message", (event) => hooks.told(JSON.parse(event.data)));
+    made.addEventListener("close", () => {
+      hooks.closed?.();
+      pause = Math.min(pause * 2, LONGEST);
+      setTimeout(connect, pause * (0.75 + Math.random() / 2));
+    });
+  }
+
+  connect();
+}
