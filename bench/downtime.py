@@ -129,7 +129,7 @@ class Console:
             asked = {"plan": plan.json()["id"], "hash": plan.json()["hash"], "confirmation": "production"}
             started = self._api.post("/runs", json=asked, headers={"Idempotency-Key": uuid.uuid4().hex})
             if started.status_code == 201:
-                return int(started.json()["number"])
+                return int(started.json()["id"])
             if time.monotonic() > end:
                 raise RuntimeError(f"no release could be started: {started.text[:800]}")
             time.sleep(2)

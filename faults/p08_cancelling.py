@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from faults import small_plans, timing
+from faults import small_plans
 from faults.points import Promise, Verdict
 from faults.processes import NotThere, until
 from faults.rig import Rig
@@ -77,7 +77,7 @@ def alive(token: str) -> list[int]:
 
 def _dies(token: str) -> list[str]:
     try:
-        until("the command's end", lambda: not alive(token), seconds=DEAD * timing.slack(), pause=0.1)
+        until("the command's end", lambda: not alive(token), seconds=DEAD, pause=0.1)
     except NotThere:
         return [f"{len(alive(token))} processes of the command live on"]
     return []
