@@ -112,12 +112,19 @@ class TargetRow:
 _SHOP = {"open": "ok", "closed": "bad", "broken": "bad", "silent": "unknown", "unknown": "unknown"}
 
 
-def overview(operator: object, runs: Sequence[Run], now: datetime, *, only: Target | None = None) -> tuple[TargetRow, ...]:
-    """Three queries. `runs`: those that hold a lock and the latest releases, newest first."""
+def overview(
+    operator: object,
+    runs: Sequence[Run],
+    now: datetime,
+    *,
+    only: Target | None = None,
+    environments: Iterable[BeanstalkEnvironment] | None = None,
+) -> tuple[TargetRow, ...]:
+    """Three queries, two where all `environments` have been read already. `runs`: those that hold a lock and the latest, newest first."""
     targets = (only,) if only else reading.current().targets
     names = [tier.beanstalk for target in targets for tier in target.tiers]
     hosts = list(Host.objects.filter(beanstalk__in=names, gone=None))
-    beanstalk = {row.name: row for row in BeanstalkEnvironment.objects.filter(name__in=names)}
+    beanstalk = {row.name: row for row in (BeanstalkEnvironment.objects.filter(name__in=names) if environments is None else environments)}
     answers = list(ShopAnswer.objects.filter(time__gt=now - _SHOP_WINDOW).order_by("time"))
     return tuple(_target_row(target, hosts, beanstalk, answers, runs, operator, now) for target in targets)
 

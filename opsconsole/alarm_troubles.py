@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.urls import reverse
@@ -10,18 +10,18 @@ from django.urls import reverse
 from deployments.troubles import Trouble
 from monitoring.alarms import board
 from monitoring.alarms.board import Row
+from monitoring.alarms.models import Reading, Tunnel
 
 
-def of_alarms(now: datetime) -> tuple[Trouble, ...]:
+def of_alarms(now: datetime, reading: Reading | None, tunnels: Sequence[Tunnel]) -> tuple[Trouble, ...]:
     """Nothing before CloudWatch was read for the first time: the page of the alarms says so."""
-    rows, reading = board.rows(now)
     if reading is None:
         return ()
     page = reverse("alarms:list")
     if board.is_old(reading, now):
         said = reading.problem or "The scheduler reads it once a minute. Is it running? See /readyz."
         return (Trouble("unknown", "The alarms are not known: CloudWatch was not read lately", said, reading.answered, page, "Alarms"),)
-    return tuple(trouble for row in rows for trouble in _of(row))
+    return tuple(trouble for row in board.rows(now, reading, tunnels) for trouble in _of(row))
 
 
 def _of(row: Row) -> Iterator[Trouble]:

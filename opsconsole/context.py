@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -15,9 +16,9 @@ from django.utils.functional import SimpleLazyObject
 from deployments.models import Alert
 from estate import reading
 from estate.models import Watched
-from people.models import Operator, Role
+from estate.together import together
+from people.models import Role
 from remote import observing
-from runs import draining
 from runs.models import Drain
 from runs.pages import Indicator, indicator
 
@@ -71,27 +72,42 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
     Lazy: a view that has asked the same tables already passes a `shell` of its own, and nothing is asked twice.
     """
-    around: dict[str, Any] = {"theme": theme(request)}
+    shown: dict[str, Any] = {"theme": theme(request)}
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
-        around["shell"] = SimpleLazyObject(lambda: _shell(request, user))
-    return around
+        shown["shell"] = SimpleLazyObject(lambda: shell_of(request, around(), indicator(timezone.now())))
+    return shown
 
 
-def _shell(request: HttpRequest, person: Operator) -> Shell:
-    news, drained = _news_and_drain(person)
-    return shell_of(request, news=news, drained=drained, indicator=indicator(timezone.now()))
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the shell tells of the whole estate and of the console."""
+
+    alerts: Sequence[Alert]
+    drained: Drain | None
+    watched: Sequence[Watched]
+
+    @property
+    def news(self) -> datetime | None:
+        """When the estate last answered."""
+        return max((each.answered for each in self.watched if each.answered), default=None)
 
 
-def _news_and_drain(person: Operator) -> tuple[datetime | None, Drain | None]:
-    """One query, of the one row that is there for certain: the person who looks. A second one where the console is drained."""
-    newest = Watched.objects.exclude(answered=None).order_by("-answered").values("answered")[:1]
-    drained = Drain.objects.filter(is_on=True).values("pk")[:1]
-    news, on = Operator.objects.filter(pk=person.pk).values_list(Subquery(newest), Subquery(drained)).get()
-    return news, draining.drained() if on else None
+def around() -> Around:
+    """One query."""
+    return around_and()[0]
 
 
-def shell_of(request: HttpRequest, *, news: datetime | None, drained: Drain | None, indicator: Indicator | None) -> Shell:
+def around_and(*others: QuerySet[Any]) -> tuple[Around, list[list[Any]]]:
+    """The same, and what else a page wants of small tables, in the same query."""
+    alerts, drains, watched, *rest = together(
+        Alert.objects.filter(ended=None), Drain.objects.filter(is_on=True), Watched.objects.all(), *others
+    )
+    told = Around(alerts, drains[0] if drains else None, watched)
+    return told, rest
+
+
+def shell_of(request: HttpRequest, told: Around, indicator: Indicator | None) -> Shell:
     estate, now = reading.current(), timezone.now()
     return Shell(
         estate=estate.name,
@@ -101,10 +117,10 @@ def shell_of(request: HttpRequest, *, news: datetime | None, drained: Drain | No
         places=_places(request),
         pages=_pages(request),
         indicator=indicator,
-        news=news,
+        news=told.news,
         role=Role(getattr(request.user, "role", Role.NONE)).label,
-        alerts=tuple(Alert.objects.filter(ended=None)),
-        drained=drained,
+        alerts=tuple(told.alerts),
+        drained=told.drained,
         observes=observing.is_on(),
     )
 

@@ -16,11 +16,12 @@ from deployments.overview import TargetRow
 from estate import deadlines, reading
 from estate.deadlines import Board, Due
 from estate.definition import Environment
-from estate.models import BeanstalkEvent, Watched
+from estate.models import BeanstalkEnvironment, BeanstalkEvent, DeadlineSource
+from monitoring.alarms.models import Reading, Tunnel
 from opsconsole.alarm_troubles import of_alarms
-from opsconsole.context import shell_of
+from opsconsole.context import Around, around_and, shell_of
 from people.views import may_view
-from runs import draining, pages
+from runs import pages
 from runs.models import Run
 from runs.pages import Indicator, Progress
 
@@ -57,7 +58,7 @@ class NowPage:
     groups: tuple[Group, ...]
     runs: tuple[Run, ...]
     events: tuple[BeanstalkEvent, ...]
-    news: datetime | None
+    told: Around
     indicator: Indicator | None
     board: Board
 
@@ -93,7 +94,7 @@ class NowPage:
 def now(request: HttpRequest) -> HttpResponse:
     """The page, and the same fragment again for its live update."""
     page = now_page(request.user, request.GET.get("environment", ""))
-    shell = shell_of(request, news=page.news, drained=draining.drained(), indicator=page.indicator)
+    shell = shell_of(request, page.told, page.indicator)
     template = "opsconsole/_now.html" if request.headers.get("HX-Request") else "opsconsole/now.html"
     response = render(request, template, {"page": page, "environment": page.environment, "shell": shell})
     response["Vary"] = "HX-Request, Cookie"
@@ -108,29 +109,38 @@ def bar(request: HttpRequest) -> HttpResponse:
 
 
 def now_page(operator: object, environment: str) -> NowPage:
-    """Twelve queries; four are the alarms', one the deadlines'."""
+    """Seven queries, whatever there is: what stands in small tables is asked for in one."""
     at, estate = timezone.now(), reading.current()
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
     held = list(pages.active()[:10])
     recent = list(Run.objects.select_related("requested_by")[:RECENT])
-    watched = list(Watched.objects.all())
-    rows = overview.overview(operator, _together(held, recent), at)
+    latest = BeanstalkEvent.objects.order_by("-time", "-id").values("pk")[:SHOWN_EVENTS]
+    told, (readings, tunnels, environments, stored, found) = around_and(
+        Reading.objects.all(),
+        Tunnel.objects.all(),
+        BeanstalkEnvironment.objects.all(),
+        DeadlineSource.objects.all(),
+        BeanstalkEvent.objects.filter(pk__in=latest),
+    )
+    rows = overview.overview(operator, _together(held, recent), at, environments=environments)
     moving = tuple(
         Moving(run, pages.said(run, list(run.steps.all())), pages.progress(run, list(run.steps.all()), at)) for run in held if run.is_active
     )
-    events = tuple(BeanstalkEvent.objects.order_by("-time", "-id")[:SHOWN_EVENTS])
-    environments = sorted(estate.environments.values(), key=lambda each: each is not chosen)
+    events = tuple(reversed(found))
+    groups = sorted(estate.environments.values(), key=lambda each: each is not chosen)
     return NowPage(
         at=at,
         environment=chosen,
-        troubles=troubles.worst_first((*troubles.troubles(rows, watched, held, at, events), *of_alarms(at))),
+        troubles=troubles.worst_first(
+            (*troubles.troubles(rows, told.watched, held, at, events), *of_alarms(at, readings[0] if readings else None, tunnels))
+        ),
         moving=moving,
-        groups=tuple(Group(each, mine) for each in environments if (mine := tuple(row for row in rows if row.target.environment == each))),
+        groups=tuple(Group(each, mine) for each in groups if (mine := tuple(row for row in rows if row.target.environment == each))),
         runs=tuple(recent[:SHOWN_RUNS]),
         events=events,
-        news=max((each.answered for each in watched if each.answered), default=None),
+        told=told,
         indicator=pages.indicator_of(held, at),
-        board=deadlines.read_all(),
+        board=deadlines.board(stored),
     )
 
 

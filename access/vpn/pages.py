@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +65,8 @@ def vpn_page(at: datetime, *, show: str = "all", find: str = "") -> VpnPage:
     vpn = place.vpn()
     seen = Seen.objects.filter(name=NAME).first()
     facts: dict[str, Any] = seen.facts if seen else {}
-    rows = all_rows(at, facts)
+    users, certificates = _stored()
+    rows = _rows(at, facts, users, certificates)
     counts = {
         "all": len(rows),
         "valid": sum(row.state == "valid" for row in rows),
@@ -83,8 +84,8 @@ def vpn_page(at: datetime, *, show: str = "all", find: str = "") -> VpnPage:
             row for row in rows if _is_shown(row, show) and find.lower() in f"{row.name} {row.user.person if row.user else ''}".lower()
         ),
         counts=counts,
-        differs=register.differences(),
-        revoking=VpnUser.objects.select_related("run").filter(state=State.REVOKING).order_by("-run").first(),
+        differs=register.differing(certificates, users),
+        revoking=max((user for user in users.values() if user.state == State.REVOKING), key=lambda user: user.run_id or 0, default=None),
         run=holder if holder is not None and holder.is_active else None,
         facts=facts,
         crl_next=_time(facts.get("crl", {}).get("next_update")),
@@ -95,12 +96,20 @@ def vpn_page(at: datetime, *, show: str = "all", find: str = "") -> VpnPage:
 
 
 def all_rows(at: datetime, facts: dict[str, Any]) -> list[Row]:
+    return _rows(at, facts, *_stored())
+
+
+def _stored() -> tuple[dict[str, VpnUser], list[VpnCertificate]]:
+    users = {user.name: user for user in VpnUser.objects.select_related("run")}
+    return users, list(VpnCertificate.objects.order_by("is_revoked", "ends"))
+
+
+def _rows(at: datetime, facts: dict[str, Any], users: Mapping[str, VpnUser], certificates: Sequence[VpnCertificate]) -> list[Row]:
     sessions = [Session.from_json(each) for each in facts.get("sessions") or ()]
     newest: dict[str, VpnCertificate] = {}
-    for each in VpnCertificate.objects.order_by("is_revoked", "ends"):
+    for each in certificates:
         if each.name not in newest or not each.is_revoked:
             newest[each.name] = each
-    users = {user.name: user for user in VpnUser.objects.select_related("run")}
     rows = [_row(user, newest.get(name), sessions, at) for name, user in users.items()]
     rows += [_found(each, sessions) for name, each in newest.items() if name not in users]
     order = {"info": 0, "bad": 1, "unknown": 2, "warn": 3, "ok": 4, "skip": 5}

@@ -5,7 +5,7 @@ A state changes here alone, and only by what the server says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,8 +87,11 @@ def settle(found: Server, at: datetime, *, closing: int | None = None) -> dict[s
 
 def differences(found: Server | None = None) -> Differences:
     """From the rows. `found` adds what only the server itself can say: its CRL."""
-    rows = list(VpnCertificate.objects.all())
-    known = set(VpnUser.objects.values_list("name", flat=True))
+    return differing(list(VpnCertificate.objects.all()), set(VpnUser.objects.values_list("name", flat=True)), found)
+
+
+def differing(rows: Sequence[VpnCertificate], known: Collection[str], found: Server | None = None) -> Differences:
+    """The same, of rows that have been read already; `known` are the register's names."""
     now = timezone.now()
     return Differences(
         back=tuple(row for row in rows if row.came_back and row.on_server and row.ends > now),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from estate.definition import DeclaredAlarm
 from estate.reading import current
+from estate.together import together
 from monitoring.alarms import declared, history
 from monitoring.alarms.declared import Line
 from monitoring.alarms.models import Alarm, Mute, Reading, Refusal, Subscription, Transition, Tunnel
@@ -131,12 +132,15 @@ class Board:
 
 
 def board(now: datetime | None = None, *, strips: bool = True) -> Board:
-    """Seven queries, however many alarms there are."""
+    """Three queries, however many alarms there are."""
     from monitoring.alarms.actions import endpoint  # noqa: PLC0415 -- actions need urls, which need views, which need this
 
     now, estate = now or timezone.now(), current()
-    mutes = list(Mute.objects.all())
-    found, reading = rows(now, mutes)
+    readings, tunnels, mutes, subscriptions, refusals = together(
+        Reading.objects.all(), Tunnel.objects.all(), Mute.objects.all(), Subscription.objects.all(), Refusal.objects.all()
+    )
+    reading = readings[0] if readings else None
+    found = rows(now, reading, tunnels, mutes)
     if strips:
         found = _with_strips(found, now)
     topics = tuple(sorted({topic for alarm in estate.alarms.values() for topic in alarm.topics}))
@@ -146,8 +150,8 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
         rows=tuple(sorted(found, key=lambda row: order.get(row.light, 5))),
         reading=reading,
         is_old=is_old(reading, now),
-        subscriptions=tuple(Subscription.objects.all()),
-        refusals=tuple(Refusal.objects.all()),
+        subscriptions=tuple(subscriptions),
+        refusals=tuple(refusals),
         mutes=tuple(mutes),
         endpoint=endpoint(),
         strip_begins=now - STRIP,
@@ -155,15 +159,15 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
     )
 
 
-def rows(now: datetime, mutes: Sequence[Mute] = ()) -> tuple[list[Row], Reading | None]:
-    """Every alarm that is declared or there, without its strip; none before CloudWatch was read for the first time."""
-    reading, estate = Reading.objects.first(), current()
+def rows(now: datetime, reading: Reading | None, tunnels: Sequence[Tunnel], mutes: Sequence[Mute] = ()) -> list[Row]:
+    """Every alarm that is declared or there, without its strip; none is there before CloudWatch was read for the first time. One query."""
+    estate = current()
     if reading is None:
-        return [_row(name, wanted, None, (), (), now, old=False) for name, wanted in estate.alarms.items()], None
+        return [_row(name, wanted, None, (), (), now, old=False) for name, wanted in estate.alarms.items()]
     live = {alarm.name: alarm for alarm in Alarm.objects.select_related("acknowledged_by").filter(gone=None)}
-    tunnels, old = list(Tunnel.objects.all()), is_old(reading, now)
+    old = is_old(reading, now)
     names = list(dict.fromkeys([*estate.alarms, *live]))
-    return [_row(name, estate.alarms.get(name), live.get(name), tunnels, mutes, now, old=old) for name in names], reading
+    return [_row(name, estate.alarms.get(name), live.get(name), tunnels, mutes, now, old=old) for name in names]
 
 
 def is_old(reading: Reading | None, now: datetime) -> bool:
