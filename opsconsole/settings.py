@@ -105,6 +105,8 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # -- Where facts are kept. The database is the truth; Redis is a doorbell.
+STATEMENT_SECONDS = env.float("STATEMENT_SECONDS", default=30.0)
+DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'console.sqlite3'}")
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -114,6 +116,20 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    # A statement, a wait for a row, a transaction that does nothing: each ends after so long, with its locks, on the server, too. So
+    # whoever was stopped or cut off in mid-transaction keeps nobody from taking over; and a machine that is cut off notices it.
+    LIMIT = round(1000 * STATEMENT_SECONDS)
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        options=f"-c statement_timeout={LIMIT} -c idle_in_transaction_session_timeout={LIMIT}",
+        connect_timeout=5,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=10_000,
+    )
+    if DATABASE_POOL:  # in web processes alone: they answer each request in a thread of its own, and nothing forks there
+        DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 RQ_QUEUES = {"runs": {"URL": REDIS_URL, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 3600}}
