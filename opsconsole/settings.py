@@ -184,6 +184,11 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_ADAPTER = "people.second_factor.SecondFactors"
+MFA_FORMS = {
+    "login_webauthn": "people.forms.PasskeyForm",
+    "authenticate_webauthn": "people.forms.KeyForm",
+    "reauthenticate_webauthn": "people.forms.KeyAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import include, path
 from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
 
 from people import views
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("account/inactive/", account_inactive, name="account_inactive"),
     path("account/confirm/", reauthenticate, name="account_reauthenticate"),
     path("account/password/", password_change, name="account_change_password"),
+    path("account/second-factor/", RedirectView.as_view(pattern_name="people:account"), name="mfa_index"),
     path("account/second-factor/", include("allauth.mfa.urls")),
     path("account/sso/cancelled/", turned_away, name="socialaccount_login_cancelled"),
     path("account/sso/error/", turned_away, name="socialaccount_login_error"),

@@ -1,4 +1,4 @@
-"""The sign-in form: Django's own, with one answer for every wrong name or password, and a limit to guessing."""
+"""The forms at the door: Django's own with one answer for every wrong name or password, and a limit to guessing; allauth's for keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from allauth.core import context
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, LoginWebAuthnForm, ReauthenticateWebAuthnForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -42,6 +46,31 @@ class SignInForm(AuthenticationForm):
     @property
     def is_throttled(self) -> bool:
         return self.has_error("__all__", "throttled")
+
+
+class _Shown:
+    """A key that was shown: allauth tells of wrong codes, and not of wrong keys."""
+
+    user: Operator | None
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return super().clean_credential()  # type: ignore[misc]  # of allauth's form beside it
+        except ValidationError:
+            authentication_failed.send(sender=Authenticator, request=context.request, user=self.user)
+            raise
+
+
+class PasskeyForm(_Shown, LoginWebAuthnForm):  # type: ignore[misc]  # allauth has no types
+    """At the door, instead of name and password."""
+
+
+class KeyForm(_Shown, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """At the door, after the password."""
+
+
+class KeyAgainForm(_Shown, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """Before what asks for it once more."""
 
 
 def _refused(name: str, why: str) -> None:

@@ -49,6 +49,8 @@ def is_stale(operator: Operator) -> bool:
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
     """Secrets of authenticators lie encrypted in the database; keys are bound to the host by which people reach the console."""
 
+    error_messages = {**DefaultMFAAdapter.error_messages, "incorrect_code": "That code or key is not the right one."}
+
     def encrypt(self, text: str) -> str:
         return _box().encrypt(text.encode()).decode()
 

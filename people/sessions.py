@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import suspend_request
 from django.conf import settings
 from django.contrib import messages
@@ -18,7 +19,6 @@ from django.contrib.auth import logout
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 
 from people import audit
@@ -89,7 +89,7 @@ class KeepsLimits:
         """What was sent waits in the session, and is sent again when the person has proven who they are."""
         if not isinstance(error, ProveAgain) or request.path.startswith("/api/"):
             return None
-        answer = suspend_request(request, reverse("mfa_reauthenticate"))
+        answer = suspend_request(request, get_adapter().get_reauthentication_methods(request.user)[0]["url"])
         if "HX-Request" in request.headers:
             return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
         return redirect(answer["Location"])

@@ -5,10 +5,13 @@ And what allauth is told about accounts otherwise: nobody signs up by themselves
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
@@ -18,6 +21,7 @@ from django.shortcuts import redirect
 
 from people import audit
 from people.models import Operator, Role
+from people.second_factor import FRESH_SECONDS
 
 _ORDER = (Role.ADMIN, Role.RELEASER, Role.OPERATOR, Role.VIEWER)
 
@@ -37,14 +41,27 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no t
         """The server's: it believes a trusted proxy alone."""
         return str(request.META.get("REMOTE_ADDR", ""))
 
+    def get_reauthentication_methods(self, user: Operator) -> list[dict[str, Any]]:
+        """Who has a second factor shows that: the password alone is no proof of it."""
+        known: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        factors = [method for method in known if method["id"] != "reauthenticate"]
+        return sorted(factors, key=lambda method: "webauthn" not in method["id"]) or known  # a key before a code
+
+    def is_reauthentication_required(self, *, app: str, **_: Any) -> bool:
+        """Not of who has come in, or has shown it again, within the last five minutes: nobody is asked twice at once."""
+        proofs = get_authentication_records(context.request, context.request.user)
+        return not proofs or time.time() - float(proofs[-1]["at"]) > FRESH_SECONDS
+
     def send_mail(self, *args: Any, **options: Any) -> None:
         """There is none."""
 
     def send_notification_mail(self, *args: Any, **options: Any) -> None:
         """There is none."""
 
-    def add_message(self, *args: Any, **options: Any) -> None:
-        """Pages say what has happened."""
+    def add_message(self, request: HttpRequest, level: int, *args: Any, message: str | None = None, **options: Any) -> None:
+        """Pages say what has happened; what was refused, a message says where the page leads elsewhere."""
+        if level >= messages.ERROR and message:
+            messages.error(request, message)
 
 
 class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]

@@ -45,5 +45,9 @@ def test_they_can_be_read_by_everybody(
         person.keeps(f"people-{name}-{theme}")
         assert violations(person.page) == []
         assert person.page.evaluate("document.documentElement.scrollWidth") <= size[0], f"{path} is wider than the screen"
+    for result in ("failed", "refused"):  # at the audit trail, on a phone, too
+        assert person.page.locator("main").get_by_text(result, exact=True).first.is_visible()
+    tabs = person.page.locator(".tabbar a")
+    assert len({tab.bounding_box()["y"] for tab in tabs.all() if tab.is_visible()}) <= 1  # type: ignore[index]
     person.complaints = [each for each in person.complaints if "WebSocket" not in each and "/ws/" not in each]  # the test's server has none
     person.leaves()
