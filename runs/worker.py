@@ -38,6 +38,7 @@ from runs.spare import Spare
 logger = logging.getLogger(__name__)
 
 MAY_CALL = frozenset({doorbell.TICK})
+IDLE_SECONDS = 60  # one that waits for work shows itself a little more often than that
 _PR_SET_PDEATHSIG = 1
 
 
@@ -157,7 +158,9 @@ def work(*, burst: bool = False) -> None:
 def _worker() -> TickWorker:
     connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
     queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
-    worker = TickWorker([queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5)
+    worker = TickWorker(
+        [queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5, worker_ttl=IDLE_SECONDS
+    )
     worker.version = settings.CODE_VERSION  # RQ would tell its own
     return worker
 

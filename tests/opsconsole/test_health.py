@@ -15,7 +15,8 @@ from pytest_django.fixtures import Settings
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from opsconsole import health
+from opsconsole import health, workers
+from runs import worker as running
 from runs.models import Duty
 from tests.valkey import Valkey
 
@@ -52,6 +53,10 @@ def test_without_redis_it_is_not_ready_and_says_which_part(settings: Settings) -
     assert parts["scheduler"]["ok"]
     assert not parts["redis"]["ok"]
     assert not parts["workers"]["ok"]
+
+
+def test_a_worker_that_waits_for_work_is_heard_of_before_it_counts_as_gone() -> None:
+    assert 2 * running._worker().dequeue_timeout < workers.FRESH_SECONDS
 
 
 @pytest.mark.django_db
