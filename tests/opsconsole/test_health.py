@@ -55,7 +55,8 @@ def test_without_redis_it_is_not_ready_and_says_which_part(settings: Settings) -
     assert not parts["workers"]["ok"]
 
 
-def test_a_worker_that_waits_for_work_is_heard_of_before_it_counts_as_gone() -> None:
+def test_a_worker_that_waits_for_work_is_heard_of_before_it_counts_as_gone(settings: Settings, valkey_server: Valkey) -> None:
+    settings.REDIS_URL = valkey_server.url
     assert 2 * running._worker().dequeue_timeout < workers.FRESH_SECONDS
 
 
