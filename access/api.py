@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -122,6 +123,46 @@ def revoke_vpn_user(request: HttpRequest, name: str, why: Reason) -> Status[dict
     return Status(202, _begun(request, found.name, str(found.state), run))
 
 
+class DeedIn(Schema):
+    """`expires`, with its zone, is for reissue (where it is to change) and renew."""
+
+    reason: str = ""
+    expires: datetime | None = None
+
+
+class Changed(Schema):
+    """`run` is null where the server had nothing to change."""
+
+    name: str
+    state: str
+    run: int | None
+
+
+@router.post("/vpn-users/{name}/{deed}", response={202: Changed})
+def change_vpn_user(
+    request: HttpRequest, name: str, deed: Literal["suspend", "resume", "disconnect", "reissue", "renew", "review"], wanted: DeedIn
+) -> Status[dict[str, Any]]:
+    """Suspend and let in again, end the connection, a new profile, a later end, or “still needed”."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    found = VpnUser.objects.get(name=name[:64])
+    run: Run | None = None
+    match deed:
+        case "suspend" | "resume":
+            run = actions.suspend(found, on=deed == "suspend", reason=wanted.reason, by=by)
+        case "disconnect":
+            run = actions.disconnect(found, reason=wanted.reason, by=by)
+        case "reissue":
+            run = actions.reissue(found, reason=wanted.reason, expires=wanted.expires, by=by)
+        case "renew":
+            if wanted.expires is None:
+                raise ValidationError("Say until when: `expires`, with its zone.")
+            run = actions.renew(found, wanted.expires, reason=wanted.reason, by=by)
+        case "review":
+            actions.still_needed(found, by=by)
+    found.refresh_from_db()
+    return Status(202, {"name": found.name, "state": str(found.state), "run": run.number if run else None})
+
+
 class AllowedIn(Schema):
     """`services` are keys of estate.yaml; `until` has a time zone."""
 
@@ -188,6 +229,31 @@ def close_address(request: HttpRequest, entry: int, why: Reason) -> Status[dict[
     by = require(request.user, gateway.OWN_KIND, place.ways_in().environment)
     found = AllowedAddress.objects.get(pk=min(entry, 2**62))
     gateway.close(found, reason=why.reason, by=by)
+    found.refresh_from_db()
+    return Status(202, _allowed(found))
+
+
+class MyselfIn(Schema):
+    """One's own address, for two hours."""
+
+    address: str
+    services: list[str]
+    reason: str = ""
+
+
+@router.post("/allowed-addresses/myself", response={202: AllowedOut})
+def allow_myself(request: HttpRequest, wanted: MyselfIn) -> Status[dict[str, Any]]:
+    by = require(request.user, gateway.OWN_KIND, place.ways_in().environment)
+    made = gateway.allow_myself(address=wanted.address, services=wanted.services, reason=wanted.reason, by=by)
+    return Status(202, _allowed(made))
+
+
+@router.post("/allowed-addresses/{int:entry}/agree", response={202: AllowedOut})
+def agree_to_address(request: HttpRequest, entry: int) -> Status[dict[str, Any]]:
+    """The second person's word for a wide network."""
+    by = require(request.user, gateway.KIND, place.ways_in().environment)
+    found = AllowedAddress.objects.get(pk=min(entry, 2**62))
+    gateway.agree(found, by=by)
     found.refresh_from_db()
     return Status(202, _allowed(found))
 

@@ -73,6 +73,19 @@ class ApprovalOut(Schema):
     note: str
 
 
+class GlassIn(Schema):
+    hash: str
+    reason: str
+
+
+class GlassOut(Schema):
+    plan: UUID
+    freeze: str
+    by: str
+    at: datetime
+    reason: str
+
+
 class BookingIn(Schema):
     """`due` with its zone; without it, as soon as the plan's lock group is free."""
 
@@ -154,6 +167,15 @@ def approve_plan(request: HttpRequest, plan_id: UUID, given: ApprovalIn) -> Stat
     by = require(request.user, "approve", plan.environment)
     found = consent.approve(plan, hash=given.hash, note=given.note, by=by)
     return Status(201, {"plan": plan.pk, "hash": found.hash, "by": str(found.by), "at": found.at, "note": found.note})
+
+
+@router.post("/plans/{plan_id}/break-glass", response={201: GlassOut})
+def break_glass(request: HttpRequest, plan_id: UUID, wanted: GlassIn) -> Status[dict[str, Any]]:
+    """In a freeze: for this plan, for an hour, with a reason that is kept."""
+    plan = Plan.objects.get(pk=plan_id)
+    by = require(request.user, "break-glass", plan.environment)
+    broken = consent.break_glass(plan, hash=wanted.hash, reason=wanted.reason, by=by)
+    return Status(201, {"plan": plan.pk, "freeze": broken.freeze, "by": str(broken.by), "at": broken.at, "reason": broken.reason})
 
 
 @router.post("/plans/{plan_id}/bookings", response={201: BookingOut})

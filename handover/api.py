@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 
-from handover import document, rows
+from handover import actions, document, rows
 from handover.rows import Row
 from people.permissions import require
 
@@ -56,6 +56,30 @@ def show_claim(request: HttpRequest, claim: int) -> dict[str, Any]:
     if known is None:
         raise Http404(f"There is no claim {claim}. GET /api/v1/claims lists them.")
     return _out(rows.rows([known])[0])
+
+
+class SayIn(Schema):
+    """`what`: answer its question, accept it as it is (until a day, where one is given), or withdraw that."""
+
+    what: Literal["answer", "accept", "withdraw"]
+    text: str
+    until: date | None = None
+
+
+@router.post("/claims/{int:claim}/statements", response={201: ClaimOut})
+def say(request: HttpRequest, claim: int, said: SayIn) -> Status[dict[str, Any]]:
+    by = require(request.user, "claims")
+    known = document.claim(claim)
+    if known is None:
+        raise Http404(f"There is no claim {claim}. GET /api/v1/claims lists them.")
+    match said.what:
+        case "answer":
+            actions.answer(known, said.text, by=by)
+        case "accept":
+            actions.accept(known, said.text, said.until, by=by)
+        case "withdraw":
+            actions.withdraw(known, said.text, by=by)
+    return Status(201, _out(rows.rows([known])[0]))
 
 
 def _out(row: Row) -> dict[str, Any]:

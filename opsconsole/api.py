@@ -25,6 +25,7 @@ import monitoring.alarms.api
 import monitoring.api
 import people.api
 import runs.api
+import runs.deciding_api
 from deployments.actions import start_release
 from deployments.operations import start_operation
 from opsconsole import problems
@@ -91,6 +92,7 @@ for router in (
     monitoring.alarms.api.router,
     access.api.router,
     runs.api.router,
+    runs.deciding_api.router,
     people.api.router,
 ):
     api.add_router("", router)

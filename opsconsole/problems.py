@@ -23,6 +23,7 @@ from ninja.errors import ValidationError as Unreadable
 
 from deployments.actions import NotPlannable, NotStartable
 from estate.definition import UnknownTarget
+from handover.actions import NotSaid
 from people.actions import NotPossible
 from people.permissions import Forbidden
 from people.second_factor import ProveAgain
@@ -79,6 +80,7 @@ def install(api: NinjaAPI) -> None:
     on(ObjectDoesNotExist, lambda request, error: problem(request, 404, f"There is none at {request.path}. Lists show what there is."))
     on(UnknownTarget, lambda request, error: problem(request, 404, str(error)))
     on(NotPossible, lambda request, error: problem(request, 422, str(error)))
+    on(NotSaid, lambda request, error: problem(request, 422, str(error)))
     on(NotPlannable, lambda request, error: problem(request, 422, str(error)))
     on(NotStartable, lambda request, error: problem(request, 409, str(error), reasons=error.reasons))
     on(LockHeld, _held)

@@ -93,6 +93,16 @@ class NewToken(Schema):
     token: str
 
 
+class LinkOut(Schema):
+    """Where the person chooses a password: once, within a day."""
+
+    link: str
+
+
+class EndedOut(Schema):
+    ended: int
+
+
 class AuditOut(Schema):
     number: int
     time: datetime
@@ -153,6 +163,40 @@ def change_operator(request: HttpRequest, person: int, wanted: ChangeIn) -> dict
     return _operator(who)
 
 
+@router.post("/operators/{int:person}/links", response={201: LinkOut})
+def make_link(request: HttpRequest, person: int) -> Status[dict[str, Any]]:
+    """A new one-time link, for one who forgot their password. The second factor stays."""
+    by = require(request.user, "people")
+    return Status(201, {"link": actions.one_time_link(_person(person), by=by)})
+
+
+@router.delete("/operators/{int:person}/second-factors", response={204: None})
+def remove_second_factors(request: HttpRequest, person: int, why: Text = "") -> Status[None]:
+    by = require(request.user, "people")
+    actions.remove_second_factors(_person(person), why=why, by=by)
+    return Status(204, None)
+
+
+@router.delete("/operators/{int:person}/sessions", response=EndedOut)
+def end_sessions(request: HttpRequest, person: int) -> dict[str, Any]:
+    """All of them; one's own, too."""
+    by = require(request.user, "people")
+    return {"ended": actions.end_sessions(_person(person), by=by)}
+
+
+@router.get("/operators/{int:person}/tokens", response=TokenPage)
+def list_tokens_of(request: HttpRequest, person: int) -> dict[str, Any]:
+    require(request.user, "view")
+    return {"items": list(_person(person).tokens.order_by("pk")), "next": None}
+
+
+@router.delete("/operators/{int:person}/tokens/{int:token}", response={204: None})
+def revoke_token_of(request: HttpRequest, person: int, token: int) -> Status[None]:
+    by = require(request.user, "people")
+    actions.revoke_token_of(_person(person), min(token, 2**62), by=by)
+    return Status(204, None)
+
+
 @router.get("/tokens", response=TokenPage)
 def list_tokens(request: HttpRequest) -> dict[str, Any]:
     """One's own."""
@@ -192,6 +236,10 @@ def list_audit(
     rows: list[AuditEntry] = list(trail.found(trail.Asked(who, action, result, run, contains), before=cursor)[: limit + 1])
     more = len(rows) > limit
     return {"items": rows[:limit], "next": str(rows[limit - 1].number) if more else None, "head": str(audit.head())}
+
+
+def _person(number: int) -> Operator:
+    return Operator.objects.get(pk=min(number, 2**62))
 
 
 def _operator(who: Operator) -> dict[str, Any]:

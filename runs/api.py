@@ -133,7 +133,7 @@ def list_runs(
             runs = runs.filter(**{name: value})
     found = list(runs[: limit + 1])
     return {
-        "items": [_run(request, run) for run in found[:limit]],
+        "items": [told(request, run) for run in found[:limit]],
         "next": str(found[limit - 1].number) if len(found) > limit else None,
     }
 
@@ -148,7 +148,7 @@ def start(request: HttpRequest, wanted: RunIn, key: Annotated[str, Header(alias=
     run = starter(
         plan, hash=wanted.hash, confirmation=plan.environment, idempotency_key=idempotency_key(key), reason=wanted.reason[:500], by=by
     )
-    return Status(201, _run(request, run))
+    return Status(201, told(request, run))
 
 
 @router.get("/runs/{int:number}", response=RunWhole)
@@ -156,7 +156,7 @@ def show(request: HttpRequest, number: int) -> dict[str, Any]:
     require(request.user, "view")
     run = Run.objects.select_related("requested_by", "plan").get(number=number)
     return {
-        **_run(request, run),
+        **told(request, run),
         "steps": list(run.steps.all()),
         "hosts": _hosts(run),
         "downtime_seconds": _downtime(run),
@@ -181,7 +181,7 @@ def _start_plainly(plan: Plan, *, hash: str, confirmation: str, idempotency_key:
     return start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, by=by)
 
 
-def _run(request: HttpRequest, run: Run) -> dict[str, Any]:
+def told(request: HttpRequest, run: Run) -> dict[str, Any]:
     names = (
         "kind",
         "title",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest
 from django.utils import timezone
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 
-from monitoring.alarms import board, history
+from monitoring.alarms import actions, board, history, plans
 from monitoring.alarms.board import Row
 from monitoring.alarms.models import Transition
 from people.permissions import require
+from runs.models import Plan
 
 router = Router(tags=["monitoring"])
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -104,6 +106,65 @@ def transitions(request: HttpRequest, name: str, limit: Limit = 50, cursor: Curs
     if not page.lines and board.row_of(name, timezone.now()) is None and not Transition.objects.filter(alarm=name).exists():
         raise Http404(f"There is no alarm {name}. GET /api/v1/alarms lists what there is.")
     return {"items": [_transition(line) for line in page.lines], "next": page.next or None}
+
+
+class NoteIn(Schema):
+    note: str
+
+
+class MuteIn(Schema):
+    """For so many minutes from now; `why` is read by whoever wonders about the silence."""
+
+    alarms: list[str]
+    minutes: int
+    why: str
+
+
+class SmallPlanOut(Schema):
+    """Started by POST /runs, with its id and hash."""
+
+    id: UUID
+    kind: str
+    title: str
+    environment: str
+    hash: str
+    made: datetime
+    steps: list[dict[str, Any]]
+
+
+@router.post("/alarms/{name}/acknowledgement", response=AlarmOut)
+def acknowledge(request: HttpRequest, name: str, given: NoteIn) -> dict[str, Any]:
+    """Somebody looks after it: good for this alarm, not for the next."""
+    by = require(request.user, "acknowledge")
+    actions.acknowledge(name, note=given.note, by=by)
+    row = board.row_of(name, timezone.now())
+    if row is None:
+        raise Http404(f"There is no alarm {name}. GET /api/v1/alarms lists what there is.")
+    return _alarm(row)
+
+
+@router.post("/alarms/{name}/plans", response={201: SmallPlanOut})
+def plan_apply(request: HttpRequest, name: str) -> Status[dict[str, Any]]:
+    """What makes the alarm what the estate's file says."""
+    by = require(request.user, plans.CHANGE)
+    return Status(201, _plan(actions.plan_apply(name, by=by)))
+
+
+@router.post("/mutes", response={201: SmallPlanOut})
+def plan_mute(request: HttpRequest, wanted: MuteIn) -> Status[dict[str, Any]]:
+    by = require(request.user, plans.MUTE)
+    return Status(201, _plan(actions.plan_mute(wanted.alarms, minutes=wanted.minutes, why=wanted.why, by=by)))
+
+
+@router.post("/mutes/{rule}/end", response={201: SmallPlanOut})
+def plan_unmute(request: HttpRequest, rule: str) -> Status[dict[str, Any]]:
+    by = require(request.user, plans.MUTE)
+    return Status(201, _plan(actions.plan_unmute(rule, by=by)))
+
+
+def _plan(made: Plan) -> dict[str, Any]:
+    told = {name: getattr(made, name) for name in ("kind", "title", "environment", "hash", "made")}
+    return told | {"id": made.pk, "steps": made.document["steps"]}
 
 
 def _alarm(row: Row) -> dict[str, Any]:
