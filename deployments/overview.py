@@ -125,7 +125,9 @@ def overview(
     names = [tier.beanstalk for target in targets for tier in target.tiers]
     hosts = list(Host.objects.filter(beanstalk__in=names, gone=None))
     beanstalk = {row.name: row for row in (BeanstalkEnvironment.objects.filter(name__in=names) if environments is None else environments)}
-    answers = list(ShopAnswer.objects.filter(time__gt=now - _SHOP_WINDOW).order_by("time"))
+    shops = {(target.service, target.environment.key) for target in targets if target.shop}
+    asked = ShopAnswer.objects.filter(service__in={key[0] for key in shops}, environment__in={key[1] for key in shops})
+    answers = list(asked.filter(time__gt=now - _SHOP_WINDOW).order_by("time"))
     return tuple(_target_row(target, hosts, beanstalk, answers, runs, operator, now) for target in targets)
 
 

@@ -38,7 +38,8 @@ RECENT = 100  # runs that are looked through for each service's last release
 @require_safe
 @may_view
 def services(request: HttpRequest) -> HttpResponse:
-    runs = list(Run.objects.select_related("requested_by").order_by("-holds_lock", "-number")[:RECENT])
+    found = Run.objects.select_related("requested_by")
+    runs = list({run.number: run for run in (*found.filter(holds_lock=True), *found[:RECENT])}.values())
     rows = overview(request.user, runs, timezone.now())
     groups = [
         {"environment": environment, "rows": mine}

@@ -68,6 +68,7 @@ class BeanstalkEvent(models.Model):
         db_table = "beanstalk_event"
         ordering = ["time", "id"]
         constraints = [models.UniqueConstraint(fields=["environment", "time", "digest"], name="one_event")]
+        indexes = [models.Index(fields=["-time", "-id"], name="newest_event")]
 
 
 class Host(models.Model):

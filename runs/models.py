@@ -85,6 +85,10 @@ class Run(models.Model):
     class Meta:
         db_table = "run"
         ordering = ["-number"]
+        indexes = [
+            models.Index(fields=["state", "-number"], name="run_by_state"),  # the scheduler asks every few seconds
+            models.Index(fields=["service", "environment", "-number"], name="run_by_service"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["lock_group"], condition=models.Q(holds_lock=True), name="one_active_run_per_lock_group")
         ]

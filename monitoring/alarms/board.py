@@ -237,17 +237,23 @@ def _with_strips(rows: Iterable[Row], now: datetime) -> list[Row]:
     return made
 
 
-def _spans(transitions: Sequence[Transition], now: datetime) -> Iterable[Span]:
-    """What was not OK; the rest of the strip is. `transitions` oldest first."""
+def _spans(transitions: Sequence[Transition], now: datetime) -> list[Span]:
+    """What was not OK; the rest of the strip is. `transitions` oldest first. What would be drawn over one another is one span."""
     begins, whole = now - STRIP, STRIP.total_seconds()
+    spans: list[Span] = []
     for index, each in enumerate(transitions):
         if each.new in ("OK", ""):
             continue
         until = transitions[index + 1].at if index + 1 < len(transitions) else now
         x = 100 * (each.at - begins).total_seconds() / whole
-        width = max(100 * (until - each.at).total_seconds() / whole, 0.6)
+        end = min(x + max(100 * (until - each.at).total_seconds() / whole, 0.6), 100)
         light = UNKNOWN if each.new == "INSUFFICIENT_DATA" else EXPECTED if each.expected else BAD
-        yield Span(round(x, 2), round(min(width, 100 - x), 2), light)
+        last = spans[-1] if spans else None
+        if last is not None and last.light == light and x <= last.x + last.width:
+            spans[-1] = Span(last.x, round(end - last.x, 2), light)
+        else:
+            spans.append(Span(round(x, 2), round(end - x, 2), light))
+    return spans
 
 
 def by_link(tunnels: Iterable[Tunnel]) -> Mapping[str, list[Tunnel]]:

@@ -387,3 +387,13 @@ def test_figures_are_counted_back_from_the_newest_whole_minute() -> None:
     assert declared.bad_for(definition, points, 301) == 0
     assert declared.bad_for(definition, [(0.0, 90.0), (120.0, 90.0)], 200) == 1, "a gap ends it"
     assert declared.condition(definition | {"DatapointsToAlarm": 3}, "%") == ("> 70 %", "3 of 3 in 3 min")
+
+
+def test_a_strip_draws_no_more_than_can_be_seen() -> None:
+    """What would lie over one another is one span; what stands apart, or is of another kind, is not."""
+    now = timezone.now()
+    flaps = [Transition(alarm=CPU, at=now - timedelta(minutes=20 * (4000 - n)), new="OK" if n % 2 else "ALARM") for n in range(4000)]
+    assert [(round(span.x), round(span.x + span.width)) for span in board._spans(flaps, now)] == [(38, 100)]
+    days = [(80, "ALARM", False), (79, "OK", False), (10, "ALARM", False), (9, "ALARM", True), (8, "OK", False)]
+    apart = [Transition(alarm=CPU, at=now - timedelta(days=ago), new=new, expected=expected) for ago, new, expected in days]
+    assert [span.light for span in board._spans(apart, now)] == ["bad", "bad", "info"]

@@ -1,0 +1,20 @@
+"""For migrations: an index on a table that is in use. PostgreSQL makes it beside whoever writes; such a migration says `atomic = False`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db.migrations import AddIndex
+
+
+class AddIndexInUse(AddIndexConcurrently):
+    """SQLite has one writer, and is quick on what one machine holds: there it is an ordinary index."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        how = AddIndexConcurrently if schema_editor.connection.vendor == "postgresql" else AddIndex
+        how.database_forwards(self, app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        how = AddIndexConcurrently if schema_editor.connection.vendor == "postgresql" else AddIndex
+        how.database_backwards(self, app_label, schema_editor, from_state, to_state)

@@ -1,0 +1,75 @@
+"""What the settings ask of PostgreSQL: statements and idle transactions that end, and connections that are lent. On PostgreSQL alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("postgres" not in os.environ.get("DATABASE_URL", ""), reason="not on PostgreSQL: ./console test --postgresql"),
+]
+ASKED = """
+import django; django.setup()
+from threading import Barrier, Thread
+from django.db import connection
+lent, seen = Barrier(2), set()
+def request():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        seen.add(cursor.fetchone()[0])
+    lent.wait()
+    connection.close()
+for _ in range(6):
+    pair = [Thread(target=request), Thread(target=request)]
+    [each.start() for each in pair]; [each.join() for each in pair]
+print(len(seen))
+"""
+
+
+@pytest.fixture
+def hasty() -> Iterator[psycopg.Connection[Any]]:
+    """A connection as any of the console's, whose patience is shorter."""
+    parameters = connection.get_connection_params()
+    parameters |= {"options": parameters["options"].replace("30000", "300"), "cursor_factory": psycopg.Cursor}
+    with psycopg.connect(**parameters) as made:
+        yield made
+        made.close()
+
+
+def test_a_statement_ends_after_its_time(hasty: psycopg.Connection[Any]) -> None:
+    hasty.execute("SELECT pg_sleep(0.01)")
+    with pytest.raises(psycopg.errors.QueryCanceled, match="statement timeout"):
+        hasty.execute("SELECT pg_sleep(20)")
+
+
+def test_whoever_stops_in_mid_transaction_keeps_nobody_from_going_on(hasty: psycopg.Connection[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO watched (name, error, failures) VALUES ('a', '', 0)")
+    hasty.execute("UPDATE watched SET failures = 1")
+    with connection.cursor() as cursor:  # waits for the row, and gets it
+        cursor.execute("UPDATE watched SET failures = failures + 10")
+        cursor.execute("SELECT failures FROM watched")
+        assert cursor.fetchone() == (10,)
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        hasty.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("size, opened", [("0", 12), ("2", 2)])
+def test_connections_are_lent_where_there_is_a_pool(size: str, opened: int) -> None:
+    if size != "0" and importlib.util.find_spec("psycopg_pool") is None:
+        pytest.skip("psycopg_pool is not installed here")
+    found = connection.settings_dict
+    url = f"postgres://{found['USER']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
+    env = os.environ | {"DATABASE_URL": url, "DATABASE_POOL": size, "DJANGO_SETTINGS_MODULE": "opsconsole.settings"}
+    done = subprocess.run([sys.executable, "-c", ASKED], cwd=settings.BASE_DIR, env=env, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) == opened
