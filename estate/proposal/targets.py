@@ -67,7 +67,7 @@ def _target(
         "configuration": {"repository": "configuration", "branches": ["master"]},
         "bundles": {"bucket": f"elasticbeanstalk-{seen.region}-{seen.account}", "prefix": "ops-console/"},
         "secrets": {"bucket": bucket or NOWHERE, "key": secret or NOWHERE},
-        "cdn": sorted(alias for each in seen.all("distribution") if _origins(each) & endpoints for alias in each.facts["aliases"]),
+        "cdn": [{"name": name, "file": "/"} for name in _aliases(seen, endpoints)],
         **_front(seen, found, endpoints, plan),
     }
     if not found[0].application:
@@ -79,6 +79,10 @@ def _target(
     return without_empty(made)
 
 
+def _aliases(seen: Seen, endpoints: set[str]) -> list[str]:
+    return sorted(alias for each in seen.all("distribution") if _origins(each) & endpoints for alias in each.facts["aliases"])
+
+
 def _what_only_people_know(draft: Draft) -> None:
     said = {
         "code": "which branch is released",
@@ -86,6 +90,7 @@ def _what_only_people_know(draft: Draft) -> None:
         "shop": "what visitors call it by, where no record of Route 53 leads there: without it no downtime is measured",
         "statics": "Magento: which areas, themes and languages are generated; without it nothing is",
         "shares": "Magento: what is mounted from the file server on each host",
+        "cdn": "of each name a file that is always there: it is asked for as a visitor would",
         "edits": "Magento: what a release changes in .user.ini and .htaccess",
         "build": "the build host, where there is one",
         "proofs": "what is looked at on each host after a release",

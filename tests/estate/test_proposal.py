@@ -48,7 +48,7 @@ CANNOT_TELL = {
     "services.*.environments.*.proofs": "files of the hosts",
     "services.*.environments.*.money": "the payouts' calendar",
     "services.*.environments.*.approval": "a rule of the team",
-    "services.magento.environments.pre-production.shop": "its name is in no zone of the account",
+    "services.*.environments.*.cdn": "which of its files is always there",
     "access.gateway.services": "which ports belong together, and their names",
     "access.ftp": "an account on a host",
     "by_hand.*.name": "words for people",
