@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from statistics import fmean
 
-from sandbox.aws import cloudwatch, loadbalancing, rooms, targets
+from sandbox.aws import cloudwatch, loadbalancing, targets
 from sandbox.aws.beanstalk_health import load, processor
 from sandbox.aws.health import DEGRADED, INFO, OK, SEVERE, WARNING, Doctor
 from sandbox.aws.inventory import databases, network
@@ -40,7 +40,6 @@ class Recorder:
         self._random = random.Random(f"{ledger.world.seed}:metrics")
         self._counted: dict[str, Counter[int]] = {}
         self._due = 0.0
-        self._began = ledger.world.clock.now().timestamp()
 
     def record_when_due(self) -> None:
         if time.monotonic() >= self._due:
@@ -107,7 +106,6 @@ class Recorder:
             held = BUSY_CONNECTIONS if is_prods and "database-connections" in faults else held
             yield "AWS/RDS", "CPUUtilization", of, round(used, 2)
             yield "AWS/RDS", "DatabaseConnections", of, float(round(held))
-            yield "AWS/RDS", "FreeStorageSpace", of, rooms.free(self._ledger.world, database, moment.timestamp(), self._began)
         for cache, cpu in CACHES.items():
             of = {"CacheClusterId": cache}
             used = BUSY_CACHE if "cache-busy" in faults else round(cpu * (0.5 + busy) * self._random.uniform(0.9, 1.1), 2)

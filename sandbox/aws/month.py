@@ -5,6 +5,7 @@ Lives here: the incidents as a table, and each metric's quiet figure. How a figu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -64,7 +65,7 @@ def remember(ledger: Ledger, past: Past, happened: Incidents) -> None:
         store.remember(namespace, name, dimensions, past.figure(f"{number}:{name}", quiet, struck), past.end)
     for database in DATABASES:
         of = {"DBInstanceIdentifier": database}
-        store.remember("AWS/RDS", "FreeStorageSpace", of, partial(_free, ledger.world, database, past.end), past.end)
+        store.remember("AWS/RDS", "FreeStorageSpace", of, partial(_free, ledger.world, database, past.end), math.inf)
 
 
 def _free(world: World, database: str, end: float, minute: float) -> float:

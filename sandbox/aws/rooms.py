@@ -1,4 +1,4 @@
-"""How much storage each database has free: a function of time, for the month before the start and for now."""
+"""How much storage each database has free: a function of time before and after the start, so that it is never recorded."""
 
 from __future__ import annotations
 

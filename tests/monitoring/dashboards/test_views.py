@@ -127,7 +127,7 @@ def test_labels_tell_lines_apart_and_no_more() -> None:
 
     assert pages.short_labels([line("RequestCount", "alb", "Sum"), line("Latency", "alb")], {}) == ["RequestCount", "Latency"]
     assert pages.short_labels([line("CPU", "redis-1"), line("CPU", "redis-2")], {"redis-2": "second"}) == ["redis-1", "second"]
-    assert pages.short_labels([line("CPU", "a", "Sum"), line("CPU", "a"), line("CPU", "b")], {}) == ["Sum", "a Average", "b Average"]
+    assert pages.short_labels([line("CPU", "a", "Sum"), line("CPU", "a"), line("CPU", "b")], {}) == ["a Sum", "a Average", "b Average"]
     assert pages.legend(["HTTPCode_Backend_3XX", "HTTPCode_Backend_5XX"]) == ["Backend_3XX", "Backend_5XX"]
     assert pages.legend(["fe-1", "fe-2"]) == ["fe-1", "fe-2"]
     assert pages.legend(["one alone_of_its_kind"]) == ["one alone_of_its_kind"]
