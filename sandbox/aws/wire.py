@@ -42,6 +42,9 @@ class Bucket:
         return True
 
 
+LONGEST = 60.0  # seconds that the fault `aws-slow` keeps a caller waiting
+
+
 class Wire:
     def __init__(self, world: World, application: Application) -> None:
         self._faults, self._deeds = world.faults, world.deeds
@@ -60,7 +63,10 @@ class Wire:
             code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
             return _refuse(respond, status, code, "Rate exceeded", s3=s3, as_json=as_json)
         if self._faults.strikes("access-denied", service=service, operation=action):
-            return _refuse(respond, 403, "AccessDenied", f"The caller is not authorized to perform {service}:{action or 'this'}", s3=s3)
+            message = f"The caller is not authorized to perform {service}:{action or 'this'}"
+            return _refuse(respond, 403, "AccessDenied", message, s3=s3, as_json=as_json)
+        if slow := self._faults.strikes("aws-slow", service=service, operation=action):
+            time.sleep(min(float(slow.options.get("seconds", "5")), LONGEST))
         if action == "PutObject" and self._faults.strikes("s3-refuses"):
             return _refuse(respond, 403, "AccessDenied", "Access Denied", s3=True)
         if self._faults.strikes("aws-500", operation=action):

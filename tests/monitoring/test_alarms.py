@@ -92,18 +92,29 @@ def test_an_outage_longer_than_cloudwatchs_memory_is_said(control: Control) -> N
     assert (reading.lost_from, reading.lost_to is not None) == (long_ago, True)
 
 
-def test_what_cannot_be_read_leaves_what_was_with_its_age(control: Control, viewer: Operator, client: Client) -> None:
+REFUSALS = [
+    ("throttle", {"operation": "DescribeAlarms", "seconds": "0"}, "Rate exceeded"),
+    ("access-denied", {"service": "monitoring"}, "not authorized"),
+    ("aws-slow", {"service": "monitoring", "seconds": "3"}, "cloudwatch describe-alarms"),
+]
+
+
+@pytest.mark.parametrize("kind, options, words", REFUSALS)
+def test_what_cannot_be_read_leaves_what_was_with_its_age(
+    control: Control, viewer: Operator, client: Client, monkeypatch: pytest.MonkeyPatch, kind: str, options: dict[str, str], words: str
+) -> None:
     poller.poll()
-    control.fault("throttle", operation="DescribeAlarms", seconds="0")
-    for _ in range(3):
-        control.fault("throttle", operation="DescribeAlarms")
+    read = Reading.objects.get().answered
+    monkeypatch.setattr(session, "READING", session.Patience(connect=1.0, read=0.3))
+    control.fault(kind, times=-1, **options)
     assert not poller.poll()
     control.clear()
+    assert Reading.objects.get().answered == read
     assert Alarm.objects.count() == len(current().alarms)
     client.force_login(viewer)
     page = client.get(reverse("alarms:list")).content.decode()
     assert "CloudWatch cannot be read" in page
-    assert "Rate exceeded (Throttling)" in page
+    assert words in page
     assert CPU in page
 
 

@@ -12,12 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from estate.models import Watched
-from monitoring.dashboards import document, pages, watching
+from monitoring.dashboards import document, pages, queries, watching
 from monitoring.dashboards.figures import unpacked
 from monitoring.dashboards.models import StoredDashboard, Window
 from monitoring.dashboards.spans import span_of
 from people.models import Operator
 from remote.aws import session
+from tests.box import Control
 from tests.monitoring.dashboards.conftest import PRODUCTION
 from tests.monitoring.dashboards.test_body import metric
 
@@ -109,6 +110,40 @@ def test_when_cloudwatch_does_not_answer_the_last_figures_stay_and_the_page_says
     said = client.get(f"/monitoring/{PRODUCTION}/happened?span=1h").json()["said"]
     assert "cloudwatch" in " ".join(said)
     assert client.get("/monitoring/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("throttle", {"operation": "GetMetricData", "seconds": "0"}, "Rate exceeded"),
+        ("access-denied", {"service": "monitoring"}, "not authorized"),
+        ("aws-slow", {"operation": "GetMetricData", "seconds": "3"}, "get-metric-data"),
+    ],
+)
+def test_whatever_cloudwatch_refuses_the_page_has_what_it_last_said(
+    kind: str,
+    options: dict[str, str],
+    words: str,
+    poll: Poll,
+    sandbox: dict[str, str],
+    client: Client,
+    viewer: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = poll()
+    for module in (watching, queries):
+        monkeypatch.setattr(module, "_PATIENCE", session.Patience(connect=1.0, read=0.3))
+    control = Control(sandbox)
+    try:
+        control.fault(kind, times=-1, **options)
+        after = poll(answered=False)
+    finally:
+        control.clear()
+        control.close()
+    assert (after.made, bytes(after.figures or b"")) == (before.made, bytes(before.figures or b""))
+    client.force_login(viewer)
+    assert words in " ".join(client.get(f"/monitoring/{PRODUCTION}/happened?span=1h").json()["said"])
+    assert client.get(f"/monitoring/{PRODUCTION}/figures?span=1h").status_code == 200
 
 
 @pytest.mark.parametrize("viewers", [1, 200])
