@@ -40,7 +40,7 @@ def let_in(name: str, role: str, *, by: Operator) -> Operator:
 
 
 def change_role(operator: Operator, role: str, *, why: str = "", by: Operator) -> None:
-    """Their open pages follow within half a minute. Raises Forbidden, ProveAgain, NotPossible."""
+    """Their open pages follow at once. Raises Forbidden, ProveAgain, NotPossible."""
     require(by, "people")
     known = _role(role)
     with transaction.atomic():
@@ -50,6 +50,7 @@ def change_role(operator: Operator, role: str, *, why: str = "", by: Operator) -
             _must_leave_an_admin(operator)
         operator.role = known
         operator.save(update_fields=["role"])
+        sessions.look_again(operator)
         audit.record("change role", by=by, target=operator.username, why=why, facts={"before": before, "now": known.value})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.authentication import get_authentication_records
+from allauth.account.signals import password_changed
 from allauth.mfa import signals as mfa
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
@@ -20,6 +21,13 @@ def signed_in(sender: object, request: HttpRequest, user: Operator, **_: Any) ->
     sessions.begin(request)
     methods = [str(each.get("method", "")) for each in get_authentication_records(request, user)]
     audit.record("sign in", by=user, target=user.username, facts={"by": ", ".join(dict.fromkeys(methods))})
+
+
+@receiver(password_changed, dispatch_uid="people.recorded.password_changed")
+def changed_password(sender: object, request: HttpRequest, user: Operator, **_: Any) -> None:
+    """Other sessions have ended by it."""
+    audit.record("change password", by=user, target=user.username)
+    sessions.look_again(user)
 
 
 @receiver(mfa.authenticator_added, dispatch_uid="people.recorded.added")

@@ -17,10 +17,12 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from live.publish import publish
 from people import audit
 from people.models import Operator
 from people.second_factor import ProveAgain
@@ -62,10 +64,21 @@ def of(operator: Operator, *, this: str = "") -> list[Place]:
 
 
 def end(operator: Operator, name: str = "", *, but: str = "") -> int:
-    """Those of that name, or all, except the one whose key is `but`. How many. Websockets follow within their next check."""
+    """Those of that name, or all, except the one whose key is `but`. How many. Websockets close with them."""
     keys = [key for key, _ in _sessions(operator) if key != but and name in ("", _name(key))]
     Session.objects.filter(session_key__in=keys).delete()
+    look_again(operator)
     return len(keys)
+
+
+def channel(operator: int) -> str:
+    """Where websockets of this person hear that they have to look again whether they may still watch."""
+    return f"person:{operator}"
+
+
+def look_again(operator: Operator) -> None:
+    """Once it is so: a session has ended, a role is another. A ring alone; what holds is read from the database."""
+    transaction.on_commit(lambda: publish(channel(operator.pk), {"kind": "person"}))
 
 
 class KeepsLimits:
@@ -78,8 +91,10 @@ class KeepsLimits:
         if isinstance(request.user, Operator):
             over = _over(request)
             if over:
-                audit.record("session ended", by=request.user, target=request.user.username, why=over)
+                operator = request.user
+                audit.record("session ended", by=operator, target=operator.username, why=over)
                 logout(request)
+                look_again(operator)
                 messages.info(request, f"You have been signed out: {over}. Sign in again.")
             elif _is_an_act(request) and _now() - float(request.session.get(ACTIVE, 0)) > _AGAIN:
                 request.session[ACTIVE] = _now()

@@ -19,7 +19,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from people import audit
+from people import audit, sessions
 from people.models import Operator, Role
 from people.second_factor import FRESH_SECONDS
 
@@ -84,6 +84,7 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
         elif operator.role != role:
             before, operator.role = operator.role, role
             operator.save(update_fields=["role"])
+            sessions.look_again(operator)
             audit.record(
                 "change role", by=None, target=operator.username, why="groups of the provider", facts={"before": before, "now": role.value}
             )

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
-from people import audit
+from people import audit, sessions
 from people.forms import SignInForm
 from people.models import Operator
 from people.permissions import Forbidden, require
@@ -78,6 +78,7 @@ class Welcome(auth.PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         audit.record("choose password", by=form.user, target=form.user.username, why="by a one-time link")
+        sessions.look_again(form.user)
         messages.success(self.request, "Your password is set. Sign in with it.")
         return response
 
@@ -86,6 +87,10 @@ class SignOut(auth.LogoutView):
     """By POST alone: a link cannot sign anybody out."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if isinstance(request.user, Operator):
-            audit.record("sign out", by=request.user, target=request.user.username)
-        return super().post(request, *args, **kwargs)
+        who = request.user
+        if isinstance(who, Operator):
+            audit.record("sign out", by=who, target=who.username)
+        response = super().post(request, *args, **kwargs)
+        if isinstance(who, Operator):
+            sessions.look_again(who)
+        return response

@@ -21,6 +21,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from live.hub import Frame, Viewer, hub
+from people import sessions
 from people.permissions import may
 from runs import doorbell, log, reading
 from runs.models import LogChunk, Run
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 QUIET = 5.0  # seconds without a frame after which a run's page looks into the database: Redis may have lost one
 QUIET_ESTATE = 15.0
-CHECK_AGAIN = 30.0  # seconds; a person who signed out or lost the role sees nothing more after that
+CHECK_AGAIN = 30.0  # seconds; who signed out or lost the role sees nothing more after that, also where Redis lost the ring
 AT_ONCE = 4  # chunks in a frame that is read from the database
 REFUSED = 4403
 BROKEN = 1011
@@ -73,12 +74,13 @@ class Watching(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no
                 await self.close(code)
 
     async def _check_again(self) -> None:
-        """Until the person may no longer watch."""
-        while True:
-            await asyncio.sleep(CHECK_AGAIN)
-            session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
-            if not await _may(await get_user({"session": session}), self.environment):
-                return
+        """Until the person may no longer watch: asked when something about them has changed, and again in any case."""
+        async with hub().watching(sessions.channel(self.scope["user"].pk)) as rung:
+            while True:
+                await rung.next(patience=CHECK_AGAIN)
+                session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
+                if not await _may(await get_user({"session": session}), self.environment):
+                    return
 
 
 class RunConsumer(Watching):

@@ -24,6 +24,10 @@ class Websocket:
         message: dict[str, Any] = await self._end.receive_output(PATIENCE)
         return message
 
+    async def is_silent(self) -> bool:
+        """Nothing came for a moment."""
+        return bool(await self._end.receive_nothing(0.2))
+
     async def hear(self) -> str:
         message = await self.output()
         assert message["type"] == "websocket.send", message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.auth import get_user
+from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -19,6 +21,7 @@ from live import hub as live_hub
 from live.hub import hub
 from live.publish import publish
 from opsconsole.asgi import application
+from people import actions, sessions
 from people.models import Operator, Role
 from runs import consumers, log
 from runs.log import Log
@@ -270,6 +273,82 @@ async def test_who_may_no_longer_watch_is_shown_out(
             while (message := await page.socket.output())["type"] != "websocket.close":
                 pass
         assert message["code"] == consumers.REFUSED
+
+
+ENDINGS: dict[str, Callable[[Client, Operator, Operator], Any]] = {
+    "signs out": lambda client, person, admin: client.post("/sign-out/"),
+    "ended elsewhere": lambda client, person, admin: sessions.end(person),
+    "role taken": lambda client, person, admin: actions.change_role(person, "none", by=admin),
+    "shut out": lambda client, person, admin: actions.change_active(person, False, by=admin),
+    "by the command": lambda client, person, admin: call_command("operator", person.username, "--role", "none", stdout=io.StringIO()),
+    "sits idle": lambda client, person, admin: idle(client),
+    "new password": lambda client, person, admin: new_password(person),
+}
+
+
+def idle(client: Client) -> None:
+    session = client.session
+    session["active"] -= 31 * 60
+    session.save()
+    client.get("/")
+
+
+def new_password(person: Operator) -> None:
+    path = actions.welcome(person).removeprefix("http://testserver")
+    client, words = Client(), "four words nobody guesses"
+    client.post(client.get(path, follow=True).redirect_chain[-1][0], {"new_password1": words, "new_password2": words})
+
+
+def signed_in(person: Operator) -> tuple[Client, list[tuple[bytes, bytes]]]:
+    client = Client()
+    client.force_login(person)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    return client, [(b"origin", b"http://testserver"), (b"cookie", cookies.encode())]
+
+
+@pytest.mark.parametrize("path", ["/ws/now/", "/ws/runs/{run}/", "/ws/tail/"])
+@pytest.mark.parametrize("how", ENDINGS)
+async def test_a_websocket_closes_with_its_session_and_at_once(
+    run: Run, viewer: Operator, admin: Operator, connected_hub: None, monkeypatch: pytest.MonkeyPatch, how: str, path: str
+) -> None:
+    """Nothing is waited for: the periodic check is an hour away."""
+    monkeypatch.setattr(consumers, "CHECK_AGAIN", 3600)
+    client, sent = await sync_to_async(signed_in)(viewer)
+    _, others = await sync_to_async(signed_in)(admin)
+    socket, other = (Websocket(application, path.format(run=run.number), who) for who in (sent, others))
+    assert await socket.connect()
+    assert await other.connect()
+    await asyncio.wait_for(hub().connected.wait(), 10)
+    while not await socket.is_silent():  # what a new subscription makes it look at is over
+        await socket.output()
+    await sync_to_async(ENDINGS[how])(client, viewer, admin)
+    async with asyncio.timeout(10):
+        while (message := await socket.output())["type"] != "websocket.close":
+            pass
+    assert message["code"] == consumers.REFUSED
+    while not await other.is_silent():  # somebody else's stays open
+        assert (await other.output())["type"] == "websocket.send"
+    await other.disconnect()
+
+
+async def test_a_ring_about_a_person_who_may_still_watch_closes_nothing(
+    run: Run, viewer: Operator, admin: Operator, connected_hub: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "CHECK_AGAIN", 3600)
+    checked = asyncio.Event()
+
+    async def told(scope: Any) -> Any:
+        checked.set()
+        return await get_user(scope)
+
+    async with watching(run, viewer) as page:
+        monkeypatch.setattr(consumers, "get_user", told)
+        await page.get()
+        await sync_to_async(actions.change_role)(viewer, "operator", by=admin)
+        async with asyncio.timeout(10):
+            await checked.wait()
+        await write(run, 1, 3)
+        await page.until(lambda: page.last >= 3)
 
 
 @pytest.mark.parametrize("hiccup", [True, False])

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from people import actions, audit
+from people import actions, audit, sessions
 from people.models import Operator, Role
 
 ORIGIN = "manage.py operator"
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from error
             person.save()
+            sessions.look_again(person)
             facts = {"before": before, "now": role}
             audit.record("change role" if operator else "let in", by=None, target=name, facts=facts, origin=ORIGIN)
             if lost_second_factor:
