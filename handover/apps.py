@@ -10,12 +10,19 @@ class HandoverConfig(AppConfig):
         """Tells the floors below what only this one knows."""
         from estate import answers
         from handover import actions, checking, judging, looks  # noqa: F401  (checking registers itself)
-        from handover.effects import Invalidate, StartHost, TakeSnapshot
+        from handover.effects import Invalidate, RebootHost, StartHost, TakeSnapshot
+        from handover.renewal import CheckRenewed, ImportRenewed
+        from handover.shares import Mount, Unmount
         from runs import effects, periodic
 
         effects.register("aws.snapshot", TakeSnapshot())
         effects.register("aws.invalidate", Invalidate())
         effects.register("aws.start", StartHost())
+        effects.register("aws.reboot", RebootHost())
+        effects.register("certificate.check", CheckRenewed())
+        effects.register("certificate.import", ImportRenewed())
+        effects.register("host.unmount", Unmount())
+        effects.register("host.mount", Mount())
 
         looks.register()
         answers.register_configuration_branch(actions.chosen_configuration_branch)

@@ -1,18 +1,22 @@
-"""What the cards of the estate change in AWS: a snapshot, an invalidation, a host that is started. Each is found again by its key."""
+"""What the cards of the estate change in AWS: a snapshot, an invalidation, a host that is started or rebooted. Each has its proof."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from handover.operations import BOOTED
 from remote.aws import delivery, disks, network
-from remote.errors import NotFound
+from remote.errors import NotFound, Refused, RemoteError
+from runs.doors import runner
 from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 
+CLOCKS = timedelta(seconds=5)  # a host's clock and ours may differ by so much
+LONGEST_BOOT = timedelta(minutes=10)
 LATE = timedelta(seconds=30)  # a call without an answer can arrive no later: its own deadline is shorter
 
 
@@ -83,6 +87,43 @@ class StartHost:
 
     def cancel(self, act: Act, context: Context) -> str:
         return "the host goes on starting; it can be stopped in EC2"
+
+
+class RebootHost:
+    """Params: instance, ip. EC2 says “running” before, meanwhile and afterwards: the host's own kernel says when it has started."""
+
+    def do(self, act: Act, context: Context) -> Mapping[str, Any]:
+        network.reboot(act.params["instance"])
+        context.out("AWS").line(f"{act.params['instance']}: reboot accepted")
+        return {"accepted": timezone.now().isoformat()}
+
+    def probe(self, act: Act, context: Context) -> Finding:
+        try:
+            booted = booted_at(act.params["ip"])
+        except Refused as error:
+            return CannotTell(f"{error} {error.next_step}")
+        except RemoteError as error:
+            if timezone.now() - context.intent_at > LONGEST_BOOT:
+                return CannotTell(f"{act.target} has not answered since: {error}")
+            return Running(f"{act.target} does not answer: it is booting", ask_again=3)
+        if booted >= context.intent_at - CLOCKS:
+            return Done(f"{act.target} has booted at {booted:%H:%M:%S} UTC")
+        said = f"{act.target} runs since {booted:%Y-%m-%d %H:%M} UTC"
+        if context.answer and timezone.now() - context.intent_at < LONGEST_BOOT:
+            return Running(f"{said}; EC2 gives it four minutes to end by itself", ask_again=5)
+        return _not_there(said, context)
+
+    def cancel(self, act: Act, context: Context) -> str:
+        return "the host goes on booting"
+
+
+def booted_at(ip: str) -> datetime:
+    """By the host's clock. Raises RemoteError."""
+    found = runner().probe(ip, BOOTED)
+    words = found.text.split()
+    if found.rc != 0 or len(words) < 2 or not words[1].isdigit():
+        raise Refused(f"{ip} does not say when it booted", "Look at /proc/stat there.")
+    return datetime.fromtimestamp(int(words[1]), UTC)
 
 
 def _not_there(said: str, context: Context) -> Finding:

@@ -8,15 +8,18 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from deployments.actions import NotStartable
 from estate.models import Resource
 from estate.validators import idempotency_key
-from handover import document, estate_rows, operations, rows, topology
+from handover import document, estate_rows, operations, renewal, rows, topology
+from handover.certificates import Renewed
 from handover.models import Standing
 from people.permissions import Forbidden, may, require
 from people.views import may_view
+from remote.errors import RemoteError
 from runs import actions as runs
 
 
@@ -70,6 +73,34 @@ def operate(request: HttpRequest, kind: str, resource: str, what: str) -> HttpRe
     return redirect("runs:detail", run.number)
 
 
+@sensitive_post_parameters("key")
+@require_POST
+@may_view
+def renew(request: HttpRequest, resource: str) -> HttpResponseBase:
+    """Checks what was handed in, and starts its import; a refusal returns to the card, without what was handed in."""
+    try:
+        require(request.user, operations.KIND, operations.guarded_as(resource))
+    except Forbidden as refused:
+        raise PermissionDenied(str(refused)) from refused
+    known = _known("certificate", resource)
+    handed_in = Renewed(*(request.POST.get(name, "").encode() for name in ("certificate", "chain", "key")))
+    try:
+        by = require(request.user, operations.KIND, operations.environment_of(known))
+        run = renewal.start(
+            known,
+            handed_in,
+            confirmation=request.POST.get("confirmation", ""),
+            idempotency_key=idempotency_key(request.POST.get("idempotency_key", "")),
+            by=by,
+        )
+    except Forbidden as refused:
+        return _resource(request, known, refused=str(refused), status=403)
+    except (NotStartable, runs.Refusal, ValidationError, RemoteError) as refused:
+        words = " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
+        return _resource(request, known, refused=words, status=409 if isinstance(refused, runs.LockHeld) else 422)
+    return redirect("runs:detail", run.number)
+
+
 @require_safe
 @may_view
 def topology_page(request: HttpRequest) -> HttpResponse:
@@ -100,6 +131,7 @@ def _resource(request: HttpRequest, found: Resource, *, refused: str = "", statu
         "claims": rows.rows(_claims_about(found)),
         "near": _near(found),
         "operations": [(each, operations.drawn(found, each)) for each in operations.operations_of(found)],
+        "renewable": renewal.is_renewable(found),
         "may_operate": may(request.user, operations.KIND, operations.environment_of(found)),
         "refused": refused,
         "idempotency_key": str(uuid.uuid4()),

@@ -14,6 +14,7 @@ urlpatterns = [
     path("estate/", estate_views.estate, name="estate"),
     path("estate/topology/", estate_views.topology_page, name="topology"),
     path("estate/topology.svg", estate_views.topology_svg, name="topology-svg"),
+    path("estate/certificate/<path:resource>/renewal/", estate_views.renew, name="renew"),
     path("estate/<slug:kind>/<path:resource>/operations/<slug:what>/", estate_views.operate, name="operate"),
     path("estate/<slug:kind>/<path:resource>/", estate_views.resource, name="resource"),
 ]

@@ -54,7 +54,7 @@ def start(world: World, port: int, stops: list[Callable[[], None]]) -> dict[str,
         from sandbox.aws import balancer, service  # noqa: PLC0415
 
         made = prepared.result()
-    side = service.HostsSide(site.answer, agent.deploy, agent.tail, hosts.fingerprints)
+    side = service.HostsSide(site.answer, agent.deploy, agent.tail, hosts.reboot, hosts.fingerprints)
     aws = service.serve(world, side, bundles=made.bundles(), labels=made.labels(), deployment_id=hosts.FIRST_DEPLOYMENT, port=port)
     stops.append(aws.stop)
     stops.append(hosts.serve(world))

@@ -61,6 +61,21 @@ def certificates(region: str = "") -> list[Found]:
     return [_certificate(ask(service, "describe_certificate", patience=PATIENCE, CertificateArn=arn)["Certificate"]) for arn in arns]
 
 
+def certificate_pem(arn: str) -> str:
+    """The certificate itself, which is public, as it is served now. Raises NotFound."""
+    return str(ask(_acm_of(arn), "get_certificate", patience=PATIENCE, CertificateArn=arn)["Certificate"])
+
+
+def import_certificate(arn: str, *, certificate: bytes, chain: bytes, key: bytes) -> None:
+    """In the place of the one that has this ARN; whatever serves that one serves the new one within minutes."""
+    chained: dict[str, Any] = {"CertificateChain": chain} if chain else {}
+    tell(_acm_of(arn), "import_certificate", CertificateArn=arn, Certificate=certificate, PrivateKey=key, **chained)
+
+
+def _acm_of(arn: str) -> str:
+    return f"acm@{arn.split(':')[3]}"
+
+
 def _certificate(raw: dict[str, Any]) -> Found:
     facts = {
         "region": raw["CertificateArn"].split(":")[3],

@@ -23,6 +23,7 @@ from sandbox.aws import (
     inventory,
     loadbalancing,
     month,
+    reboots,
     seed,
     server,
     servers,
@@ -59,6 +60,7 @@ class HostsSide:
     answer: Callable[[World, Host, str, dict[str, str]], Answer]
     deploy: Deployer
     tail: Callable[[World, Host], str]
+    reboot: Callable[[World, Host], None] = lambda world, host: None
     fingerprints: Callable[[World, Host], list[str]] = lambda world, host: []  # of its SSH host keys, as its first boot printed them
 
 
@@ -99,6 +101,7 @@ def serve(
     topics.install()
     identity.install()
     databases.install(world)
+    reboots.install(world, hosts.reboot)
     console_output.install(world, hosts.fingerprints)
     inventory.install()
     endpoint, stop_server = server.listen(world, port)

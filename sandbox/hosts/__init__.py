@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from sandbox.hosts.boots import reboot
 from sandbox.hosts.folders import FIRST_DEPLOYMENT, install
 from sandbox.hosts.ssh import serve
 from sandbox.hosts.ssh.keys import fingerprints
 
-__all__ = ["FIRST_DEPLOYMENT", "fingerprints", "install", "serve"]
+__all__ = ["FIRST_DEPLOYMENT", "fingerprints", "install", "reboot", "serve"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from sandbox.world import Host
 
 _OURS = ("/usr/", "/bin/", "/sbin/", "/lib", "/dev/", "/proc/", "/sys/")
-_PLAYED = ("/proc/mounts", "/proc/self/mounts", "/proc/self/mountinfo")
+_PLAYED = dict.fromkeys(("/proc/mounts", "/proc/self/mounts", "/proc/self/mountinfo"), "proc/mounts") | {"/proc/stat": "proc/stat"}
 _OPERANDS = ("if", "of")  # of dd
 _SHELLS = ("sh", "bash", "dash")
 _PATTERN_FIRST = ("grep", "egrep", "fgrep", "sed", "awk")
@@ -33,7 +33,7 @@ def mapped(host: Host, argument: str) -> str:
     if equals and (option.startswith("-") or option in _OPERANDS) and value.startswith("/"):
         return f"{option}={mapped(host, value)}"
     if argument in _PLAYED:
-        return str(host.root / "proc/mounts")
+        return str(host.root / _PLAYED[argument])
     if not argument.startswith("/") or argument.startswith((*_OURS, str(host.root))):
         return argument
     return str(host.root) + argument

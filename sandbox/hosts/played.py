@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,33 @@ def _findmnt(call: Play) -> int:
     for row in rows:
         call.out(" ".join(row.get(name, "") for name in names) + "\n")
     return 0 if rows else 1
+
+
+def _mount(call: Play) -> int:
+    """`mount -t nfs -o OPTIONS SERVER:/EXPORT POINT`. A file server that is silent holds it up for ever, as a hard mount does."""
+    source, point = call.argv[-2], call.argv[-1].removeprefix(str(call.host.root)).rstrip("/")
+    export = source.partition(":/")[2]
+    while any(fault.kind == "nfs-silent" and fault.host in ("", call.host.name) for fault in call.world.faults.listed()):
+        if call.killed():
+            return 137
+        time.sleep(0.05)
+    if source != f"{shares.SERVER}:/{export}" or export not in shares.SHARES:
+        call.error(f"mount.nfs: access denied by server while mounting {source}\n")
+        return 32
+    if point in shares.mounted(call.host):
+        call.error(f"mount.nfs: {point} is busy or already mounted\n")
+        return 32
+    shares.mount(call.world, call.host, export, point)
+    return 0
+
+
+def _umount(call: Play) -> int:
+    point = call.argv[-1].removeprefix(str(call.host.root)).rstrip("/")
+    if point not in shares.mounted(call.host):
+        call.error(f"umount: {point}: not mounted\n")
+        return 32
+    shares.umount(call.host, point)
+    return 0
 
 
 def _df(call: Play) -> int:
@@ -209,6 +237,8 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "curl": curl,
     "df": _df,
     "findmnt": _findmnt,
+    "mount": _mount,
+    "umount": _umount,
     "mountpoint": _mountpoint,
     "hostname": _hostname,
     "id": _id,

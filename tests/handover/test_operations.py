@@ -86,7 +86,7 @@ def test_a_host_is_started_and_proven_to_run(sandbox: dict[str, str]) -> None:
         assert isinstance(StartHost().probe(act, context("k", accepted="x")), Done)
     finally:
         network.start(machine.key)
-    assert operations.operations_of(known("machines", "instance", name="ansible")) == []
+    assert "start" not in [each.key for each in operations.operations_of(known("machines", "instance", name="ansible"))]
 
 
 @pytest.fixture

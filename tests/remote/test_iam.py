@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -48,3 +49,44 @@ def test_nothing_is_allowed_wholesale(policy: str) -> None:
 
 def test_nobody_may_change_who_may_what() -> None:
     assert [action for policy in POLICIES for action in allowed(policy) if action.split(":")[0] in ("iam", "organizations", "kms")] == []
+
+
+# -- Terraform's roles: what can be said of them without Terraform
+
+
+def terraform() -> str:
+    """Without its comments."""
+    return "\n".join(line.partition("#")[0] for line in (FOLDER / "roles.tf").read_text().splitlines())
+
+
+def test_terraform_makes_of_each_policy_what_its_file_says() -> None:
+    """Each is the file beside it, word for word, so that no second list of permissions can go another way."""
+    text = terraform()
+    policy = re.search(r'resource "aws_iam_policy" "console" \{(.*?)\n\}', text, re.S)
+    assert policy
+    assert "for_each = toset([" + ", ".join(f'"{each}"' for each in POLICIES) + "])" in policy[1]
+    assert re.search(r'policy\s*= file\("\$\{path.module\}/\$\{each.key\}.json"\)', policy[1])
+    assert re.findall(r"^\s*actions\s*=\s*(.*)$", text, re.M) == ['["sts:AssumeRole"]']  # nothing else is allowed by hand
+    assert {each.stem for each in FOLDER.glob("*.json")} == set(POLICIES)
+
+
+def test_terraform_attaches_reading_alone_unless_it_is_told() -> None:
+    text = terraform()
+    assert re.search(r'variable "may_change" \{[^}]*default\s*= false', text)
+    chosen = re.search(r"attached = var\.may_change \? toset\((\[.*?\])\) : toset\((\[.*?\])\)", text)
+    assert chosen
+    assert (json.loads(chosen[1]), json.loads(chosen[2])) == (list(POLICIES), ["read"])
+
+
+def test_every_name_that_terraform_refers_to_is_there() -> None:
+    text = terraform()
+    assert text.count("{") == text.count("}")
+    there = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.M)}
+    there |= {f"data.{kind}.{name}" for kind, name in re.findall(r'^data "(\w+)" "(\w+)"', text, re.M)}
+    there |= {f"var.{name}" for name in re.findall(r'^variable "(\w+)"', text, re.M)}
+    there |= {
+        f"local.{name}" for name in re.findall(r"^  (\w+) = ", (re.search(r"^locals \{(.*?)^\}", text, re.S | re.M) or [""])[0], re.M)
+    }
+    used = re.findall(r"\b(data\.\w+\.\w+|var\.\w+|local\.\w+|(?<!data\.)aws_\w+\.\w+)", text)
+    assert used
+    assert set(used) <= there

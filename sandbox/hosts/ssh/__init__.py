@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncssh
 
 from sandbox.hosts import player_socket, stand_ins
+from sandbox.hosts.boots import booted
 from sandbox.hosts.ssh import repositories
 from sandbox.hosts.ssh.keys import BITBUCKET, Place, folder, key, place_of, write_client_files
 from sandbox.hosts.ssh.sessions import Sessions
@@ -104,6 +105,7 @@ def serve(world: World) -> Callable[[], None]:
     stopping = threading.Event()
     listeners, all_sessions, places = [], [], []
     for host in (*world.hosts.values(), *world.machines.values()):
+        booted(host, world.clock.now())
         sessions = Sessions(world, host, stand_ins.write(world, host, address), stopping)
         listener = _Listener(world, host.name, host.instance_id, "ec2-user", sessions.handle)
         host.ssh_port = listener.port

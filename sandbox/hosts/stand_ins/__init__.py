@@ -59,6 +59,7 @@ while [ "$count" -gt 0 ]; do
   case $argument in
     ROOT/* | ROOT) ;;
     /proc/mounts | /proc/self/mounts) argument=ROOT/proc/mounts changed=yes ;;
+    /proc/stat) argument=ROOT/proc/stat changed=yes ;;
     /usr/* | /bin/* | /sbin/* | /lib* | /dev/* | /proc/* | /sys/*) ;;
     --*=/*) argument=${argument%%=*}=ROOT${argument#*=} changed=yes ;;
     -*) ;;
