@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
 
 from estate.definition import Service, Target, Tier
-from estate.models import BeanstalkEnvironment, Host, Resource, ShopAnswer
+from estate.models import BeanstalkEnvironment, Host, Resource, ShopAnswer, Watched
 from estate.reading import current
 from estate.validators import instance_id
 from people.permissions import require
@@ -56,6 +56,8 @@ class ServiceOut(Schema):
 
 
 class HostOut(Schema):
+    """A host that is not Beanstalk's has no service, no environment, no tier and no version."""
+
     instance_id: str
     name: str
     environment: str
@@ -132,7 +134,7 @@ def list_hosts(
     *,
     gone: bool = False,
 ) -> dict[str, Any]:
-    """By instance id. Hosts that EC2 no longer lists are left out unless `gone` is true."""
+    """All hosts of the account by instance id. Those that EC2 no longer lists are left out unless `gone` is true."""
     require(request.user, "view")
     hosts = Host.objects.filter(pk__gt=cursor).order_by("pk")
     if not gone:
@@ -141,14 +143,42 @@ def list_hosts(
         hosts = hosts.filter(service=service)
     if environment:
         hosts = hosts.filter(environment=environment)
-    found = list(hosts[: limit + 1])
-    return {"items": found[:limit], "next": found[limit - 1].pk if len(found) > limit else None}
+    others = Resource.objects.filter(kind="instance", key__gt=cursor).exclude(key__in=Host.objects.values("pk")).order_by("key")
+    if not gone:
+        others = others.filter(gone=None)
+    only_released = service or environment
+    found = [*hosts[: limit + 1], *(() if only_released else _hosts_besides(others[: limit + 1]))]
+    page = sorted({host.pk: host for host in reversed(found)}.values(), key=lambda host: host.pk)
+    return {"items": page[:limit], "next": page[limit - 1].pk if len(page) > limit else None}
 
 
 @router.get("/hosts/{host}", response=HostOut)
 def show_host(request: HttpRequest, host: str) -> Host:
     require(request.user, "view")
-    return Host.objects.get(pk=instance_id(host))
+    key = instance_id(host)
+    known = Host.objects.filter(pk=key).first()
+    if known is None:
+        known = next(iter(_hosts_besides(Resource.objects.filter(kind="instance", key=key))), None)
+    if known is None:
+        raise Http404(f"There is no host {key}. GET /api/v1/hosts lists them.")
+    return known
+
+
+def _hosts_besides(found: Iterable[Resource]) -> list[Host]:
+    """What the inventory has of hosts that are not Beanstalk's, in the same shape; never saved."""
+    asked = Watched.objects.filter(name="inventory:machines").first()
+    return [
+        Host(
+            instance_id=each.key,
+            name=each.name,
+            private_ip=each.facts.get("private_ip") or None,
+            zone=each.facts.get("zone", ""),
+            state=each.facts.get("state", ""),
+            seen=(asked.answered if asked else None) or each.changed,
+            gone=each.gone,
+        )
+        for each in found
+    ]
 
 
 @router.get("/resources", response=ResourcePage)

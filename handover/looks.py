@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin
 
@@ -36,9 +36,9 @@ def register() -> None:
         inventory.register(source)
 
 
-def hosts() -> list[Found]:
-    """Each host that the claims speak of: which paths are there, what stands in the files, what is mounted."""
-    looked = {look.host: look for look in document.looks()}
+def hosts(only: Collection[str] = ()) -> list[Found]:
+    """Each host that the claims speak of, or those of them: which paths are there, what stands in the files, what is mounted."""
+    looked = {look.host: look for look in document.looks() if not only or look.host in only}
     addresses = {each.name: str(each.facts["private_ip"]) for each in network.machines() if each.name in looked}
     by_questions: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for name in addresses:
@@ -88,14 +88,14 @@ def _is_spoken_of(path: str, line: str) -> bool:
     return any(text in line for text in document.spoken_of().get(path, ()))
 
 
-def repositories() -> list[Found]:
-    """Each branch that a service is released from: its head, the folders at its root, and what Beanstalk's files in it say."""
+def repositories(only: Collection[str] = ()) -> list[Found]:
+    """Each branch that a service is released from, or those of these repositories: head, folders, and what Beanstalk's files in it say."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for target in current().targets:
         wanted[target.code.repository.key].update(target.code.branches)
         wanted[target.configuration.repository.key].update(target.configuration.branches)
     found = []
-    for key, branches in sorted(wanted.items()):
+    for key, branches in sorted((key, branches) for key, branches in wanted.items() if not only or key in only):
         repository = current().repositories[key]
         for branch in sorted(branches):
             try:

@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 
 from estate import inventory
-from handover import document, judging
+from handover import document, judging, looks
 from handover.models import Verdict
 from handover.observed import Observed, grouped
 from runs.doors import door, runner
@@ -53,9 +53,13 @@ class World:
         assert found is not None, f"{kind} {name}"
         return found
 
-    def again(self, source: str) -> Observed:
-        """What is observed once this source has been read anew."""
+    def again(self, source: str, where: str = "") -> Observed:
+        """What is observed once this source has been read anew; of hosts and repositories, that one alone, for others cost much."""
         asked = inventory.source(source)
+        if where:
+            read = looks.hosts([where]) if source == "hosts" else looks.repositories([where])
+            others = [each for kind in asked.kinds for each in self.before.every(kind) if each.name.partition(" ")[0] != where]
+            return self.before.altered(asked.kinds, [*others, *read])
         found, failed = inventory.read_all([asked])
         assert not failed, failed
         return self.before.altered(asked.kinds, found[source])
@@ -65,7 +69,7 @@ class World:
         if id(flip) not in self._changed:
             undo = flip.change(self)
             try:
-                self._changed[id(flip)] = self.again(flip.source)
+                self._changed[id(flip)] = self.again(flip.source, flip.where)
             finally:
                 undo()
         return self._changed[id(flip)]

@@ -29,10 +29,11 @@ PROD, BACK = "client-magento-prod", "client-magento-prod-bo"
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """`source` is what has to be read anew to see it. The same change is made once, for all claims that it concerns."""
+    """`source` is what has to be read anew to see it, `where` the one host or repository of it. Made once for all its claims."""
 
     source: str
     change: Change
+    where: str = ""
 
 
 # -- hosts in EC2
@@ -90,7 +91,7 @@ def away(host: str, path: str) -> Flip:
         over_ssh(host, "mv", path, f"{path}.away")
         return lambda: over_ssh(host, "mv", f"{path}.away", path)
 
-    return Flip("hosts", change)
+    return Flip("hosts", change, host)
 
 
 @cache
@@ -102,7 +103,7 @@ def written(host: str, path: str, text: str = "something else\n") -> Flip:
         world.act("host-file", host=host, path=path, text=text)
         return lambda: over_ssh(host, "mv", f"{path}.away", path)
 
-    return Flip("hosts", change)
+    return Flip("hosts", change, host)
 
 
 @cache
@@ -111,7 +112,7 @@ def appeared(host: str, path: str) -> Flip:
         world.act("host-file", host=host, path=path, text="x\n")
         return lambda: world.act("host-file", host=host, path=path)
 
-    return Flip("hosts", change)
+    return Flip("hosts", change, host)
 
 
 @cache
@@ -123,7 +124,7 @@ def unmounted(host: str, point: str) -> Flip:
         world.act("host-file", host=host, path="/proc/mounts", text=left)
         return lambda: world.act("host-file", host=host, path="/proc/mounts", text=was)
 
-    return Flip("hosts", change)
+    return Flip("hosts", change, host)
 
 
 # -- repositories and addresses
@@ -136,7 +137,7 @@ def branch_gone(repository: str, branch: str) -> Flip:
         world.act("branch", repository=repository, branch=branch)
         return lambda: world.act("branch", repository=repository, branch=branch, **{"from": sha})
 
-    return Flip("repositories", change)
+    return Flip("repositories", change, "beanstalk-config")
 
 
 @cache
@@ -149,7 +150,7 @@ def branch_at(branch: str, other: str) -> Flip:
         world.act("branch", repository="beanstalk-config", branch=branch, **{"from": new})
         return lambda: world.act("branch", repository="beanstalk-config", branch=branch, **{"from": was})
 
-    return Flip("repositories", change)
+    return Flip("repositories", change, "beanstalk-config")
 
 
 @cache
@@ -161,7 +162,7 @@ def committed(path: str, text: str) -> Flip:
         world.act("commit-file", repository="beanstalk-config", branch="prod", path=path, text=text)
         return lambda: world.act("branch", repository="beanstalk-config", branch="prod", **{"from": was})
 
-    return Flip("repositories", change)
+    return Flip("repositories", change, "beanstalk-config")
 
 
 @cache

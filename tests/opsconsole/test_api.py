@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 import deployments.actions
-from estate.models import Host
+from estate.models import Host, Resource
 from opsconsole import api, problems
 from people.models import Operator, Role, Token
 from remote import errors as remote
@@ -393,3 +393,29 @@ def test_no_route_is_open_but_the_description(person: Callable[[str, Role], Oper
 
 def test_statuses_of_problems_are_real() -> None:
     assert all(400 <= status < 600 for _, status in problems._REMOTE)
+
+
+def machine(key: str, name: str, **more: Any) -> None:
+    now = timezone.now()
+    facts = {"private_ip": "10.0.1.21", "zone": "eu-west-3a", "state": "running", "beanstalk": ""}
+    Resource.objects.create(kind="instance", key=key, name=name, source="machines", facts=facts, first_seen=now, changed=now, **more)
+
+
+def test_hosts_of_every_kind_are_listed_once(viewing: Caller) -> None:
+    scenery.observed()
+    machine("i-0b6a1f7c93d4e2508", "openvpn")
+    machine("i-08d2e6b41f09c7a53", "fe-1")  # which Beanstalk told of, too
+    machine("i-0000000000000dead", "ansible", gone=timezone.now())
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = content(viewing.get("hosts", limit=2, cursor=cursor))
+        found, cursor = [*found, *page["items"]], page["next"]
+    assert [host["instance_id"] for host in found] == sorted(host["instance_id"] for host in found)
+    assert sorted(host["name"] for host in found) == ["be", "fe-1", "fe-2", "fe-3", "fe-4", "openvpn"]
+    assert next(host for host in found if host["name"] == "fe-1")["service"] == "magento"
+    vpn = content(viewing.get("hosts/i-0b6a1f7c93d4e2508"))
+    assert (vpn["name"], vpn["private_ip"], vpn["service"], vpn["state"]) == ("openvpn", "10.0.1.21", "", "running")
+    assert "ansible" in [host["name"] for host in content(viewing.get("hosts", gone="true"))["items"]]
+    assert "openvpn" not in [host["name"] for host in content(viewing.get("hosts", service="magento"))["items"]]
+    assert viewing.get("hosts/i-00000000000000000").status_code == 404
