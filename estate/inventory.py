@@ -17,7 +17,7 @@ from estate import observe, terraform
 from estate.models import Resource, Watched
 from estate.reading import current
 from estate.sightings import News, Subject
-from remote.aws import beanstalk, buckets, caches, databases, delivery, disks, names, network, routing, storage
+from remote.aws import beanstalk, buckets, caches, databases, delivery, disks, links, names, network, routing, storage
 from remote.aws.found import PATIENCE, Found
 from remote.errors import Refused, RemoteError
 
@@ -184,7 +184,7 @@ OF_AWS: tuple[Source, ...] = (
     Source("network", ("vpc", "subnet", "internet-gateway", "nat-gateway", "route-table"), _SLOW, _network),
     Source("Elastic IPs", ("elastic-ip",), _SLOW, network.addresses),
     Source("security groups", ("security-group",), 2 * _BRISK, network.security_groups),
-    Source("IPSec links", ("ipsec-link",), _BRISK, network.links),
+    Source("IPSec links", ("ipsec-link",), _BRISK, links.found),
     Source("machines", ("instance",), _BRISK, network.machines),
     Source("volumes", ("volume",), _SLOW, disks.volumes),
     Source("volume snapshots", ("volume-snapshot",), _SLOW, disks.snapshots),

@@ -16,7 +16,7 @@ from access.models import AllowedAddress, Seen
 from access.programs import ask
 from estate.ways_in import Gateway
 from people.notifications import notify
-from remote.aws import security_groups, vpn_links
+from remote.aws import links, security_groups
 from remote.aws.security_groups import Rule
 from remote.errors import RemoteError
 
@@ -49,7 +49,7 @@ def observe(*, closing: int | None = None) -> dict[str, str]:
     group = security_groups.group_id(gateway.group)
     found, listed = security_groups.inbound(group), list_entries(gateway)
     facts: dict[str, Any] = {"group": group, "rules": [asdict(rule) for rule in found], "listed": listed, "began": began.isoformat()}
-    facts |= {"links": [asdict(link) for link in vpn_links.links()], "open": _open_to_all()}
+    facts |= {"links": [{"name": link.name, "up": link.up, "tunnels": len(link.tunnels)} for link in links.links()], "open": _open_to_all()}
     with transaction.atomic():
         row = Seen.objects.select_for_update().get(name=NAME)
         if row.facts.get("began", "") > began.isoformat():  # somebody looked later, and was faster

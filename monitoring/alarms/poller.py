@@ -185,7 +185,7 @@ def _links(reading: Reading, now: datetime) -> None:
                     "connection": link.id,
                     "up": tunnel.up,
                     "said": tunnel.said,
-                    "since": tunnel.since,
+                    "since": tunnel.since or now,
                     "seen": now,
                 }
                 Tunnel.objects.update_or_create(address=tunnel.address, defaults=fields)

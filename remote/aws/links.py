@@ -1,10 +1,11 @@
-"""The IPSec connections of the network: each has two tunnels. Their configuration, which holds the keys, is never read."""
+"""The IPSec connections of the network: each has two tunnels. Their configuration, which holds the keys, never leaves this module."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from remote.aws.found import PATIENCE, Found, name_of
 from remote.aws.session import ask
 
 
@@ -13,28 +14,51 @@ class Tunnel:
     address: str  # its outside address
     up: bool
     said: str
-    since: datetime
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`name` is the Name tag; without one it is the id."""
+    """`name` is the Name tag; without one it is the id. `state`: pending, available or deleting."""
 
     id: str
     name: str
+    state: str
     tunnels: tuple[Tunnel, ...]
+
+    @property
+    def up(self) -> int:
+        """So many of its tunnels are."""
+        return sum(tunnel.up for tunnel in self.tunnels)
 
 
 def links() -> list[Link]:
-    found = ask("ec2", "describe_vpn_connections", Filters=[{"Name": "state", "Values": ["available"]}])["VpnConnections"]
-    return [
+    """By name; those that are deleted are shown by EC2 for an hour, and not here."""
+    found = ask("ec2", "describe_vpn_connections", patience=PATIENCE)["VpnConnections"]
+    made = [
         Link(
-            each["VpnConnectionId"],
-            next((tag["Value"] for tag in each.get("Tags", []) if tag["Key"] == "Name"), each["VpnConnectionId"]),
+            raw["VpnConnectionId"],
+            name_of(raw) or raw["VpnConnectionId"],
+            raw.get("State", ""),
             tuple(
-                Tunnel(told["OutsideIpAddress"], told["Status"] == "UP", told.get("StatusMessage", ""), told["LastStatusChange"])
-                for told in each.get("VgwTelemetry", [])
+                Tunnel(told["OutsideIpAddress"], told["Status"] == "UP", told.get("StatusMessage", ""), told.get("LastStatusChange"))
+                for told in raw.get("VgwTelemetry", ())
             ),
         )
-        for each in found
+        for raw in found
+        if raw.get("State") != "deleted"
     ]
+    return sorted(made, key=lambda link: link.name)
+
+
+def found() -> list[Found]:
+    """As parts of the inventory."""
+    return [
+        Found("ipsec-link", link.id, link.name, {"state": link.state, "tunnels": [_facts(each) for each in link.tunnels]})
+        for link in links()
+    ]
+
+
+def _facts(tunnel: Tunnel) -> dict[str, str]:
+    since = tunnel.since.isoformat() if tunnel.since else ""
+    return {"address": tunnel.address, "status": "UP" if tunnel.up else "DOWN", "since": since, "said": tunnel.said}

@@ -1,7 +1,4 @@
-"""The network as EC2 describes it: VPC, subnets, gateways, routes, addresses, security groups, IPSec links. Reading only.
-
-A VPN connection's customer gateway configuration holds its pre-shared keys: it never leaves this module.
-"""
+"""The network as EC2 describes it: VPC, subnets, gateways, routes, addresses, security groups, machines; one may be started or rebooted."""
 
 from __future__ import annotations
 
@@ -101,32 +98,6 @@ def _rules(permissions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         sources += [(one["PrefixListId"], one.get("Description", "")) for one in each.get("PrefixListIds", ())]
         rules += [{"ports": ports, "from": source, "about": about} for source, about in sources]
     return rules
-
-
-def links() -> list[Found]:
-    """The IPSec connections with the state of their tunnels."""
-    found = ask("ec2", "describe_vpn_connections", patience=PATIENCE)["VpnConnections"]
-    return [
-        Found(
-            "ipsec-link",
-            raw["VpnConnectionId"],
-            name_of(raw),
-            {
-                "state": raw["State"],
-                "tunnels": [
-                    {
-                        "address": tunnel["OutsideIpAddress"],
-                        "status": tunnel["Status"],
-                        "since": tunnel["LastStatusChange"].isoformat() if tunnel.get("LastStatusChange") else "",
-                        "said": tunnel.get("StatusMessage", ""),
-                    }
-                    for tunnel in raw.get("VgwTelemetry", ())
-                ],
-            },
-        )
-        for raw in found
-        if raw["State"] != "deleted"
-    ]
 
 
 def machines() -> list[Found]:
