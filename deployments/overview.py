@@ -19,6 +19,7 @@ from runs.models import Run
 
 _SHOP_WINDOW = timedelta(seconds=90)
 _STRIP = 60  # answers
+SHOWN = 24  # hosts of a target on the front page
 _WORST = ("bad", "unknown", "warn", "info", "ok")
 
 
@@ -33,6 +34,10 @@ class HostRow:
     host: Host
     eb: Light
     tg: Light
+
+    @property
+    def is_well(self) -> bool:
+        return self.eb.state == self.tg.state == "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,17 @@ class TargetRow:
     @property
     def hosts(self) -> tuple[HostRow, ...]:
         return tuple(row for tier in self.tiers for row in tier.hosts)
+
+    @property
+    def shown(self) -> tuple[HostRow, ...]:
+        """All of a small one; of a large one those that are not well first, for what is wrong has to be seen."""
+        if len(self.hosts) <= SHOWN:
+            return self.hosts
+        return tuple(sorted(self.hosts, key=lambda row: row.is_well))[:SHOWN]
+
+    @property
+    def more(self) -> int:
+        return len(self.hosts) - len(self.shown)
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def branch_gone(repository: str, branch: str) -> Flip:
         world.act("branch", repository=repository, branch=branch)
         return lambda: world.act("branch", repository=repository, branch=branch, **{"from": sha})
 
-    return Flip("repositories", change, "beanstalk-config")
+    return Flip("repositories", change, repository)
 
 
 @cache
