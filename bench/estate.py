@@ -1,4 +1,4 @@
-"""The pages of an estate at size, on PostgreSQL: an estate of 2,000 hosts and 5,000 other resources; no page may take more than 150 ms at p95.
+"""The pages of an estate at size, on PostgreSQL: 2,000 hosts and 5,000 other resources; no page may take more than 150 ms at p95.
 
 A case is a page: the 95th percentile of what the server takes for it, beside an empty view behind the same sign-in, in one process, taking
 turns. The baseline is that empty view; what is allowed is 0.15 s, whatever the ratio.
