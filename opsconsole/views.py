@@ -64,8 +64,9 @@ class NowPage:
 
     @property
     def near(self) -> tuple[Due, ...]:
-        """What ends within 90 days, and what has no date, soonest first."""
-        return tuple(due for due in self.board.dues if due.days_left is None or due.days_left <= NEAR)
+        """What ends within 90 days, soonest first; then what has no date."""
+        dated = tuple(due for due in self.board.dues if due.days_left is not None and due.days_left <= NEAR)
+        return dated + tuple(due for due in self.board.dues if due.days_left is None)
 
     @property
     def soonest(self) -> tuple[Due, ...]:

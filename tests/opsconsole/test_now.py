@@ -103,15 +103,16 @@ def test_what_ends_soon_stands_beside_what_is_wrong(client: Client, viewer: Oper
     monkeypatch.setattr(deadlines, "_sources", {})
     at = timezone.now()
     near, far = (Deadline(title, "certificate", title, at + timedelta(days=days, hours=1)) for title, days in (("Near", 12), ("Far", 200)))
-    deadlines.register("Certificates", lambda: [near, far])
+    undated = Deadline("Undated", "disk", "Undated", None, why="Not seen for long enough.")
+    deadlines.register("Certificates", lambda: [undated, near, far])
     deadlines.refresh()
     scenery.observed()
     client.force_login(viewer)
     said = page(client)
-    assert "Near" in said
+    assert 0 < said.index("Near") < said.index("Undated")  # what is known to end comes before what nobody knows
     assert "<b>12</b> d" in said
     assert ">Far<" not in said
-    assert "All 2" in said
+    assert "All 3" in said
 
 
 def test_costs_ten_queries_at_most_whatever_there_is(
