@@ -68,12 +68,12 @@ class Demo:
 
 def run(*, quick: bool) -> list[dict[str, object]]:
     rounds = 3 if quick else 12
-    with tempfile.TemporaryDirectory() as folder, _demo(Path(folder) / "demo") as demo:
+    with tempfile.TemporaryDirectory() as folder, demo_running(Path(folder) / "demo") as demo:
         _put(demo)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            _sign_in(page, demo)
+            sign_in(page, demo)
             _wait_until_read(page, demo)
             page.add_init_script(_WATCH)
             screens, zooms = zip(*[_look(page, demo) for _ in range(rounds)], strict=True)
@@ -118,7 +118,7 @@ def _widget(number: int, lines: list[Any]) -> dict[str, Any]:
     return {"type": "metric", "y": number, "properties": {"title": title, "region": region, "period": 60, "metrics": lines}}
 
 
-def _sign_in(page: Page, demo: Demo) -> None:
+def sign_in(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/sign-in/")
     page.fill("input[name=username]", demo.user)
     page.fill("input[name=password]", demo.password)
@@ -180,7 +180,7 @@ def _environment(data: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _demo(data: Path) -> Iterator[Demo]:
+def demo_running(data: Path, *, role: str = "viewer") -> Iterator[Demo]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -199,9 +199,9 @@ def _demo(data: Path) -> Iterator[Demo]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the demo did not start:\n{log.read_text()}")
             time.sleep(0.2)
-        found = re.search(r"Sign in: (viewer) / (\S+)", log.read_text())
+        found = re.search(rf"Sign in: ({role}) / (\S+)", log.read_text())
         if found is None:
-            raise RuntimeError("the demo names no viewer")
+            raise RuntimeError(f"the demo names no {role}")
         yield Demo(f"http://localhost:{port}", found[1], found[2], data)
     finally:
         process.send_signal(signal.SIGINT)

@@ -68,29 +68,28 @@ function scale(axis, lines, view, stacked, marks) {
 
 const height = (value, axis) => 100 - 100 * (value - axis.low) / (axis.high - axis.low);
 
-// In a box of 1000 × 100; a gap begins a new piece, a point between two gaps is a dot.
-function path(line, view, axis) {
-  const [first, last] = places(line, view);
-  const across = 1000 / (view.to - view.from);
-  const up = 100 / (axis.high - axis.low);
+// Made once for each line, in its own seconds and values: a zoom only changes the box through which it is seen.
+// A gap begins a new piece, a point between two gaps is a dot.
+const kept = new WeakMap();
+
+function path(line) {
+  let found = kept.get(line);
+  if (found) return found;
   const pieces = [];
   let open = false;
-  for (let place = first; place <= last; place += 1) {
+  for (let place = 0; place < line.values.length; place += 1) {
     const value = line.values[place];
     if (value === null) {
       open = false;
       continue;
     }
-    const x = Math.round((line.start + place * line.step - view.from) * across * 10) / 10;
-    const y = Math.round((100 - (value - axis.low) * up) * 10) / 10;
-    if (open) pieces.push("L", x, " ", y);
-    else {
-      pieces.push("M", x, " ", y);
-      if (place === last || line.values[place + 1] === null) pieces.push("h0.1");
-    }
+    pieces.push(open ? "L" : "M", place * line.step, " ", -value);
+    if (!open && (place === line.values.length - 1 || line.values[place + 1] === null)) pieces.push("h", line.step / 100);
     open = true;
   }
-  return pieces.join("");
+  found = element("path", { d: pieces.join("") });
+  kept.set(line, found);
+  return found;
 }
 
 function areas(lines, view, axis) {
@@ -156,7 +155,7 @@ export function grid(svg, view, most) {
   for (const { time } of ticks(view.from, view.to, most)) svg.append(element("line", { class: "grid", x1: share(time, view), x2: share(time, view), y1: 0, y2: "100%" }));
 }
 
-const BOX = { viewBox: "0 0 1000 100", preserveAspectRatio: "none", width: "100%", height: "84%", y: "8%", overflow: "visible" };
+const BOX = { preserveAspectRatio: "none", width: "100%", height: "84%", y: "8%", overflow: "visible" };
 const inBox = (percent) => `${(8 + 0.84 * percent).toFixed(2)}%`;
 
 export function drawChart(svg, widget, lines, changes, view) {
@@ -181,12 +180,18 @@ function curves(made, widget, lines, view) {
     const marks = widget.marks.filter((mark) => mark.right === right && mark.value !== null);
     const axis = scale(right ? widget.right : widget.left, mine, view, widget.stacked, marks);
     threshold(made, marks, axis);
-    const box = element("svg", BOX);
-    if (widget.stacked) areas(mine, view, axis).forEach((d, place) => box.append(element("path", { class: areaClass(mine[place], place), d })));
-    else {
-      for (const line of mine) box.append(element("path", { class: `ln ${lineClass(lines.indexOf(line))}`, d: path(line, view, axis) }));
+    if (widget.stacked) {
+      const box = element("svg", { ...BOX, viewBox: "0 0 1000 100" });
+      areas(mine, view, axis).forEach((d, place) => box.append(element("path", { class: areaClass(mine[place], place), d })));
+      made.append(box);
     }
-    made.append(box);
+    for (const line of widget.stacked ? [] : mine) {
+      const box = element("svg", { ...BOX, viewBox: `${view.from - line.start} ${-axis.high} ${view.to - view.from} ${axis.high - axis.low}` });
+      const curve = path(line);
+      curve.setAttribute("class", `ln ${lineClass(lines.indexOf(line))}`);
+      box.append(curve);
+      made.append(box);
+    }
     const unit = mine[0].unit;
     const at = right ? { class: "ax r", x: "99.6%" } : { class: "ax l", x: 4 };
     made.append(element("text", { ...at, y: "10%" }, told(axis.high, unit)), element("text", { ...at, y: "92%" }, told(axis.low, axis.low ? unit : "")));

@@ -7,6 +7,7 @@ const minute = part({ hour: "2-digit", minute: "2-digit" });
 const minuteZone = part({ hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 const day = part({ day: "numeric", month: "short" });
 const weekday = part({ weekday: "short", day: "numeric", month: "short", timeZoneName: "short" });
+const whole = part({ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
 const STEPS = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600];
 
 export const atMinute = (time) => minuteZone.format(time * 1000);
@@ -18,12 +19,20 @@ export function days(from, to) {
 }
 
 function offset(time) {
-  const parts = Object.fromEntries(part({ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" }).formatToParts(time * 1000).map((each) => [each.type, Number(each.value)]));
+  const parts = Object.fromEntries(whole.formatToParts(time * 1000).map((each) => [each.type, Number(each.value)]));
   return Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour % 24, parts.minute, parts.second) / 1000 - time;
 }
 
-// At most `most` marks, on round times of the estate's zone.
+// At most `most` marks, on round times of the estate's zone. Every chart asks for the same ones: the last are kept.
+let last = { key: "", found: [] };
+
 export function ticks(from, to, most) {
+  const key = `${from} ${to} ${most}`;
+  if (last.key !== key) last = { key, found: marks(from, to, most) };
+  return last.found;
+}
+
+function marks(from, to, most) {
   const step = STEPS.find((each) => (to - from) / each <= most) || STEPS[STEPS.length - 1];
   const shift = offset(Math.floor(from));
   const found = [];
