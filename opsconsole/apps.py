@@ -12,4 +12,5 @@ class OpsConsoleConfig(AppConfig):
         from runs import periodic
 
         periodic.register("audit head", 300, outside.send_head)
+        periodic.register("audit trail verified", 86_400, outside.verify)
         periodic.register("persons forgotten", 86_400, retention.forget)

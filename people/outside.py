@@ -11,13 +11,28 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
 from people import audit
+from people.notifications.telling import notify
 from remote.aws import storage
 
 logger = logging.getLogger(__name__)
 _last: list[audit.Head] = []
+
+
+class NotWhole(Exception):
+    """A row of the audit trail is not as it was written."""
+
+
+def verify() -> None:
+    """Reads the whole trail, once a day. Raises NotWhole, so that the duty shows as failed, after it was told to whoever hears of drift."""
+    fault = audit.first_bad(outside=_last)
+    if fault is not None:
+        text = f"{fault.said[0].upper()}{fault.said[1:]}. Keep the database as it is, and look at who could write it."
+        notify("drift", title="The audit trail is not whole", text=text, url=reverse("people:audit"), key=f"audit:{fault.number}")
+        raise NotWhole(fault.said)
 
 
 def send_head() -> audit.Head:

@@ -12,21 +12,26 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from people import audit, origin
+from people import audit, origin, outside
 from people.models import AuditEntry, AuditHead, NeverChanged, Operator
+from people.notifications.models import Notification
 from people.permissions import Forbidden, require
+from runs import periodic
 
 ROWS = 60
 
 
 def sql(statement: str, *parameters: str | int) -> None:
+    """As somebody who owns the database may: on PostgreSQL it refuses everybody else by itself."""
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_is_kept")
         cursor.execute(statement, parameters)
 
 
@@ -258,8 +263,8 @@ def test_roles_and_tokens_given_by_command_are_recorded() -> None:
     call_command("operator", "jane", "--role", "admin", stdout=io.StringIO())
     call_command("token", "jane", "--days", "3", stdout=io.StringIO())
     rows = list(AuditEntry.objects.order_by("number"))
-    assert [row.action for row in rows] == ["let in", "change role", "issue token"]
-    assert rows[1].facts == {"before": "viewer", "now": "admin", "password": "as before"}
+    assert [row.action for row in rows] == ["let in", "make one-time link", "change role", "issue token"]
+    assert rows[2].facts == {"before": "viewer", "now": "admin"}
 
 
 @pytest.mark.django_db
@@ -273,3 +278,42 @@ def test_the_key_is_made_once_and_read_by_its_owner_alone(settings: Settings, tm
     audit._key.cache_clear()
     assert audit.first_bad() is None
     assert AuditHead.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the database's own guard is PostgreSQL's; `./console test --postgresql`")
+@pytest.mark.parametrize(
+    "statement, refused",
+    [
+        ("UPDATE audit_entry SET why = 'x' WHERE number = 2", True),
+        ("UPDATE audit_entry SET action = 'x' WHERE number = 2", True),
+        ("UPDATE audit_entry SET number = 99 WHERE number = 3", True),
+        ("UPDATE audit_entry SET who = '', origin = '', target = '', why = '', salt = '', facts = '{}', run = 7 WHERE number = 2", True),
+        ("DELETE FROM audit_entry WHERE number = 3", True),
+        ("UPDATE audit_entry SET who = '', origin = '', target = '', why = '', salt = '', facts = '{}' WHERE number = 2", False),
+        ("SELECT 1", False),
+    ],
+)
+def test_the_database_itself_refuses_to_change_or_delete_a_row(operator: Operator, statement: str, refused: bool) -> None:
+    write(3, by=operator)
+    with connection.cursor() as cursor:
+        if refused:
+            with pytest.raises(IntegrityError, match="never changed or deleted"), transaction.atomic():
+                cursor.execute(statement)
+            assert audit.first_bad() is None
+        else:
+            cursor.execute(statement)
+
+
+@pytest.mark.django_db
+def test_the_trail_is_verified_once_a_day_and_a_fault_is_told(operator: Operator) -> None:
+    assert ("audit trail verified", 86_400) in [(each.name, each.every_seconds) for each in periodic.registered()]
+    write(5)
+    outside.verify()
+    assert not Notification.objects.exists()
+    sql("UPDATE audit_entry SET why = 'another reason' WHERE number = 4")
+    for _ in range(2):
+        with pytest.raises(outside.NotWhole, match="row 4"):
+            outside.verify()
+    told = Notification.objects.get()  # once
+    assert "Row 4" in told.text
