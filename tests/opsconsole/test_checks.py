@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django.fixtures import Settings
@@ -53,3 +57,23 @@ def test_neither_the_queues_pages_nor_the_admin_site_are_mounted() -> None:
     known = routes(get_resolver().url_patterns)
     assert any(route.startswith("api/v1/") for route in known)
     assert not [route for route in known if "rq" in route.split("/") or "django-rq" in route or route.startswith("admin")]
+
+
+@pytest.mark.parametrize("command", ["worker", "scheduler"])
+def test_who_serves_no_page_imports_none_and_is_checked_all_the_same(command: str) -> None:
+    asked = (
+        "import sys, django; django.setup()\n"
+        "from django.core.management import load_command_class\n"
+        f"made = load_command_class('runs', '{command}')\n"
+        "made.check(tags=made.requires_system_checks)\n"
+        "print(sorted(name for name in sys.modules if name in ('opsconsole.urls', 'allauth.urls')))"
+    )
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "opsconsole.settings", "SITE_URL": "http://localhost:8000"}
+    good, refused = (
+        subprocess.run(
+            [sys.executable, "-c", asked], env=env | more, cwd=django_settings.BASE_DIR, capture_output=True, text=True, check=False
+        )
+        for more in ({}, {"SITE_URL": "ftp://x"})
+    )
+    assert good.stdout.splitlines()[-1:] == ["[]"], good.stderr
+    assert "console.E002" in refused.stderr

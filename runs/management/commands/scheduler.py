@@ -15,6 +15,7 @@ from runs.reconcile import look_after_runs
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = ("console", "estate")  # what it stands on; the check of addresses would import every page
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--inline", action="store_true", help="work on runs in this process, without workers and without Redis")

@@ -12,6 +12,7 @@ from runs.worker import work
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = ("console", "estate")  # what it stands on; the check of addresses would import every page
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--burst", action="store_true", help="end when there is nothing to do")
