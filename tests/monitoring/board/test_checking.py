@@ -138,6 +138,24 @@ def test_public_names_are_asked_from_outside(sandbox: dict[str, str]) -> None:
     found = {each.title: each for each in checks.public_names()}
     assert found["www.client.url"].state in (OK, WARN, BAD)
     assert " in " in found["www.client.url"].said  # it answered
+    for name in ("media.client.url", "static.client.url"):  # by the file that estate.yaml names
+        assert found[name].state == OK, found[name]
+
+
+def test_many_that_are_well_are_folded_and_what_is_not_stays_in_sight(client: Client, viewer: Operator) -> None:
+    found = [Finding(str(number), f"share {number}", OK) for number in range(checking.FOLDED)]
+    health.register("Shares", "NFS shares", lambda: found, every=60)
+    checking.refresh(now=True)
+    assert checking.board()[0].folded == ()
+    found += [Finding("one more", "share more", OK), Finding("lost", "share lost", BAD)]
+    checking.refresh(now=True)
+    (group,) = checking.board()
+    assert [each.finding.key for each in group.open] == ["lost"]
+    assert len(group.folded) == checking.FOLDED + 1
+    client.force_login(viewer)
+    page = client.get("/health/").content.decode()
+    assert f"{checking.FOLDED + 1} proven well" in page
+    assert page.index("share lost") < page.index("<details")
 
 
 def test_the_page_is_for_viewers_by_get_alone(client: Client, viewer: Operator, stranger: Operator) -> None:
