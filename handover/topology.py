@@ -14,7 +14,7 @@ KINDS = (
     "vpc", "subnet", "route-table", "internet-gateway", "nat-gateway", "ipsec-link",
     "load-balancer", "distribution", "instance", "database", "cache",
 )  # fmt: skip
-_WIDTH, _ROW, _GAP, _HEAD, _PAD = 250, 34, 16, 30, 10
+_WIDTH, _ROW, _GAP, _HEAD, _PAD = 270, 34, 16, 30, 10
 _MOST = 14  # hosts drawn in one subnet; the rest are counted
 
 
@@ -94,7 +94,7 @@ def _drawn(of: dict[str, list[Resource]]) -> Drawing:
                 inside = [row for row in of["instance"] if row.facts.get("subnet") == subnet.key]
                 inside += [row for row in of["nat-gateway"] if row.facts.get("subnet") == subnet.key]
                 kind = "public" if is_public else "private"
-                box = _box(f"{zone} · {kind} · {subnet.facts['cidr']}", inside, left + column * (_WIDTH + _GAP), y)
+                box = _box(f"{zone} · {kind} {subnet.facts['cidr']}", inside, left + column * (_WIDTH + _GAP), y)
                 boxes.append(box)
                 y = box.y + box.height + _GAP
             bottoms.append(y)

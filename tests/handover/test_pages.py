@@ -256,7 +256,7 @@ def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Op
     inventory.keep(inventory.source("network"), [Found("vpc", "vpc-1", "client", {"cidr": "10.0.0.0/16", "default": False}), subnet])
     inventory.keep(inventory.source("machines"), [host])
     said = page(client, "/estate/topology/")
-    assert "eu-west-3a · private · 10.0.101.0/24" in said
+    assert "eu-west-3a · private 10.0.101.0/24" in said
     assert "&lt;nfs&gt; (warn)" in said
     assert 'href="/estate/instance/i-1/"' in said
     inventory.keep(inventory.source("machines"), [])
