@@ -186,13 +186,13 @@ def indicator_of(held: Sequence[Run], now: datetime) -> Indicator | None:
         return None
     run = min(held, key=lambda each: (each.state not in (Run.State.RUNNING, Run.State.QUEUED), -each.number))
     steps = list(run.steps.all())
-    left = progress(run, steps, now).left if run.state == Run.State.RUNNING else 0
+    left = progress(run, steps, now).left if run.state == Run.State.RUNNING and not run.stands_still else 0
     return Indicator(run.number, run.title, _light(run), said(run, steps), left or None)
 
 
 def _light(run: Run) -> str:
     lights = {"running": "info", "queued": "wait", "waiting": "warn", "unknown": "unknown", "failed": "bad"}
-    return lights.get(run.state, "unknown")
+    return "wait" if run.stands_still else lights.get(run.state, "unknown")
 
 
 def said(run: Run, steps: Sequence[Step]) -> str:

@@ -91,6 +91,20 @@ def test_the_drain_is_pressed_said_everywhere_and_lifted(client: Client, admin: 
     assert Run.objects.get().state == Run.State.QUEUED
 
 
+def test_no_end_is_promised_of_what_stands_still(client: Client, admin: Operator, valkey: Valkey) -> None:
+    run = scenery.rolling(admin)
+    client.force_login(admin)
+    pages = ("/bar/", f"/runs/{run.number}/")
+    assert all("left" in client.get(path).content.decode() or "ends ≈" in client.get(path).content.decode() for path in pages)
+    client.post("/console/drain", {"reason": "a new machine", "everything": "yes"})
+    bar, page = (client.get(path).content.decode() for path in pages)
+    assert "waits: the console is drained" in bar
+    assert " left" not in bar
+    assert "Stands still: the console is drained." in page
+    assert "ends ≈" not in page
+    assert "stands still" in said(client)
+
+
 def test_who_may_not_drain_reads_why(client: Client, releaser: Operator, valkey: Valkey) -> None:
     client.force_login(releaser)
     assert "one has to be an admin" in said(client)
