@@ -60,6 +60,7 @@ PAGES: dict[str, Decided] = {
     "handover:topology-svg": SEE,
     "handover:resource": SEE,
     "handover:operate": act("estate", confirmation="client-magento-prod", idempotency_key="a-key-of-somebody"),
+    "handover:renew": act("estate", within="production"),
     "handover:say": act("claims", anywhere=True, text="as it is"),
     "deployments:services": SEE,
     "deployments:service": SEE,

@@ -70,6 +70,7 @@ PAGES_ALONE = {
     "deployments:by-hand-note": RARE,
     "deployments:rundeck-run": RARE,
     "handover:operate": RARE,
+    "handover:renew": "it takes a private key, which is handed in by a person and kept nowhere",
 }
 
 
