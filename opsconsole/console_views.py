@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from opsconsole import health, workers
+from opsconsole import health, sizes, workers
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 from runs import draining
@@ -58,6 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "runs": active,
         "held": [run for run in active if run.stands_still and run.state in draining.TICKABLE],
         "moving": [run for run in active if run.state == Run.State.RUNNING],
+        "sizes": sizes.sizes(),
         "may_drain": may(request.user, "drain"),
     }
     return render(request, "opsconsole/console.html", shown)

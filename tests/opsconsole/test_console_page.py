@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from opsconsole import sizes
 from people.models import Operator
 from runs import worker
 from runs.models import Drain, Duty, Run
@@ -89,6 +91,20 @@ def test_the_drain_is_pressed_said_everywhere_and_lifted(client: Client, admin: 
     client.post("/console/lift")
     assert "The console is drained" not in client.get("/").content.decode()
     assert Run.objects.get().state == Run.State.QUEUED
+
+
+def test_what_grows_is_shown_with_how_much_there_is(client: Client, releaser: Operator, valkey: Valkey) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser)
+    scenery.log(run, *[("fe-1", "a line")] * 7)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE log_chunk")
+    found = {size.name: size for size in sizes.sizes()}
+    assert set(found) == set(sizes.TABLES.values())
+    assert found["pieces of logs"].rows >= 7
+    assert (found["pieces of logs"].bytes is None) is (connection.vendor == "sqlite")
+    client.force_login(releaser)
+    assert "Pieces of logs" in said(client)
 
 
 def test_no_end_is_promised_of_what_stands_still(client: Client, admin: Operator, valkey: Valkey) -> None:
