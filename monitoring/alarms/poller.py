@@ -46,7 +46,8 @@ def poll(now: datetime | None = None) -> bool:
 def _poll(now: datetime) -> bool:
     reading, _ = Reading.objects.get_or_create(pk=_THE_ONE)
     problems = [said for part in (_alarms, _history, _figures, _links, _mutes, _subscriptions) if (said := _part(part, reading, now))]
-    reading.asked, reading.problem = now, " ".join(dict.fromkeys(problems))
+    sentences = [said for said, _ in problems] + [step for _, step in problems]  # what to do next is often the same of all
+    reading.asked, reading.problem = now, " ".join(filter(None, dict.fromkeys(sentences)))
     if not problems:
         reading.answered = now
     reading.save()
@@ -61,13 +62,14 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _part(part: Callable[[Reading, datetime], None], reading: Reading, now: datetime) -> str:
+def _part(part: Callable[[Reading, datetime], None], reading: Reading, now: datetime) -> tuple[str, str] | None:
+    """What went wrong, and what to do next; None where all was read."""
     try:
         part(reading, now)
     except RemoteError as error:
         log.warning("alarms: %s", error)
-        return f"{str(error).rstrip('.')}. {error.next_step}"
-    return ""
+        return f"{str(error).rstrip('.')}.", error.next_step
+    return None
 
 
 def _alarms(reading: Reading, now: datetime) -> None:

@@ -115,6 +115,7 @@ def test_what_cannot_be_read_leaves_what_was_with_its_age(
     page = client.get(reverse("alarms:list")).content.decode()
     assert "CloudWatch cannot be read" in page
     assert words in page
+    assert page.count("Check the console&#x27;s role") == (1 if kind == "access-denied" else 0)
     assert CPU in page
 
 
