@@ -5,6 +5,7 @@ Whether a bucket is public is proven by four answers; one that is denied makes i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,10 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 _LOOKED_AT = 1000  # objects; a bucket with more says so
 
 
-def buckets() -> list[Found]:
-    return [_bucket(raw["Name"]) for raw in ask("s3", "list_buckets", patience=PATIENCE)["Buckets"]]
+def buckets(only: Collection[str] = ()) -> list[Found]:
+    """All of them, or those of these names."""
+    names = [str(raw["Name"]) for raw in ask("s3", "list_buckets", patience=PATIENCE)["Buckets"]]
+    return [_bucket(name) for name in names if not only or name in only]
 
 
 def _bucket(name: str) -> Found:

@@ -17,8 +17,12 @@ from estate import inventory
 from handover import document, judging, looks
 from handover.models import Verdict
 from handover.observed import Observed, grouped
+from remote.aws import buckets
+from remote.ssh.runner import PLACE, SCRIPT, STATE
 from runs.doors import door, runner
 from tests import box
+
+ONE_OF = {"hosts": looks.hosts, "repositories": looks.repositories, "buckets": buckets.buckets}
 
 
 @dataclass
@@ -54,10 +58,10 @@ class World:
         return found
 
     def again(self, source: str, where: str = "") -> Observed:
-        """What is observed once this source has been read anew; of hosts and repositories, that one alone, for others cost much."""
+        """What is observed once this source has been read anew; of hosts, repositories and buckets that one alone: others cost much."""
         asked = inventory.source(source)
         if where:
-            read = looks.hosts([where]) if source == "hosts" else looks.repositories([where])
+            read = ONE_OF[source]([where])
             others = [each for kind in asked.kinds for each in self.before.every(kind) if each.name.partition(" ")[0] != where]
             return self.before.altered(asked.kinds, [*others, *read])
         found, failed = inventory.read_all([asked])
@@ -88,6 +92,15 @@ def _estate_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         yield ready | {"control_data": str(folder / "data")}
 
 
+def _give_runner(root: Path) -> None:
+    """As `manage.py install_runner` leaves it, which has tests of its own: the host is a folder here."""
+    place = root / PLACE.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(SCRIPT.read_bytes())
+    place.chmod(0o755)
+    (root / STATE.lstrip("/")).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def _speak_to(ready: dict[str, str], patch: pytest.MonkeyPatch) -> None:
     for name, value in box.environment(ready).items():
         patch.setenv(name, value)
@@ -106,7 +119,7 @@ def _world(_estate_box: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         runner.cache_clear()
         for look in document.looks():
             if (Path(_estate_box["control_data"]) / "hosts" / look.host).exists():
-                runner().install(look.host)
+                _give_runner(Path(_estate_box["control_data"]) / "hosts" / look.host)
         found, failed = inventory.read_all(inventory.sources())
         assert not failed, json.dumps(failed, indent=1)
         kinds = [kind for source in inventory.sources() for kind in source.kinds]

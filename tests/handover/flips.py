@@ -561,7 +561,7 @@ def opened(bucket: str) -> Flip:
 
         return undo
 
-    return Flip("buckets", change)
+    return Flip("buckets", change, bucket)
 
 
 @cache
@@ -578,7 +578,7 @@ def policy_gone(bucket: str) -> Flip:
         s3.delete_bucket_policy(Bucket=bucket)
         return lambda: s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
-    return Flip("buckets", change)
+    return Flip("buckets", change, bucket)
 
 
 @cache
@@ -589,7 +589,7 @@ def object_gone(bucket: str, key: str) -> Flip:
         s3.delete_object(Bucket=bucket, Key=key)
         return lambda: s3.put_object(Bucket=bucket, Key=key, Body=body)
 
-    return Flip("buckets", change)
+    return Flip("buckets", change, bucket)
 
 
 @cache
