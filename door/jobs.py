@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from datetime import date, datetime
+from datetime import time as clock
 from typing import Any
 
 from door.caller import REFUSED, Caller
@@ -33,7 +35,7 @@ def release(asked: argparse.Namespace) -> int:
 
 def vpn_add(asked: argparse.Namespace) -> int:
     caller = Caller()
-    run = caller.post("vpn-users", {"name": asked.name, "person": asked.person, "reason": asked.reason, "expires": asked.expires})
+    run = caller.post("vpn-users", {"name": asked.name, "person": asked.person, "reason": asked.reason, "expires": _end_of(asked.expires)})
     number = run.get("run", run.get("id")) if isinstance(run, dict) else None
     if isinstance(number, dict):
         number = number["id"]
@@ -41,11 +43,25 @@ def vpn_add(asked: argparse.Namespace) -> int:
     return _follow(caller, int(str(number)))
 
 
+def _end_of(day: str) -> str:
+    """The end of that day where the terminal is, with its zone; what is no day is left to the console to refuse."""
+    try:
+        return datetime.combine(date.fromisoformat(day), clock(23, 59)).astimezone().isoformat()
+    except ValueError:
+        return day
+
+
 def alarms(asked: argparse.Namespace) -> int:
     """Each with its state; 3 where one rings."""
-    found = Caller().get("alarms")["items"]
+    caller, found, cursor = Caller(), [], ""
+    while True:
+        page = caller.get("alarms", cursor=cursor)
+        found += page["items"]
+        if not page["next"]:
+            break
+        cursor = page["next"]
     for alarm in found:
-        print(f"{alarm.get('state', 'unknown'):18} {alarm.get('name', '')}")
+        print(f"{alarm.get('state') or 'unknown':18} {alarm.get('name', '')}")
     return LOOK if any(alarm.get("state") == "ALARM" for alarm in found) else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -75,3 +75,22 @@ def test_a_token_that_prepares_starts_nothing(console: Any, releaser: Operator, 
 def test_a_console_that_is_not_there_has_a_code_of_its_own(console: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITE_URL", "http://127.0.0.1:9")
     assert console("alarms") == 4
+
+
+def test_alarms_of_which_nothing_is_known_are_listed_so_and_none_rings(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert console("alarms") == 0
+    assert f"{'unknown':18} DB CPU Prod" in capsys.readouterr().out.splitlines()
+
+
+def test_whom_the_console_does_not_let_into_the_vpn_gets_its_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--person", "Jane", "--reason", "shift", "--expires", "2027-01-31")
+    assert console("vpn", "add", "../jane", *words) == 2
+    assert capsys.readouterr().err
+    assert not Run.objects.exists()
+
+
+def test_the_last_day_of_a_vpn_user_is_sent_with_its_zone() -> None:
+    end = datetime.fromisoformat(jobs._end_of("2027-01-31"))
+    assert (end.date(), end.hour, end.minute) == (date(2027, 1, 31), 23, 59)
+    assert end.tzinfo is not None
+    assert jobs._end_of("tomorrow") == "tomorrow"
