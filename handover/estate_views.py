@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from deployments.actions import NotStartable
 from estate.models import Resource
@@ -73,11 +74,17 @@ def operate(request: HttpRequest, kind: str, resource: str, what: str) -> HttpRe
     return redirect("runs:detail", run.number)
 
 
-@sensitive_post_parameters("key")
-@require_POST
+@sensitive_post_parameters("key")  # so that it does not wait in the session for a proof of the second factor, either
+@require_http_methods(["GET", "POST"])
 @may_view
 def renew(request: HttpRequest, resource: str) -> HttpResponseBase:
-    """Checks what was handed in, and starts its import; a refusal returns to the card, without what was handed in."""
+    """Checks what was handed in, and starts its import; a refusal returns to the card, without what was handed in.
+
+    GET: whoever was sent away to show the second factor comes back here.
+    """
+    if request.method == "GET":
+        messages.warning(request, "What you handed in was not kept while you showed that it is you: hand it in again.")
+        return redirect("handover:resource", "certificate", resource)
     try:
         require(request.user, operations.KIND, operations.guarded_as(resource))
     except Forbidden as refused:

@@ -15,12 +15,13 @@ from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import suspend_request
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from live.publish import publish
 from people import audit
@@ -101,13 +102,21 @@ class KeepsLimits:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """What was sent waits in the session, and is sent again when the person has proven who they are."""
+        """What was sent waits in the session, and is sent again when the person has proven who they are.
+
+        The session lies in the database: nothing waits of a view that Django's `sensitive_post_parameters` marks. Its address is then asked
+        by GET, and has to say that it is handed in again.
+        """
         if not isinstance(error, ProveAgain) or request.path.startswith("/api/"):
             return None
-        answer = suspend_request(request, get_adapter().get_reauthentication_methods(request.user)[0]["url"])
+        proof = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
+        if hasattr(request, "sensitive_post_parameters"):
+            location = f"{proof}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}"
+        else:
+            location = suspend_request(request, proof)["Location"]
         if "HX-Request" in request.headers:
-            return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
-        return redirect(answer["Location"])
+            return HttpResponse(status=204, headers={"HX-Redirect": location})
+        return redirect(location)
 
 
 def _over(request: HttpRequest) -> str:

@@ -12,15 +12,21 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from estate.models import Resource
 from opsconsole.asgi import application
 from people.models import AuditEntry, Operator, Role, Token
 from people.permissions import may
+from runs.models import Run
 from tests import scenery
+from tests.handover import authority
+from tests.valkey import Valkey
 from tests.websocket import Websocket
 
 pytestmark = pytest.mark.django_db
@@ -193,3 +199,27 @@ def test_an_admin_removes_lost_factors_of_another_and_nobody_their_own(admin: Op
     assert theirs.get("/").headers["Location"].startswith(DOOR)  # their session has ended
     row = AuditEntry.objects.get(action="remove second factors", result="ok")
     assert (row.who, row.target, row.why) == ("admin", "operator", "rang me up")
+
+
+def test_a_private_key_does_not_wait_in_the_session(releaser: Operator, valkey: Valkey) -> None:
+    """Sessions lie in the database: what is handed in with a key is handed in again after the proof."""
+    now, names = timezone.now(), ["client.url"]
+    facts = {"type": "IMPORTED", "domain": names[0], "names": names, "ends": (now + timedelta(days=20)).isoformat()}
+    arn = "arn:aws:acm:eu-west-3:111122223333:certificate/1"
+    made = Resource.objects.create(kind="certificate", key=arn, name=names[0], source="x", facts=facts, first_seen=now, changed=now)
+    telephone, renewed = Telephone(releaser), authority.renewed(*names)
+    client, url = signed_in(releaser, telephone), reverse("handover:renew", args=(made.key,))
+    form = {name: getattr(renewed, name).decode() for name in ("certificate", "chain", "key")} | {"confirmation": made.name}
+    grown_old(client, 301)
+    answer = client.post(url, form | {"idempotency_key": "stale-and-refused"})
+    assert answer.headers["Location"].startswith(AGAIN)
+    kept = [session.get_decoded() for session in Session.objects.all()]
+    assert kept
+    assert "PRIVATE" not in str(kept)
+    back = client.post(answer.headers["Location"], {"code": telephone.code(), "next": url}, follow=True)
+    assert back.redirect_chain[-1][0] == reverse("handover:resource", args=("certificate", made.key))
+    assert "hand it in again" in back.content.decode()
+    assert not Run.objects.exists()
+    answer = client.post(url, form | {"idempotency_key": "fresh-and-accepted"})
+    assert answer.headers["Location"] == reverse("runs:detail", args=(Run.objects.get().number,))
+    assert "PRIVATE" not in str([session.get_decoded() for session in Session.objects.all()])
