@@ -129,6 +129,7 @@ else:
         tcp_user_timeout=10_000,
     )
     if DATABASE_POOL:  # in web processes alone: they answer each request in a thread of its own, and nothing forks there
+        DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection that died with its server is not lent to anybody
         DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")

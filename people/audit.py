@@ -106,12 +106,15 @@ def head() -> Head:
 def first_bad(*, outside: Iterable[Head] = ()) -> Fault | None:
     """Reads the whole trail; None where every row is as it was written. `outside`: heads that were sent away from here earlier."""
     known = {each.number: each.digest for each in outside}
+    newest = head()  # others write meanwhile: what comes after it is looked at the next time
     erased = _erased_through()
     before, last = _START, 0
-    for row in AuditEntry.objects.order_by("number").iterator(_AT_ONCE):
+    for row in AuditEntry.objects.filter(number__lte=newest.number).order_by("number").iterator(_AT_ONCE):
         last += 1
         if row.number != last:
             return Fault(last, f"row {last} is missing; the next is {row.number}")
+        if not row.salt and row.number > erased:
+            erased = _erased_through()  # persons are being taken out meanwhile
         if row.salt or row.number > erased:
             if not hmac.compare_digest(row.seal, _seal(row)):
                 return Fault(row.number, f"row {row.number} says something else than what was written")
@@ -122,10 +125,13 @@ def first_bad(*, outside: Iterable[Head] = ()) -> Fault | None:
         if known.get(row.number, row.digest) != row.digest:
             return Fault(row.number, f"row {row.number} is not the one whose digest was sent outside")
         before = row.digest
-    reaches = max([head().number, *known])
+    reaches = max([newest.number, *known])
     if reaches > last:
         return Fault(last + 1, f"row {last + 1} is missing: the trail reached row {reaches}")
-    return None if head() == Head(last, before) else Fault(last, f"the stored head is not that of row {last}, the newest there is")
+    added = AuditEntry.objects.filter(number__gt=newest.number).first()
+    if added is not None and newest == head():  # whoever writes by the rule moves the head in the same transaction
+        return Fault(added.number, f"row {added.number} was added behind row {newest.number}, the stored head")
+    return None if newest == Head(last, before) else Fault(last, f"the stored head is not that of row {last}, the newest there is")
 
 
 def erase(before: datetime) -> int:

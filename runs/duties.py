@@ -29,10 +29,6 @@ def done(name: str, *, error: str = "") -> None:
     Duty.objects.filter(name=name, owner=ME).update(ran=timezone.now(), error=error)
 
 
-def give_back(name: str) -> None:
-    Duty.objects.filter(name=name, owner=ME).update(owner="", until=0)
-
-
 def age(name: str) -> timedelta | None:
     """How long ago it was last done; None: never."""
     ran = Duty.objects.filter(name=name).values_list("ran", flat=True).first()

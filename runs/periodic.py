@@ -19,6 +19,7 @@ from runs import duties
 logger = logging.getLogger(__name__)
 
 AT_LEAST = 30.0  # seconds for which a duty is held after its scheduler has died
+LONGEST = 900.0  # seconds; what is done less often is looked at so often, and done when its time has come, whoever did it last
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,15 @@ def _again_and_again(periodic: Periodic, stop: threading.Event) -> None:
                 logger.warning("%s: the database failed: %s", periodic.name, error)
             elif error is not None:
                 logger.error("%s failed", periodic.name, exc_info=error)
-            wait = max(0.0, began + periodic.every_seconds - time.monotonic())
+            wait = max(0.0, began + min(periodic.every_seconds, LONGEST) - time.monotonic())
 
 
 def once(periodic: Periodic) -> bool:
-    """False where another scheduler has the duty."""
+    """False where another scheduler has the duty, or it was done lately."""
     try:
-        if not duties.take(periodic.name, seconds=max(AT_LEAST, 3 * periodic.every_seconds)):
+        if periodic.every_seconds > LONGEST and _was_done_lately(periodic):
+            return False
+        if not duties.take(periodic.name, seconds=max(AT_LEAST, 3 * min(periodic.every_seconds, LONGEST))):
             return False
         said = "failed"
         try:
@@ -77,3 +80,8 @@ def once(periodic: Periodic) -> bool:
     finally:
         connection.close()
     return True
+
+
+def _was_done_lately(periodic: Periodic) -> bool:
+    age = duties.age(periodic.name)
+    return age is not None and age.total_seconds() < periodic.every_seconds

@@ -2,6 +2,8 @@
 
 from django.db import migrations
 
+from people.refusals import RefusalByDatabase
+
 KEPT = """
 CREATE FUNCTION audit_entry_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -20,20 +22,10 @@ CREATE TRIGGER audit_entry_is_kept BEFORE UPDATE OR DELETE ON audit_entry FOR EA
 GONE = "DROP TRIGGER audit_entry_is_kept ON audit_entry; DROP FUNCTION audit_entry_is_kept();"
 
 
-def keep(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(KEPT, params=None)
-
-
-def let_go(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(GONE, params=None)
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
         ("people", "0004_token_scopes"),
     ]
 
-    operations = [migrations.RunPython(keep, let_go)]
+    operations = [RefusalByDatabase(KEPT, GONE)]

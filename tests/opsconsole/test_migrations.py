@@ -24,6 +24,8 @@ from django.db.migrations.state import ProjectState
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from people.refusals import RefusalByDatabase
+
 ROOT = Path(settings.BASE_DIR)
 HARMLESS = (
     migrations.CreateModel,
@@ -32,6 +34,7 @@ HARMLESS = (
     migrations.RemoveIndex,
     migrations.RemoveConstraint,
     AddIndexConcurrently,
+    RefusalByDatabase,
 )
 
 

@@ -51,6 +51,30 @@ def test_a_row_says_who_what_from_where_why_and_what_came_of_it(operator: Operat
 
 
 @pytest.mark.django_db
+def test_what_is_written_while_the_trail_is_read_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(3)
+    plain = audit._digest
+
+    def meanwhile(row: AuditEntry, before: str) -> str:
+        monkeypatch.setattr(audit, "_digest", plain)
+        write(2)
+        return plain(row, before)
+
+    monkeypatch.setattr(audit, "_digest", meanwhile)
+    assert audit.first_bad() is None
+    assert AuditEntry.objects.count() == 5
+
+
+@pytest.mark.django_db
+def test_a_row_behind_the_head_is_named() -> None:
+    write(3)
+    AuditHead.objects.update(number=2, digest=AuditEntry.objects.get(number=2).digest)
+    fault = audit.first_bad()
+    assert fault is not None
+    assert (fault.number, "added behind row 2" in fault.said) == (3, True)
+
+
+@pytest.mark.django_db
 def test_no_row_is_changed_or_deleted_through_the_models(operator: Operator) -> None:
     write(3)
     row = AuditEntry.objects.get(number=2)
