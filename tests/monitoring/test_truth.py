@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from tests.monitoring.dashboards.conftest import PRODUCTION, poll, put  # noqa: 
 
 pytestmark = pytest.mark.django_db
 Do = Callable[[Control], None]
+Held = TypeVar("Held")
 Poll = Callable[..., Window]
 LONG = 120.0  # seconds: a guard against hangs
 
@@ -37,14 +38,6 @@ def fault(kind: str) -> Do:
 
 def act(name: str, **options: str) -> Do:
     return lambda control: control.act(name, **options)
-
-
-def both(*acts: Do) -> Do:
-    def do(control: Control) -> None:
-        for each in acts:
-            each(control)
-
-    return do
 
 
 HEALTH_LASTED = act("lasted", minutes="20")
@@ -72,15 +65,27 @@ def some(values: list[Any]) -> float:
     return max((value for value in values if value is not None), default=0.0)
 
 
-# What is changed, and how it shows in the newest figures of the widget's lines.
-WIDGETS: dict[str, tuple[Do, Callable[[list[Any], list[Any]], bool]]] = {
-    "Environment Health": (fault("database-down"), lambda before, after: some(before) < 15 <= some(after)),
-    "Application requests stats": (fault("database-down"), lambda before, after: after[1] > before[1] and after[3] > 0),
-    "LoadAverage5min EC2 instances": (act("someone-else"), lambda before, after: some(after) > some(before) + 0.5),
-    "RDS instance CPU utilization": (fault("database-busy"), lambda before, after: some(before) < 70 < some(after)),
-    "Backend latency": (fault("slow-pages"), lambda before, after: some(after) > some(before) + 1),
-    "CPU usage Redis": (fault("cache-busy"), lambda before, after: some(before) < 40 < some(after)),
-    "Backend request status": (fault("database-down"), lambda before, after: after[2] > (before[2] or 0)),
+def below(limit: float) -> Callable[[list[Any]], bool]:
+    return lambda values: some(values) < limit
+
+
+def always(values: list[Any]) -> bool:
+    return True
+
+
+# What is changed, when it is calm before that, and how the change shows in the figures of the widget's lines.
+WIDGETS: dict[str, tuple[Do, Callable[[list[Any]], bool], Callable[[list[Any], list[Any]], bool]]] = {
+    "Environment Health": (fault("database-down"), below(15), lambda before, after: some(after) >= 15),
+    "Application requests stats": (
+        fault("database-down"),
+        always,
+        lambda before, after: after[1] > before[1] and (after[3] or 0) > 0,
+    ),
+    "LoadAverage5min EC2 instances": (act("someone-else"), below(1), lambda before, after: some(after) > some(before) + 0.5),
+    "RDS instance CPU utilization": (fault("database-busy"), below(70), lambda before, after: some(after) > 70),
+    "Backend latency": (fault("slow-pages"), below(1), lambda before, after: some(after) > some(before) + 1),
+    "CPU usage Redis": (fault("cache-busy"), below(40), lambda before, after: some(after) > 40),
+    "Backend request status": (fault("database-down"), always, lambda before, after: after[2] > before[2]),
 }
 
 
@@ -93,11 +98,12 @@ def control(sandbox: dict[str, str], valkey: object) -> Iterator[Control]:
     page.close()
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], Held | None], what: str) -> Held:
     deadline = time.monotonic() + LONG
-    while not holds():
+    while not (held := holds()):
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.2)
+    return held
 
 
 def test_each_alarm_and_each_widget_has_a_truth() -> None:
@@ -132,24 +138,28 @@ def test_an_alarm_follows(control: Control, viewer: Operator, client: Client, na
 @pytest.mark.parametrize("title", WIDGETS)
 def test_a_widget_follows(control: Control, poll: Poll, viewer: Operator, client: Client, title: str) -> None:  # noqa: F811
     client.force_login(viewer)
-    change, follows = WIDGETS[title]
+    change, is_calm, follows = WIDGETS[title]
 
     def widget() -> Widget:
         return next(each for each in watching.read(StoredDashboard.objects.get(name=PRODUCTION)).widgets if each.title == title)
 
-    def newest() -> list[Any]:
-        """Of each line, as the page gets it; what is so now has been so for some minutes."""
+    def figures() -> list[Any]:
+        """Of each line, as the page gets it: the newest, which has been so for some minutes; of what is counted the sum."""
         for line in widget().lines:
             _lasted(control, line)
         poll()
         answer = client.get(reverse("monitoring:figures", args=(PRODUCTION,)), {"span": "1h"})
-        lines = {line["key"]: line["values"] for line in unpacked(answer.content)["lines"]}
-        return [next((value for value in reversed(lines[line.key]) if value is not None), None) for line in widget().shown]
+        lines = {line["key"]: [value for value in line["values"] if value is not None] for line in unpacked(answer.content)["lines"]}
+        return [sum(lines[line.key]) if line.statistic == "Sum" else next(reversed(lines[line.key]), None) for line in widget().shown]
+
+    def calm() -> list[Any] | None:
+        found = figures()
+        return found if is_calm(found) else None
 
     poll()
-    before = newest()
+    before = until(calm, "calm")
     change(control)
-    until(lambda: follows(before, newest()), f"another figure than {before}")
+    until(lambda: follows(before, figures()), f"another figure than {before}")
 
 
 def _lasted(control: Control, line: Line) -> None:
