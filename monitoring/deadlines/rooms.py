@@ -65,7 +65,12 @@ def full_at(seen: Sequence[Seen], now: datetime) -> datetime | None:
 
 
 def _steady(due: datetime, now: datetime) -> datetime:
-    """Whole weeks while it is far, whole days when it is near: a date that moves each time would tell people each time."""
+    """Whole weeks while it is far, whole days when it is near: a date that moves each time would tell people each time.
+
+    Within a day it is the moment itself: the day's beginning may be over already.
+    """
+    if due - now < timedelta(days=1):
+        return due
     unit = 86_400 if due - now < timedelta(days=21) else 7 * 86_400
     return datetime.fromtimestamp(due.timestamp() // unit * unit, UTC)
 

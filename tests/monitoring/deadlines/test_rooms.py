@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -49,6 +49,17 @@ def test_a_pace_that_was_seen_for_minutes_is_none() -> None:
     assert rooms.full_at([], NOW) is None
     assert rooms.full_at(seen(5, 40 * GB, 0.5 * GB), NOW) is None
     assert rooms.full_at(seen(6, 40 * GB, 0.5 * GB), NOW) is not None
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 11, 26, 0, 30, tzinfo=UTC), datetime(2026, 11, 26, 23, 30, tzinfo=UTC)])
+@pytest.mark.parametrize("hours", [10, 23.75, 24, 30])
+def test_what_is_full_within_hours_is_not_over(now: datetime, hours: float) -> None:
+    found = [Seen(now - timedelta(hours=ago), (60 - hours - ago) * GB, 60 * GB) for ago in range(12, -1, -1)]
+    due = rooms.full_at(found, now)
+    assert due is not None
+    assert now < due <= now + timedelta(hours=hours)
+    if hours < 24:
+        assert due == now + timedelta(hours=hours)
 
 
 def test_df_is_read_as_it_is_printed() -> None:
