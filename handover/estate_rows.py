@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 from estate import inventory
 from estate.models import Resource, Watched
 
-SHOWN = 100  # of a kind on the page of all
+SHOWN = 100  # of a kind on the page of all; twice as many where it is asked for alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def panels(group: str, only: str = "", words: str = "") -> list[Panel]:
         if kind.key not in counts and asked.get(kind.key) is None and words:
             continue
         shown = (
-            list(wanted.filter(kind=kind.key, gone=None).order_by("name", "key")[: SHOWN * (5 if only else 1)])
+            list(wanted.filter(kind=kind.key, gone=None).order_by("name", "key")[: SHOWN * (2 if only else 1)])
             if kind.key in counts
             else []
         )
