@@ -177,7 +177,8 @@ class Rig:
     def _all_seen(self) -> bool:
         answer = self.http.get("/api/v1/hosts")
         items = answer.json().get("items", []) if answer.status_code == 200 else []
-        return len(items) >= 7 and all(item.get("health_status") for item in items)
+        released = [item for item in items if item.get("beanstalk")]  # the others have no light of Beanstalk's
+        return len(released) >= 7 and all(item.get("health_status") for item in released)
 
     # -- the console's processes
 
