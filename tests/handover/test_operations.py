@@ -148,6 +148,27 @@ def test_who_may_not_start_anything(client: Client, operator: Operator, volume: 
     assert not Run.objects.exists()
 
 
+def host(beanstalk: str) -> Resource:
+    now = timezone.now()
+    facts = {"state": "stopped", "beanstalk": beanstalk}
+    return Resource.objects.create(kind="instance", key="i-1", name="fe-1", source="machines", facts=facts, first_seen=now, changed=now)
+
+
+@pytest.mark.parametrize(
+    "beanstalk, environment, opens", [("client-magento-preprod", "pre-production", True), ("client-magento-prod", "production", False)]
+)
+def test_an_operator_starts_a_host_of_pre_production_alone(
+    client: Client, operator: Operator, beanstalk: str, environment: str, opens: bool
+) -> None:
+    """What its card offers is what is accepted: the environment is the one of what is released to the host, not read out of its key."""
+    host(beanstalk)
+    client.force_login(operator)
+    assert ('action="/estate/instance/i-1/operations/start/"' in client.get("/estate/instance/i-1/").content.decode()) is opens
+    response = client.post("/estate/instance/i-1/operations/start/", sent(confirmation="fe-1"))
+    assert response.status_code == (302 if opens else 403)
+    assert [run.environment for run in Run.objects.all()] == ([environment] if opens else [])
+
+
 def test_what_is_gone_has_no_operation(volume: Resource) -> None:
     volume.gone = timezone.now()
     assert operations.operations_of(volume) == []

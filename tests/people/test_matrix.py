@@ -13,8 +13,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from deployments.models import Booking
+from estate.models import Resource
 from opsconsole.api import api
 from opsconsole.asgi import application
 from opsconsole.sockets import websocket_urlpatterns
@@ -92,7 +94,7 @@ def test_what_stands_in_addresses_is_known() -> None:
 
 @dataclass
 class Scene:
-    """One run and its plan in each environment, and somebody who looks at them."""
+    """One run and its plan in each environment, two things of the estate, and somebody who looks at them."""
 
     known: dict[str, dict[str, str]]
 
@@ -105,6 +107,9 @@ class Scene:
 @pytest.fixture
 def scene(person: Callable[[str, Role], Operator]) -> Scene:
     owner = person("owner", Role.ADMIN)
+    now = timezone.now()
+    for kind in ("database", "certificate"):
+        Resource.objects.create(kind=kind, key=OBJECTS["resource"], name=OBJECTS["resource"], source="x", first_seen=now, changed=now)
     known = {}
     for environment in ENVIRONMENTS:
         made = scenery.plan(owner)
