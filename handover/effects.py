@@ -31,7 +31,7 @@ class TakeSnapshot:
     def probe(self, act: Act, context: Context) -> Finding:
         found = disks.snapshot_of(context.key)
         if found is None:
-            return _not_there("no snapshot has this run's tag", context)
+            return _not_there("no snapshot has this run's tag", context, answered="snapshot")
         snapshot, state, progress = found
         if state == "completed":
             return Done(f"{snapshot} is complete", {"snapshot": snapshot})
@@ -90,7 +90,10 @@ class StartHost:
 
 
 class RebootHost:
-    """Params: instance, ip. EC2 says “running” before, meanwhile and afterwards: the host's own kernel says when it has started."""
+    """Params: instance, ip. EC2 says “running” before, meanwhile and afterwards: the host's own kernel says when it has started.
+
+    It is never NotDone: that would have it done again, and a host that boots late would boot twice.
+    """
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         network.reboot(act.params["instance"])
@@ -109,9 +112,10 @@ class RebootHost:
         if booted >= context.intent_at - CLOCKS:
             return Done(f"{act.target} has booted at {booted:%H:%M:%S} UTC")
         said = f"{act.target} runs since {booted:%Y-%m-%d %H:%M} UTC"
-        if context.answer and timezone.now() - context.intent_at < LONGEST_BOOT:
+        if timezone.now() - context.intent_at < LONGEST_BOOT:
             return Running(f"{said}; EC2 gives it four minutes to end by itself", ask_again=5)
-        return _not_there(said, context)
+        told = f"AWS accepted it at {context.intent_at:%H:%M:%S} UTC" if context.answer.get("accepted") else "AWS's answer to it was lost"
+        return CannotTell(f"{said}, and {told}: look at it in AWS's own console.")
 
     def cancel(self, act: Act, context: Context) -> str:
         return "the host goes on booting"
@@ -126,9 +130,10 @@ def booted_at(ip: str) -> datetime:
     return datetime.fromtimestamp(int(words[1]), UTC)
 
 
-def _not_there(said: str, context: Context) -> Finding:
+def _not_there(said: str, context: Context, *, answered: str = "accepted") -> Finding:
+    """`answered`: what stands in the answer where AWS gave one; the engine's own words stand there always."""
     if timezone.now() - context.intent_at < LATE:
         return Running(f"{said} yet; asking again", ask_again=2)
-    if context.answer:
+    if context.answer.get(answered):
         return CannotTell(f"{said}, though AWS accepted it at {context.intent_at:%H:%M:%S} UTC: look at it in AWS's own console.")
     return NotDone(f"{said}, and the request can no longer arrive")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -17,7 +19,8 @@ from estate.models import Resource
 from handover import effects, operations, shares
 from people.models import Operator
 from people.permissions import Forbidden
-from remote.errors import Refused
+from remote.aws import network
+from remote.errors import Refused, Unanswered
 from runs import doors
 from runs.engine import tick
 from runs.models import Run
@@ -71,12 +74,18 @@ def started(found: Resource, what: str, by: Operator, confirmation: str = "") ->
     return operations.start(found, what, confirmation=confirmation or found.name, idempotency_key=str(uuid.uuid4()), by=by)
 
 
-def test_a_host_is_rebooted_and_its_own_kernel_says_so(control: box.Control, releaser: Operator) -> None:
+def booted_long_ago(sandbox: dict[str, str], name: str) -> None:
+    """An hour, by what its kernel says: a boot that was a moment ago cannot be told from the one that is asked for."""
+    stat = Path(sandbox["ssh_config"]).parents[1] / "hosts" / name / "proc/stat"
+    stat.write_text(re.sub(r"(?m)^btime \d+$", f"btime {int(time.time()) - 3600}", stat.read_text()))
+
+
+def test_a_host_is_rebooted_and_its_own_kernel_says_so(control: box.Control, sandbox: dict[str, str], releaser: Operator) -> None:
     host = machine("fe-4")
+    booted_long_ago(sandbox, "fe-4")
     ip = host.facts["private_ip"]
     before, mounts = effects.booted_at(ip), shares.mounted(ip)
     assert sorted(mounts) == [*sorted(["/", *POINTS])]
-    time.sleep(1.1)  # btime is in whole seconds
     run = through(started(host, "reboot", releaser))
     assert run.state == Run.State.SUCCEEDED, run.said
     assert effects.booted_at(ip) > before
@@ -94,6 +103,28 @@ def test_a_reboot_that_did_not_happen_is_not_called_done(control: box.Control, r
     run = through(started(host, "reboot", releaser))
     assert run.state == Run.State.UNKNOWN
     assert "runs since" in run.said
+
+
+@pytest.mark.parametrize("arrives, state", [(True, Run.State.SUCCEEDED), (False, Run.State.UNKNOWN)])
+def test_a_reboot_whose_answer_is_lost_is_never_asked_for_twice(
+    control: box.Control, sandbox: dict[str, str], releaser: Operator, monkeypatch: pytest.MonkeyPatch, arrives: bool, state: str
+) -> None:
+    host, asked, reboot = machine("fe-3"), [], network.reboot
+    booted_long_ago(sandbox, "fe-3")
+
+    def lost(instance: str) -> None:
+        asked.append(instance)
+        if arrives:
+            reboot(instance)
+        raise Unanswered("ec2 reboot-instances: no answer")
+
+    monkeypatch.setattr(network, "reboot", lost)
+    monkeypatch.setattr(effects, "LATE", timedelta(0))
+    monkeypatch.setattr(effects, "LONGEST_BOOT", timedelta(seconds=2))
+    run = through(started(host, "reboot", releaser))
+    assert run.state == state, run.said
+    assert asked == [host.key]
+    assert ("answer to it was lost" in run.said) is not arrives
 
 
 def test_a_host_that_cannot_say_when_it_booted_is_not_rebooted(control: box.Control, releaser: Operator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from handover.effects import Invalidate, StartHost, TakeSnapshot
 from people.models import Operator
 from remote.aws import disks, network
 from remote.aws.session import tell
-from runs.effects import Context, Done, NotDone, Running
+from runs.effects import CannotTell, Context, Done, NotDone, Running
 from runs.models import Plan, Run
 from runs.plan import Act
 
@@ -29,13 +30,14 @@ class Silent:
     def line(self, text: str) -> None: ...
 
 
-def context(key: str, **answer: Any) -> Context:
+def context(key: str, *, ago: float = 0, **answer: Any) -> Context:
+    """As the engine makes it: with an offset in every answer. `ago`: seconds since the intent."""
     return Context(
         run=1,
         epoch=1,
         facts={},
-        intent_at=timezone.now(),
-        answer=answer,
+        intent_at=timezone.now() - timedelta(seconds=ago),
+        answer={"offset": 0, **answer},
         out=lambda host: Silent(),
         cancelled=lambda: False,
         patience=0,
@@ -57,6 +59,8 @@ def test_a_snapshot_is_found_again_by_its_key(sandbox: dict[str, str]) -> None:
     act, key = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), f"run-{uuid.uuid4()}"
     before = {each.id for each in disks.snapshots()}
     assert isinstance(TakeSnapshot().probe(act, context(key)), Running)
+    assert isinstance(TakeSnapshot().probe(act, context(key, ago=31)), NotDone)  # the call was lost, and comes no more
+    assert isinstance(TakeSnapshot().probe(act, context(key, ago=31, snapshot="snap-1")), CannotTell)
     answer = TakeSnapshot().do(act, context(key))
     finding = TakeSnapshot().probe(act, context(key, **answer))
     assert isinstance(finding, Done)
@@ -82,6 +86,8 @@ def test_a_host_is_started_and_proven_to_run(sandbox: dict[str, str]) -> None:
         assert [each.key for each in operations.operations_of(stopped)] == ["start"]
         act = act_of(stopped, "start")
         assert isinstance(StartHost().probe(act, context("k")), Running)
+        assert isinstance(StartHost().probe(act, context("k", ago=31)), NotDone)
+        assert isinstance(StartHost().probe(act, context("k", ago=31, accepted="x")), CannotTell)
         StartHost().do(act, context("k"))
         assert isinstance(StartHost().probe(act, context("k", accepted="x")), Done)
     finally:
