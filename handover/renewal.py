@@ -42,7 +42,7 @@ def start(resource: Resource, renewed: Renewed, *, confirmation: str, idempotenc
     try:
         plan = drawn(resource, judged, held)
         return operations.started(resource, plan, confirmation=confirmation, idempotency_key=idempotency_key, reason=reason, by=by)
-    except (NotStartable, runs.Refusal):
+    except BaseException:  # whatever it is: no run will take it
         sealed.forget(held)
         raise
 

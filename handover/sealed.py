@@ -1,6 +1,8 @@
-"""What must reach the worker and never rest: sealed with the console's own key, in Redis, for a quarter of an hour.
+"""What must reach the worker and be in no database: sealed with a key made of SECRET_KEY, in Redis, for a quarter of an hour at most.
 
 Nothing of it is in the database or in a log. Who has Redis alone cannot read it; where Redis has forgotten it, the run says so and fails.
+Where Redis writes an append-only file, the sealed value stays in that file until Redis rewrites it, and in copies of it for as long as
+they are kept: who has such a copy and SECRET_KEY can open it, whatever the quarter of an hour says.
 """
 
 from __future__ import annotations

@@ -15,17 +15,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from estate import inventory
 from estate.models import Resource
-from handover import sealed
+from handover import renewal, sealed
 from handover.certificates import Judged, Renewed, judge
 from people.models import Operator
 from remote.aws import delivery
 from remote.errors import Refused, Unreachable
+from runs import actions as runs
 from runs.engine import tick
 from runs.models import Plan, Run
 from tests.handover import authority
@@ -238,6 +240,28 @@ def test_what_amazon_issued_is_not_replaced(client: Client, releaser: Operator, 
 
 
 # -- Sealed
+
+
+def test_what_no_run_will_take_is_forgotten_whatever_went_wrong(
+    releaser: Operator, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts, now = {"type": "IMPORTED", "domain": NAMES[1], "names": list(NAMES)}, datetime.now(UTC)
+    arn = "arn:aws:acm:eu-west-3:111122223333:certificate/1"
+    made = Resource.objects.create(kind="certificate", key=arn, name=NAMES[1], source="x", facts=facts, first_seen=now, changed=now)
+
+    def hand_in() -> None:
+        renewal.start(made, authority.renewed(*NAMES), confirmation=made.name, idempotency_key=str(uuid.uuid4()), by=releaser)
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "save_plan", full)
+        with pytest.raises(OperationalError):
+            hand_in()
+    assert not _redis().keys("sealed:*")
+    hand_in()
+    assert len(_redis().keys("sealed:*")) == 1
 
 
 def test_what_is_sealed_is_opened_with_the_same_key_alone(valkey: Valkey, settings: Settings) -> None:
