@@ -24,7 +24,7 @@ def written(draft: Draft, seen: Seen, today: date) -> str:
         f"# What AWS cannot tell has a comment: look at each of them. “{NOWHERE}” has to be replaced.",
     ]
     lines += [f"# Could not be read: {source}: {' '.join(why.split())}" for source, why in sorted(seen.failed.items())]
-    lines += [f"# {said}" for said in draft.left]
+    lines += [f"# {' '.join(said.split())}" for said in draft.left]
     for name in (name for name in _ORDER if name in draft.document):
         lines += [*([""] if name not in _HEAD[1:] else []), *_entry(name, draft.document[name], (name,), draft, 0)]
     return "\n".join(lines) + "\n"
@@ -51,6 +51,6 @@ def _entry(name: str, value: Any, where: Path, draft: Draft, depth: int) -> Iter
 
 def _flow(value: Any) -> str:
     """On one line, as YAML reads it back."""
-    style = '"' if isinstance(value, str) and "\n" in value else None
+    style = '"' if isinstance(value, str) and len(value.splitlines()) > 1 else None
     text = yaml.safe_dump(value, default_flow_style=True, default_style=style, width=1_000_000, sort_keys=False, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")

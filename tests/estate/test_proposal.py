@@ -20,6 +20,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from estate import reading
+from estate.management.commands import propose
 from estate.proposal.draft import Draft
 from estate.proposal.draw import NothingSeen, draw
 from estate.proposal.names import Place, key, places
@@ -170,6 +171,23 @@ def test_without_any_answer_there_is_no_file(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "estate.yaml").exists()
 
 
+def test_who_stops_it_finds_no_file_and_may_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(region: str) -> Seen:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    monkeypatch.setattr(propose, "look", stopped)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            call_command("propose", str(tmp_path / "estate.yaml"))
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path, sandbox: dict[str, str]) -> None:
+    with pytest.raises(CommandError, match="cannot be written: No such file"):
+        call_command("propose", str(tmp_path / "none" / "estate.yaml"))
+
+
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path, sandbox: dict[str, str]) -> None:
     there = tmp_path / "estate.yaml"
     there.write_text("mine", encoding="utf-8")
@@ -262,6 +280,15 @@ def test_keys_are_such_as_the_file_takes() -> None:
 def test_an_account_without_beanstalk_has_nothing_to_propose() -> None:
     with pytest.raises(NothingSeen):
         draw(Seen("1" * 12, "eu-west-3", (), {}, (), {}), city="Paris")
+
+
+@pytest.mark.parametrize("end", ["\n", "\x85", "\u2028", "\r"])
+def test_a_name_that_breaks_a_line_adds_none_to_the_file(end: str) -> None:
+    draft = Draft({"name": f"Shop{end}x: y"}, left=[f"The alarm “quick{end}services: {{}}” is not among the alarms."])
+    seen = Seen("1" * 12, "eu-west-3", (), {}, (), {}, {"names": f"no{end}answer"})
+    text = written(draft, seen, timezone.localdate())
+    assert yaml.safe_load(text) == {"name": f"Shop{end}x: y"}
+    assert "# The alarm “quick services: {}” is not among the alarms." in text
 
 
 def environment(name: str) -> Environment:

@@ -26,15 +26,8 @@ class Command(BaseCommand):
         parser.add_argument("output", type=Path, metavar="FILE", help="which must not exist yet")
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
-        try:
-            with output.open("x", encoding="utf-8") as file:
-                self._propose(file.name, output)
-        except FileExistsError:
-            raise CommandError(f"{output} is there already, and is left as it is. Choose another name with --output.") from None
-        except OSError as error:
-            raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
-
-    def _propose(self, name: str, output: Path) -> None:
+        if output.exists():
+            raise CommandError(self._there(output))
         try:
             region, city = region_of()
             seen = look(region)
@@ -42,10 +35,15 @@ class Command(BaseCommand):
                 self.stdout.write(f"Could not be read: {source}: {why}")
             draft = draw(seen, city=city)
         except (RemoteError, NothingSeen) as error:
-            output.unlink()
             raise CommandError(f"{error} {getattr(error, 'next_step', '')}".strip()) from error
         text = written(draft, seen, timezone.localdate())
-        output.write_text(text, encoding="utf-8")
+        try:
+            with output.open("x", encoding="utf-8") as file:  # last: whoever stops it in between finds no file
+                file.write(text)
+        except FileExistsError:
+            raise CommandError(self._there(output)) from None
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
         try:
             estate = load(output)
         except EstateError as error:
@@ -56,3 +54,6 @@ class Command(BaseCommand):
             f"{output}: {len(estate.services)} services in {len({each.environment.key for each in estate.targets})} environments, "
             f"{len(estate.alarms)} alarms. {text.count(NOWHERE) - 1} values have to be filled in, {len(draft.doubts)} looked at."
         )
+
+    def _there(self, output: Path) -> str:
+        return f"{output} is there already, and is left as it is. Choose another name with --output."
