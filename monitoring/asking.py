@@ -1,21 +1,9 @@
-"""How the hosts of the estate are asked from here, and which of them can be."""
+"""Which hosts of the estate can be asked."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
-from django.conf import settings
-
 from estate.definition import Target
 from estate.models import Host
-from remote.ssh.client import Door
-from remote.ssh.runner import Runner
-
-
-@cache
-def runner() -> Runner:
-    return Runner(Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None))
 
 
 def running(target: Target) -> dict[str, Host]:

@@ -18,10 +18,11 @@ from estate.health import register as registered
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from monitoring.alarms.models import Tunnel
-from monitoring.asking import runner, running
+from monitoring.asking import running
 from remote.errors import RemoteError
 from remote.http import fetch
 from remote.ssh.connections import Result
+from runs.doors import runner
 
 _BEANSTALK = {"Ok": OK, "Info": INFO, "Pending": INFO, "Warning": WARN, "Degraded": BAD, "Severe": BAD}
 _TARGET = {"healthy": OK, "initial": INFO, "draining": INFO, "unhealthy": BAD, "unused": BAD, "detached": BAD}

@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Sighting(models.Model):
-    """One line of `df`, in bytes. `place` is who was asked for which mount point."""
+    """One line of `df`, in bytes, the newest of its hour. `place` is who was asked for which mount point."""
 
     place = models.CharField(max_length=300)
-    at = models.DateTimeField()
+    at = models.DateTimeField(db_index=True)
     size = models.BigIntegerField()
     used = models.BigIntegerField()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import linear_regression
 
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,12 +18,14 @@ from estate import deadlines
 from estate.deadlines import CannotCheck, Deadline
 from estate.definition import Target
 from estate.reading import current
-from monitoring.asking import runner, running
+from monitoring.asking import running
 from monitoring.deadlines.models import Sighting
 from monitoring.listed import listed
 from remote.aws import metrics
 from remote.aws.session import Patience
 from remote.errors import RemoteError
+from remote.ssh.connections import Result
+from runs.doors import runner
 
 EVERY = 900.0  # seconds between two looks
 LOOKED_AT = timedelta(days=14)
@@ -42,6 +45,14 @@ class Seen:
     at: datetime
     used: float
     size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What `df` says of a mount point, in bytes."""
+
+    size: int
+    used: int
 
 
 def register() -> None:
@@ -87,12 +98,13 @@ def databases() -> Iterable[Deadline]:
         size = float(row.facts["gib"]) * GIB
         series = found.get(f"d{number}")
         seen = [Seen(at, size - free, size) for at, free in (series.points if series else ())]
-        yield _deadline(row.key, "disk", f"Storage of {row.name}", seen, "CloudWatch has no figure of its free storage.", "", now)
+        why = _why(seen, now) if seen else "CloudWatch has no figure of its free storage."
+        yield Deadline(row.key, "disk", f"Storage of {row.name} is full", full_at(seen, now), "", why, 30, 7)
 
 
 def disks() -> Iterable[Deadline]:
-    """Of each host its own disk, of each service's shares one sight. Raises CannotCheck where no host answers."""
-    now, answered, silent = timezone.now(), dict[str, tuple[str, str]](), list[str]()
+    """Of each host its own disk, of each service's shares one sight. Raises CannotCheck where nothing was ever seen."""
+    now, places, said = timezone.now(), dict[str, tuple[str, str]](), dict[str, Room | str]()
     for target in current().targets:
         hosts = running(target)
         if not hosts:
@@ -100,35 +112,40 @@ def disks() -> Iterable[Deadline]:
         url = reverse("deployments:service", args=(target.service, target.environment.key))
         asked = runner().probe_many(list(hosts), ["df", "-Pk", "/"], deadline=_DF_SECONDS)
         for ip, host in hosts.items():
-            place = f"{host.name} /"
-            answered[place] = (f"Disk of {host.name}", url)
-            silent += _keep(asked[ip], {"/": place}, now)
+            places[f"{host.name} /"] = (f"Disk of {host.name}", url)
+            said |= _said(asked[ip], {"/": f"{host.name} /"})
         if target.shares:
             points = {path: f"{target.service}/{target.environment.key} {path}" for path in target.shares}
-            answered |= {place: (_share_title(target, path), url) for path, place in points.items()}
-            first = next(iter(hosts))
-            silent += _keep(runner().probe_many([first], ["df", "-Pk", *target.shares], deadline=_DF_SECONDS)[first], points, now)
-    if not answered:
+            places |= {place: (_share_title(target, path), url) for path, place in points.items()}
+            ip = next((ip for ip, host in hosts.items() if isinstance(said[f"{host.name} /"], Room)), next(iter(hosts)))
+            said |= _said(runner().probe_many([ip], ["df", "-Pk", *target.shares], deadline=_DF_SECONDS)[ip], points)
+    if not places:
         raise CannotCheck("No host has been seen yet.")
-    if silent and not Sighting.objects.filter(place__in=answered).exists():
-        raise CannotCheck(silent[0])
-    Sighting.objects.filter(at__lt=now - LOOKED_AT).delete()
-    yield from _of_places(answered, now)
+    _keep({place: room for place, room in said.items() if isinstance(room, Room)}, now)
+    silent = {place: why for place, why in said.items() if isinstance(why, str)}
+    if silent and not Sighting.objects.filter(place__in=places).exists():
+        raise CannotCheck(next(iter(silent.values())))
+    yield from _of_places(places, silent, now)
 
 
 def _share_title(target: Target, path: str) -> str:
     return f"Share {path} of {target.service}, {target.environment.key}"
 
 
-def _keep(found: object, points: dict[str, str], now: datetime) -> list[str]:
-    """Stores what `df` said of these mount points; why not, where it said nothing."""
+def _said(found: Result | RemoteError, points: dict[str, str]) -> dict[str, Room | str]:
+    """By place, what `df` said of these mount points; why not, where it said nothing."""
     if isinstance(found, RemoteError):
-        return [f"{found} {found.next_step}".strip()]
-    rows = dict(read_df(getattr(found, "out", b"").decode("utf-8", "replace")))
-    Sighting.objects.bulk_create(
-        [Sighting(place=place, at=now, size=rows[point][0], used=rows[point][1]) for point, place in points.items() if point in rows]
-    )
-    return [] if rows else ["df gives no figure."]
+        return dict.fromkeys(points.values(), f"{found} {found.next_step}".strip())
+    rows = dict(read_df(found.text))
+    return {place: Room(*rows[point]) if point in rows else "df gives no figure." for point, place in points.items()}
+
+
+@transaction.atomic
+def _keep(rooms: dict[str, Room], now: datetime) -> None:
+    """Of each place the newest sighting of each hour: a pace of two weeks needs no more."""
+    Sighting.objects.filter(at__lt=now - LOOKED_AT).delete()
+    Sighting.objects.filter(place__in=rooms, at__gte=now.replace(minute=0, second=0, microsecond=0)).delete()
+    Sighting.objects.bulk_create([Sighting(place=place, at=now, size=room.size, used=room.used) for place, room in rooms.items()])
 
 
 def read_df(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -139,29 +156,38 @@ def read_df(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
             yield fields[5], (int(fields[1]) * 1024, int(fields[2]) * 1024)
 
 
-def _of_places(places: dict[str, tuple[str, str]], now: datetime) -> Iterator[Deadline]:
-    """Those whose pace is not known yet are one line together: the list is for what ends."""
+def _of_places(places: dict[str, tuple[str, str]], silent: dict[str, str], now: datetime) -> Iterator[Deadline]:
+    """Those whose pace is not known yet are one line together: the list is for what ends. `silent` has why a place said nothing now."""
     seen: dict[str, list[Seen]] = {}
-    for row in Sighting.objects.filter(place__in=places).order_by("at"):
-        seen.setdefault(row.place, []).append(Seen(row.at, row.used, row.size))
-    known = {place: found for place, found in seen.items() if full_at(found, now) is not None}
-    for place, found in known.items():
-        title, url = places[place]
-        yield _deadline(place, "disk", title, found, "", url, now)
-    if unknown := sorted(set(places) - set(known)):
-        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
-        why = f"A pace needs {SHORTEST / timedelta(hours=1):g} hours of sightings: {', '.join(unknown[:_NAMED])}{more}."
-        yield Deadline("unknown", "disk", f"When {len(unknown)} of the disks and shares are full", None, "", why)
+    rows = Sighting.objects.filter(place__in=places).order_by("at").values_list("place", "at", "used", "size")
+    for place, at, used, size in rows:
+        seen.setdefault(place, []).append(Seen(at, used, size))
+    unknown = list[str]()
+    for place in sorted(places):
+        found, (title, url) = seen.get(place, []), places[place]
+        if (due := full_at(found, now)) is None:
+            unknown.append(place)
+            continue
+        yield Deadline(place, "disk", f"{title} is full", due, url, f"{_why(found, now)} {silent.get(place, '')}".strip(), 30, 7)
+    if unknown:
+        young = [place for place in unknown if place not in silent]
+        why = [f"A pace needs {SHORTEST / timedelta(hours=1):g} hours of sightings: {_named(young)}."] if young else []
+        for reason in dict.fromkeys(silent[place] for place in unknown if place in silent):
+            why.append(f"{_named([place for place in unknown if silent.get(place) == reason])}: {reason}")
+        yield Deadline("unknown", "disk", f"When {len(unknown)} of the disks and shares are full", None, "", " ".join(why))
 
 
-def _deadline(key: str, kind: str, title: str, seen: Sequence[Seen], unseen: str, url: str, now: datetime) -> Deadline:
-    if not seen:
-        return Deadline(key, kind, f"{title} is full", None, url, unseen, 30, 7)
+def _named(places: Sequence[str]) -> str:
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    return f"{', '.join(places[:_NAMED])}{more}"
+
+
+def _why(seen: Sequence[Seen], now: datetime) -> str:
     newest = seen[-1]
     why = f"{(newest.size - newest.used) / GB:.0f} of {newest.size / GB:.0f} GB are free"
     if newest.at < now - timedelta(seconds=4 * EVERY):
         why += f", as it was seen {newest.at:%d %b %H:%M} UTC"
-    return Deadline(key, kind, f"{title} is full", full_at(seen, now), url, f"{why}; at the pace of {_days(seen)}.", 30, 7)
+    return f"{why}; at the pace of {_days(seen)}."
 
 
 def _days(seen: Sequence[Seen]) -> str:

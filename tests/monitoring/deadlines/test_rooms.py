@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,10 +12,10 @@ from django.utils import timezone
 from estate import inventory, observe
 from estate.deadlines import CannotCheck
 from estate.models import Host
-from monitoring.asking import runner
 from monitoring.deadlines import rooms
 from monitoring.deadlines.models import Sighting
 from monitoring.deadlines.rooms import NEVER, Seen
+from runs.doors import runner
 from tests.box import Control
 
 NOW = timezone.now().replace(microsecond=0)
@@ -95,12 +96,16 @@ def test_a_database_that_fills_is_soon_full(control: Control) -> None:
     assert "at the pace of the last 14 days" in near.why
 
 
-def test_disks_and_shares_are_seen_on_the_hosts_and_a_full_one_is_over(control: Control) -> None:
-    with pytest.raises(CannotCheck, match="No host"):
-        list(rooms.disks())
+def can_be_asked() -> None:
     observe.watch()
     for address in Host.objects.filter(gone=None).values_list("private_ip", flat=True):
         runner().install(str(address))
+
+
+def test_disks_and_shares_are_seen_on_the_hosts_and_a_full_one_is_over(control: Control) -> None:
+    with pytest.raises(CannotCheck, match="No host"):
+        list(rooms.disks())
+    can_be_asked()
     (unknown,) = rooms.disks()
     assert (unknown.due, "fe-2 /" in unknown.why) == (None, True)
     assert Sighting.objects.filter(place="magento/production /var/app/current/pub/media").count() == 1
@@ -116,3 +121,34 @@ def test_disks_and_shares_are_seen_on_the_hosts_and_a_full_one_is_over(control: 
     assert known["fe-1 /"].due is not None
     assert known["fe-1 /"].due < timezone.now() + NEVER
     assert not Sighting.objects.filter(place="gone /").exists()
+
+
+def test_a_host_that_does_not_answer_is_named_with_its_reason_and_another_tells_of_the_shares(control: Control) -> None:
+    can_be_asked()
+    control.fault("ssh-refuse", host="fe-1", times=-1)
+    control.fault("ssh-drop", host="fe-1", times=-1, bytes="0")  # the connections that are there
+    (unknown,) = rooms.disks()
+    young, _, silent = unknown.why.partition(" fe-1 /: ")
+    assert young.startswith("A pace needs 6 hours of sightings: ")
+    assert "fe-1 /" not in young
+    assert "fe-2 /" in young
+    address = str(Host.objects.get(name="fe-1").private_ip)
+    assert address in silent
+    assert Sighting.objects.filter(place="magento/production /var/app/current/pub/media").exists()
+    earlier = timezone.now() - timedelta(hours=7)
+    Sighting.objects.bulk_create([Sighting(place="fe-1 /", at=earlier + timedelta(hours=ago), size=100, used=1) for ago in (0, 6)])
+    known = {each.key: each for each in rooms.disks()}
+    assert address in known["fe-1 /"].why
+    assert "fe-1 /:" not in known["unknown"].why
+
+
+@pytest.mark.django_db
+def test_one_sighting_an_hour_is_kept(django_assert_max_num_queries: Any) -> None:
+    """And read: however often it is looked, a place has a row for each hour of the two weeks, the newest."""
+    hour = NOW.replace(minute=0, second=0)
+    for minutes in range(0, 180, 15):
+        rooms._keep({"fe-1 /": rooms.Room(100, minutes), "fe-2 /": rooms.Room(100, 1)}, hour + timedelta(minutes=minutes))
+    kept = Sighting.objects.filter(place="fe-1 /").order_by("at").values_list("at", "used")
+    assert list(kept) == [(hour + timedelta(minutes=minutes), minutes) for minutes in (45, 105, 165)]
+    with django_assert_max_num_queries(1):
+        list(rooms._of_places({"fe-1 /": ("One", ""), "fe-2 /": ("Two", "")}, {}, hour))
