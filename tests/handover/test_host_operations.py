@@ -22,11 +22,10 @@ from people.permissions import Forbidden
 from remote.aws import network
 from remote.errors import Refused, Unanswered
 from runs import doors
-from runs.engine import tick
 from runs.models import Run
 from tests import box
+from tests.handover.working import through
 
-LONG = 120.0  # seconds: a guard against hangs
 POINTS = ["/var/app/current/pub/media", "/var/app/current/pub/static", "/var/app/current/sitemap", "/var/app/current/client"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,16 +57,6 @@ def machine(name: str) -> Resource:
     now = timezone.now()
     Resource.objects.create(kind="host", key=name, name=name, source="hosts", facts=facts, first_seen=now, changed=now)
     return found
-
-
-def through(run: Run) -> Run:
-    end = time.monotonic() + LONG
-    while True:
-        tick(run.number)
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
 
 
 def started(found: Resource, what: str, by: Operator, confirmation: str = "") -> Run:

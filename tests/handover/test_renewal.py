@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,13 +27,12 @@ from people.models import Operator
 from remote.aws import delivery
 from remote.errors import Refused, Unreachable
 from runs import actions as runs
-from runs.engine import tick
 from runs.models import Plan, Run
 from tests.handover import authority
+from tests.handover.working import through
 from tests.valkey import Valkey
 
 NAMES = ("*.client.url", "client.url")
-LONG = 120.0  # seconds: a guard against hangs
 
 
 # -- Judging
@@ -156,16 +154,6 @@ def handed_in(client: Client, certificate: Resource, renewed: Renewed, **changed
     texts = {name: getattr(renewed, name).decode() for name in ("certificate", "chain", "key")}
     form = texts | {"confirmation": certificate.name, "idempotency_key": str(uuid.uuid4())} | changed
     return client.post(reverse("handover:renew", args=(certificate.key,)), form)
-
-
-def through(run: Run) -> Run:
-    end = time.monotonic() + LONG
-    while True:
-        tick(run.number)
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
 
 
 def test_it_is_imported_and_its_key_rests_nowhere(
