@@ -26,7 +26,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def started(checkout: Path, *, path: str = "", pythonpath: str = "") -> subprocess.CompletedProcess[str]:
-    env = {"PATH": path or os.environ["PATH"], "PYTHONPATH": pythonpath}
+    env = {"PATH": path or os.environ["PATH"], "PYTHONPATH": pythonpath, "PYTHONDONTWRITEBYTECODE": "1"}
     argv = [sys.executable, str(checkout / "console"), "demo"]
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
@@ -49,10 +49,10 @@ def test_what_is_installed_is_used_at_once(checkout: Path) -> None:
     """A stamp of this lock and this Python; the interpreter in .venv tells how it was called."""
     python = checkout / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\necho "$@" "$UV_PYTHON_DOWNLOADS"\n')
+    python.write_text('#!/bin/sh\necho "$@" "$UV_PYTHON_DOWNLOADS" "${PYTHONDONTWRITEBYTECODE-compiles once}"\n')
     python.chmod(0o755)
     (checkout / ".venv" / "installed.sha256").write_text(hashlib.sha256(sys.version.encode()).hexdigest())
-    assert started(checkout).stdout == "-m door demo never\n"
+    assert started(checkout).stdout == "-m door demo never compiles once\n"
 
 
 def test_the_script_needs_nothing_but_the_standard_library() -> None:
