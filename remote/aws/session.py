@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoRegionError
+from botocore.loaders import Loader
 
 from remote import observing
 from remote.aws.faults import translated
@@ -37,6 +39,7 @@ _ATTEMPTS = {"read": 3, "write": 1}
 _Key = tuple[str, str, Patience, str]
 _clients: dict[_Key, Any] = {}
 _lock = threading.Lock()
+_models = Loader()  # reads each service's model once; they are large, and most of what a new client costs
 
 
 def client(service: str, *, write: bool = False, patience: Patience | None = None) -> Any:
@@ -56,11 +59,17 @@ def client(service: str, *, write: bool = False, patience: Patience | None = Non
                 tcp_keepalive=True,
                 max_pool_connections=20,
             )
-            # A session of its own: boto3's default session is not safe to use from several threads.
             with translated(f"connecting to {service}"):
                 name, _, region = service.partition("@")
-                _clients[key] = boto3.session.Session().client(name, region_name=region or None, config=config)  # type: ignore[call-overload]
+                _clients[key] = _session().client(name, region_name=region or None, config=config)  # type: ignore[call-overload]
         return _clients[key]
+
+
+def _session() -> boto3.session.Session:
+    """One for each client: boto3's default session is not safe to use from several threads. Called with the lock."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _models)
+    return boto3.session.Session(botocore_session=session)
 
 
 def prepare(services: Iterable[str] = ("elasticbeanstalk", "s3", "ec2", "elbv2", "sts", "cloudwatch")) -> None:
