@@ -9,10 +9,11 @@ class Sighting(models.Model):
     """One line of `df`, in bytes, the newest of its hour. `place` is who was asked for which mount point."""
 
     place = models.CharField(max_length=300)
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
     size = models.BigIntegerField()
     used = models.BigIntegerField()
 
     class Meta:
         db_table = "room_sighting"
         constraints = [models.UniqueConstraint(fields=["place", "at"], name="room_sighting_once")]
+        indexes = [models.Index(fields=["at"], name="room_sighting_at")]
