@@ -24,6 +24,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
+from remote import observing
 from runs import doorbell, plan, witness
 from runs.effects import kind_of
 from runs.leases import Beat, Fenced, Lease, Overtaken, claim
@@ -103,6 +104,7 @@ def rehearse() -> None:
     with transaction.atomic():
         LogChunk.objects.bulk_create([LogChunk(run_id=0, seq_first=1, seq_last=1, host="", time=timezone.now(), text="")])
         transaction.set_rollback(True)
+    observing.is_on()  # every effect asks that, and it is answered from estate.yaml, which takes long to read
 
 
 @dataclass

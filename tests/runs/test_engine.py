@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from pytest_django.fixtures import Settings
 
+from estate import reading
 from people.models import Operator
+from remote import observing
 from remote.errors import Busy, Denied, HostKeyRefused, Throttled, Unanswered, Unreachable
-from runs import actions, doorbell, effects, reconcile, redact
+from runs import actions, doorbell, effects, engine, reconcile, redact
 from runs.effects import CannotTell, Context, NotDone, Running
 from runs.engine import tick
 from runs.models import Effect, Plan, Run, Step
@@ -453,3 +455,11 @@ def test_who_asks_for_a_run_that_is_being_worked_on_does_not_wait_for_its_waking
     tick(run.number)
     assert rung == ([run.number] if press else [])
     assert reconcile.neglected() == ([run.number] if press else [])
+
+
+@pytest.mark.django_db
+def test_a_rehearsed_process_has_read_what_each_effect_asks_the_estate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_known", None)
+    engine.rehearse()
+    monkeypatch.setattr(reading, "load", lambda path: pytest.fail("the estate is read between the button and the first line"))
+    observing.refuse("a command")
