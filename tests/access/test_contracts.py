@@ -17,7 +17,8 @@ from access.gateway import haproxy
 from access.vpn import actions, delivery
 from people.models import Operator
 from sandbox.hosts.gateway import CONFIG
-from tests.access.conftest import LONG, Grounds
+from tests.access.conftest import Grounds
+from tests.working import LONG
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 

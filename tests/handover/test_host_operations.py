@@ -24,7 +24,7 @@ from remote.errors import Refused, Unanswered
 from runs import doors
 from runs.models import Run
 from tests import box
-from tests.handover.working import through
+from tests.working import through
 
 POINTS = ["/var/app/current/pub/media", "/var/app/current/pub/static", "/var/app/current/sitemap", "/var/app/current/client"]
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -29,8 +29,8 @@ from remote.errors import Refused, Unreachable
 from runs import actions as runs
 from runs.models import Plan, Run
 from tests.handover import authority
-from tests.handover.working import through
 from tests.valkey import Valkey
+from tests.working import through
 
 NAMES = ("*.client.url", "client.url")
 
