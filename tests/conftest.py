@@ -17,6 +17,18 @@ from tests import box
 from tests.valkey import Valkey, running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that may take long go first: a run on several cores must not end with one of them working and the others done."""
+    items.sort(key=lambda item: -_allowed(item))
+
+
+def _allowed(item: pytest.Item) -> float:
+    """Seconds that the file of a test asks for; files that ask for nothing go last, in the order in which they came."""
+    module = item.getparent(pytest.Module)
+    marks = () if module is None else module.iter_markers("timeout")
+    return max((float(mark.args[0]) for mark in marks), default=0.0)
+
+
 @pytest.fixture
 def person(db: None) -> Callable[[str, Role], Operator]:
     def make(name: str, role: Role) -> Operator:

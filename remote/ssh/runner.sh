@@ -126,7 +126,7 @@ look() {
 
 report() {
     size=0
-    [ ! -e "$folder/log" ] || size=$(stat -c %s "$folder/log")
+    [ "$kind" = started ] || [ ! -e "$folder/log" ] || size=$(stat -c %s "$folder/log")
     echo "$kind $rc $size"
 }
 
@@ -160,11 +160,13 @@ start() {
 # Whoever holds the lock and sees no pid knows that the command never began: the supervisor keeps the lock until its pid is written.
 launch() {
     printf '%s\0' "$@" >"$folder/command" && : >>"$folder/log" && : >>"$folder/alive" || refuse "disk: $folder cannot be written"
-    setsid -f sh "$0" supervise "$folder" "$umask_of_caller" "$@" </dev/null >/dev/null 2>&1
-    exec 9<&-
-    lock 15
-    read_pid || refuse "start: the supervisor did not come up"
+    said=$(setsid -f sh "$0" supervise "$folder" "$umask_of_caller" "$@" </dev/null 2>/dev/null)
+    [ "$said" = up ] || refuse "start: the supervisor did not come up"
     kind=started rc=-
+}
+
+set_since() {
+    since=${20}
 }
 
 # Runs detached, in a session of its own. TERM is for the command; we stay to write its code.
@@ -173,14 +175,15 @@ supervise() {
     shift 2
     read_stat $$
     read -r boot </proc/sys/kernel/random/boot_id
-    since=$(set -- $stat; echo "${20}")
+    set_since $stat
     exec 7<"$folder/alive" && flock -w 10 7 || exit 1 # somebody may look at this very moment
     echo "$$ $$ $since $boot" >"$folder/pid" || exit 1
-    exec 9<&-
-    trap : TERM INT HUP
+    trap : TERM INT HUP PIPE # whoever waits for this line may be gone
+    echo up
+    exec 9<&- >/dev/null
     (
         exec 7<&- </dev/null >>"$folder/log" 2>&1
-        trap - TERM INT HUP
+        trap - TERM INT HUP PIPE
         unset SSH_ORIGINAL_COMMAND SSH_CONNECTION SSH_CLIENT SSH_TTY
         OPSCONSOLE_STEP=$folder:$$ LC_ALL=C.UTF-8
         export OPSCONSOLE_STEP LC_ALL

@@ -1,4 +1,4 @@
-"""One rig for all of the sample: an estate in a box and a console of its own, as processes."""
+"""A rig for each file: an estate in a box and a console of its own, as processes. Ended with the file: an idle console looks around."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from faults.rig import Rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
     with Rig() as made:
         yield made

@@ -122,7 +122,9 @@ def test_twenty_starts_of_one_key_are_one_execution(host: Host, tmp_path: Path) 
     command = ["sh", "-c", f"echo ran >>{tmp_path}/count; sleep 1"]
     with ThreadPoolExecutor(20) as crowd:
         said = list(crowd.map(lambda _: host("start", "r1", "s1", "1", "--", *command), range(20)))
-    assert sorted(line.split()[0] for line in said) == ["running"] * 19 + ["started"]
+    kinds = [line.split()[0] for line in said]
+    assert kinds.count("started") == 1
+    assert set(kinds) <= {"started", "running", "finished"}
     wait_for(lambda: host("status", "r1", "s1").startswith("finished"))
     assert (tmp_path / "count").read_text() == "ran\n"
 
