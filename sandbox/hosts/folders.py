@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 from sandbox.hosts import applications, database, extensions, machines, releases, shares, statics
 from sandbox.hosts.agent.deployment import Deployment, env_php
 from sandbox.repositories import NAMES, Repositories
+from sandbox.repositories.beanstalk_tree import Stage
 from sandbox.repositories.git import git
 from sandbox.world import Host, World
 
@@ -19,7 +21,7 @@ _FOLDERS = ("opt/opsconsole", "var/lib/opsconsole", "home/ec2-user", "tmp", "var
 
 def install(world: World, repositories: Repositories) -> None:
     """Fills the hosts' folders; a host that has a release already keeps what it has."""
-    bundles = {stage: repositories.bundle(stage="preprod" if stage == "preprod" else "prod") for stage in ("prod", "preprod")}
+    bundles = {stage: repositories.bundle(stage=stage) for stage in get_args(Stage)}
     committed = int(git(repositories.path("magento"), "log", "-1", "--format=%ct", repositories.deployed_commit))
     deployed_at = datetime.fromtimestamp(committed, UTC) + timedelta(hours=2)
     for host in world.hosts.values():
@@ -30,14 +32,16 @@ def install(world: World, repositories: Repositories) -> None:
         if host.other:
             _install_other(world, repositories, host, deployed_at)
             continue
-        releases.unpack(bundles[shares.stage_of(host)], host.app)
+        stage = shares.stage_of(host)
+        label = repositories.label_of(stage)
+        releases.unpack(bundles[stage], host.app)
         (host.app / "var").mkdir(exist_ok=True)
         (host.app / "app/etc/env.php").write_text(env_php(host))
         (host.root / "etc/hostname").write_text(f"ip-{host.private_ip.replace('.', '-')}\n")
-        releases.write_manifest(host, repositories.label, FIRST_DEPLOYMENT)
+        releases.write_manifest(host, label, FIRST_DEPLOYMENT)
         _share_and_mount(world, host, str(int(deployed_at.timestamp())))
         database.write(world, host, database.of_code(host.app))
-        _past(host, repositories.label, deployed_at)
+        _past(host, label, deployed_at)
     for host in world.machines.values():
         for folder in _FOLDERS:
             (host.root / folder).mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from sandbox.repositories.beanstalk_tree import Stage
 from sandbox.world import Host, World
 
 SERVER = "nfs.internal-client.url"
@@ -24,8 +25,8 @@ _OPTIONS = "rw,relatime,vers=4.1,rsize=1048576,wsize=1048576,hard,proto=tcp,time
 _ROOT_LINE = "/dev/xvda1 / ext4 rw,noatime,data=ordered 0 0\n"
 
 
-def stage_of(host: Host) -> str:
-    """`prod` or `preprod`: which database and which shares a host has."""
+def stage_of(host: Host) -> Stage:
+    """Which database and which shares a host has."""
     return "preprod" if "preprod" in host.environment else "prod"
 
 

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from sandbox.repositories.applications import APPLICATIONS
 from sandbox.repositories.applications import history as application_history
+from sandbox.repositories.beanstalk_tree import Stage
 from sandbox.repositories.bundle import zipped
 from sandbox.repositories.git import Commit, Writing, files_of, git, make_bare
 from sandbox.repositories.history import (
@@ -49,14 +50,18 @@ class Repositories:
 
     @property
     def label(self) -> str:
-        """The version label of the deployed release, as in `r417-1a2b3c4`."""
+        """The version label of production's deployed release, as in `r417-1a2b3c4`."""
         return f"r{RELEASE_NUMBER}-{self.deployed_commit[:7]}"
+
+    def label_of(self, stage: Stage) -> str:
+        """Pre-production has a version of its own: another configuration makes another bundle, and a label names one bundle."""
+        return self.label if stage == "prod" else f"{stage}-{self.label}"
 
     def head(self, name: Name, branch: str) -> str:
         """Raises CalledProcessError where there is no such branch."""
         return self._ref(name, f"refs/heads/{branch}")
 
-    def bundle(self, *, stage: Literal["prod", "preprod"] = "prod") -> bytes:
+    def bundle(self, *, stage: Stage = "prod") -> bytes:
         """The zip of the release that is deployed when the sandbox starts."""
         config = self.config_commit if stage == "prod" else self.head("beanstalk-config", "preprod")
         code = files_of(self.path("magento"), self.deployed_commit)
@@ -74,11 +79,13 @@ class Repositories:
     def labels(self) -> dict[str, str]:
         """Which version each Beanstalk environment begins with."""
         others = {environment: self.other_label(name) for environment, name in _others()}
-        return dict.fromkeys((PROD_FRONT, PROD_BACK, PREPROD_FRONT, PREPROD_BACK), self.label) | others
+        production = dict.fromkeys((PROD_FRONT, PROD_BACK), self.label_of("prod"))
+        return production | dict.fromkeys((PREPROD_FRONT, PREPROD_BACK), self.label_of("preprod")) | others
 
     def bundles(self) -> dict[str, bytes]:
         """The zips of those versions, by their labels."""
-        return {self.label: self.bundle()} | {self.other_label(name): self.other_bundle(name) for _, name in _others()}
+        magento = {self.label_of(stage): self.bundle(stage=stage) for stage in get_args(Stage)}
+        return magento | {self.other_label(name): self.other_bundle(name) for _, name in _others()}
 
     def other_bundle(self, name: Name) -> bytes:
         """Its code with its own directory of the configuration's master over it."""

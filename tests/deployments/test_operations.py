@@ -125,10 +125,15 @@ def _flags(target: Target) -> dict[str, str]:
     return dict(Host.objects.filter(environment=target.environment.key).values_list("name", "maintenance"))
 
 
+def _statics(ready: dict[str, str]) -> Path:
+    """The share of the NFS server, as no host changes it by unmounting."""
+    return Path(ready["ssh_config"]).parents[1] / "nfs/preprod/magento-statics"
+
+
 def test_statics_are_generated_beside_the_old_ones_and_then_get_a_new_version(
     preproduction: Target, operator: Operator, ready: dict[str, str]
 ) -> None:
-    share = Path(ready["ssh_config"]).parents[1] / "nfs/preprod/magento-statics"
+    share = _statics(ready)
     before = (share / "deployed_version.txt").read_text()
     (share / "frontend/Client/dlm/fr_FR/css/styles-m.css").write_text("/* damaged */")
     plan = operations.plan_operation(preproduction, "statics", by=operator)
@@ -169,7 +174,10 @@ def test_servers_are_restarted_once_and_the_environment_is_ready_again(preproduc
     assert Effect.objects.filter(run=run, kind="beanstalk.restart", attempt=1).count() == 2
 
 
-def test_a_restart_that_somebody_elses_deployment_meets_is_refused(preproduction: Target, control: box.Control, operator: Operator) -> None:
+def test_a_restart_that_somebody_elses_deployment_meets_is_refused(
+    preproduction: Target, control: box.Control, operator: Operator, ready: dict[str, str]
+) -> None:
+    statics = _statics(ready)
     plan = operations.plan_operation(preproduction, "restart", by=operator)
     control.speed(20)
     control.act("someone-else", environment="client-magento-preprod")
@@ -179,6 +187,7 @@ def test_a_restart_that_somebody_elses_deployment_meets_is_refused(preproduction
     control.speed(300)
     _until(lambda: _is_at_rest(preproduction), 60)
     assert _through(_start(plan, operator)).state == Run.State.SUCCEEDED
+    assert (statics / "deployed_version.txt").is_file(), "what is live unmounts the shares before it is replaced"
 
 
 def test_logs_are_fetched_kept_and_can_be_downloaded(preproduction: Target, operator: Operator, client: Client) -> None:

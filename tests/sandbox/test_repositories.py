@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import repositories
 from sandbox.repositories.git import git
-from sandbox.world import make_world
+from sandbox.world import PREPROD_BACK, PREPROD_FRONT, PROD_BACK, PROD_FRONT, make_world
 from tests.sandbox.hosts_fixtures import Ground
 
 
@@ -81,9 +81,16 @@ def test_the_bundle_is_merged_edited_and_the_same_each_time(ground: Ground) -> N
         assert archive.getinfo("bin/magento").external_attr >> 16 & 0o111
 
 
-def test_the_bundle_of_preproduction_has_hooks_of_its_own_platform(ground: Ground) -> None:
-    with zipfile.ZipFile(io.BytesIO(ground.repositories.bundle(stage="preprod"))) as archive:
-        assert ".platform/hooks/predeploy/00_umount_nfs.sh" in archive.namelist()
+def test_what_preproduction_begins_with_unmounts_the_shares_as_its_own_platform_does(ground: Ground) -> None:
+    """Deployed again with production's bundle it would lose what is on the shares."""
+    labels, bundles = ground.repositories.labels(), ground.repositories.bundles()
+    for environments, hook in (
+        ((PREPROD_FRONT, PREPROD_BACK), ".platform/hooks/predeploy/00_umount_nfs.sh"),
+        ((PROD_FRONT, PROD_BACK), ".ebextensions/10-nfs.config"),
+    ):
+        for environment in environments:
+            with zipfile.ZipFile(io.BytesIO(bundles[labels[environment]])) as archive:
+                assert hook in archive.namelist()
 
 
 def test_a_commit_can_be_pushed(ground: Ground) -> None:
