@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ import paramiko
 
 from remote.errors import Refused
 
+_SECTION = re.compile(r"\s*(host|match)(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
+_CANONICAL = re.compile(r"^\s*CanonicalizeHostname", re.IGNORECASE | re.MULTILINE)
+_OF_PATTERNS = frozenset("*?![")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}")
 _JUMP = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?")
 
@@ -36,6 +40,36 @@ class Route:
         return f"{self.alias} ({self.user}@{self.hostname}:{self.port})"
 
 
+class _Config:
+    """An `ssh_config`, cut into its blocks. paramiko tries the patterns of every block for each name, twice; here it sees only those
+    that may be meant. With a hundred hosts that is a second less when all are asked for the first time.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        """Raises ConfigParseError."""
+        paramiko.SSHConfig.from_text(text)
+        self._blocks = [""]
+        self._open = [0]  # numbers of those that any name may match
+        self._named: dict[str, list[int]] = {}
+        canonical = _CANONICAL.search(text) is not None  # names are then looked up by others than the ones that are asked for
+        for line in text.splitlines(keepends=True):
+            if section := _SECTION.match(line):
+                self._blocks.append("")
+                names = shlex.split(section[2]) if section[1].lower() == "host" else []
+                number = len(self._blocks) - 1
+                if canonical or not names or any(set(name) & _OF_PATTERNS for name in names):
+                    self._open.append(number)
+                else:
+                    line = "Host *\n"  # who is led here by a name is meant: no pattern has to be made of it
+                    for name in names:
+                        self._named.setdefault(name, []).append(number)
+            self._blocks[-1] += line
+
+    def lookup(self, name: str) -> paramiko.SSHConfigDict:
+        meant = sorted({*self._open, *self._named.get(name, ())})
+        return paramiko.SSHConfig.from_text("".join(self._blocks[number] for number in meant)).lookup(name)
+
+
 def config_path() -> Path:
     return Path(os.environ.get("SSH_CONFIG") or "~/.ssh/config").expanduser()
 
@@ -47,7 +81,7 @@ class Routes:
         self._path = path
         self._lock = threading.Lock()
         self._read: tuple[Path, int] | None = None
-        self._config = paramiko.SSHConfig()
+        self._config = _Config()
         self._routes: dict[str, Route] = {}
 
     def find(self, alias: str) -> Route:
@@ -65,14 +99,14 @@ class Routes:
         try:
             version = (path, path.stat().st_mtime_ns)
             if version != self._read:
-                self._config = paramiko.SSHConfig.from_path(str(path))
+                self._config = _Config(path.read_text())
                 self._routes.clear()
                 self._read = version
         except FileNotFoundError as error:
             if self._path or os.environ.get("SSH_CONFIG"):
                 raise Refused(f"There is no {path}", "Set SSH_CONFIG to the ssh_config that knows the hosts.") from error
             if self._read is not None:
-                self._config, self._read = paramiko.SSHConfig(), None
+                self._config, self._read = _Config(), None
                 self._routes.clear()
         except (OSError, UnicodeDecodeError, paramiko.ConfigParseError) as error:
             raise Refused(f"{path} cannot be read: {error}", "Correct the file.") from error
