@@ -49,10 +49,10 @@ check_serial() {
     esac
 }
 
-# A certificate that nobody here has made may have a name of another kind: it is only ever looked up or killed by it.
+# A certificate that nobody here has made may have a name of another kind, with blanks or a comma: its sessions are only ever ended by it.
 check_common_name() {
     case $1 in
-        '' | -* | *[!A-Za-z0-9._@-]*) refuse "no session can have this name" ;;
+        '' | *[!\ -~]* | *[\"\\]*) refuse "no session can have this name" ;;
     esac
 }
 
@@ -68,16 +68,27 @@ place_of() {
     esac
 }
 
-ask() { # one command to the management interface; its socket may lie deeper than a socket's name may be long
+# One command to the management interface. It drops an answer of several lines where `quit` comes with the question: so quit waits for its end.
+ask() {
     set -- "$1" $(directive management)
     case ${3:-} in
-        unix)
+        unix) # its socket may lie deeper than a socket's name may be long
             where=$(place_of "$2")
-            { printf '%s\nquit\n' "$1"; } | (cd "${where%/*}" 2>/dev/null && socat -t 3 - "UNIX-CONNECT:${where##*/}") 2>/dev/null
+            talk "$1" "${where%/*}" "UNIX-CONNECT:${where##*/}"
             ;;
         '') return 1 ;;
-        *) { printf '%s\nquit\n' "$1"; } | socat -t 3 - "TCP:$2:$3" 2>/dev/null ;;
+        *) talk "$1" / "TCP:$2:$3" ;;
     esac
+}
+
+talk() {
+    pipe=$(mktemp -d) && mkfifo "$pipe/in" || return 1
+    (cd "$2" && exec socat -T 3 - "$3") 2>/dev/null <"$pipe/in" | {
+        printf '%s\n' "$1" >&4
+        sed -n 'p;/^END/q;/^SUCCESS/q;/^ERROR/q'
+        printf 'quit\n' >&4
+    } 4>"$pipe/in" 2>/dev/null
+    rm -rf "$pipe"
 }
 
 # The service reads the CRL as nobody, at each new connection.
@@ -220,7 +231,7 @@ crl() {
 
 end_sessions() {
     check_common_name "$1"
-    ask "kill $1" | grep -E '^(SUCCESS|ERROR)' || echo "The management interface does not answer."
+    ask "kill \"$1\"" | grep -E '^(SUCCESS|ERROR)' || echo "The management interface does not answer."
 }
 
 suspend() {

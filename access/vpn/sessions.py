@@ -36,7 +36,7 @@ class Status:
 
 def status(text: str) -> Status | None:
     """None where this is no status, or only half of one: the file is written anew while it is read."""
-    rows = [row for row in text.replace("\r", "").splitlines() if row and not row.startswith(">")]
+    rows = [row for row in text.replace("\r", "").split("\n") if row and not row.startswith(">")]
     if not rows or rows[-1] != "END":
         return None
     if rows[0].startswith("OpenVPN CLIENT LIST"):
@@ -47,48 +47,67 @@ def status(text: str) -> Status | None:
 
 
 def _version_1(rows: list[str]) -> Status:
-    at, sessions, virtual, part, names = None, [], {}, "", []
+    """Its first part has the clients, its second where each is inside: found again by the address outside, which one client alone has."""
+    at, clients = None, []
+    inside: dict[str, str] = {}
+    names: list[str] = []
     for row in rows[1:]:
-        values = row.split(",")
-        if values[0] == "Updated":
-            at = _date(values[1])
+        first, _, rest = row.partition(",")
+        if first == "Updated":
+            at = _date(rest)
+        elif first in ("Common Name", "Virtual Address"):
+            names = row.split(",")
         elif row in ("ROUTING TABLE", "GLOBAL STATS", "END"):
-            part = row
-        elif values[0] in ("Common Name", "Virtual Address"):
-            names = values
-        elif part == "ROUTING TABLE":
-            virtual[values[1], values[2]] = values[0]
-        elif part == "" and len(values) == len(names):
-            sessions.append(dict(zip(names, values, strict=True)))
-    made = tuple(_session(each, virtual.get((each["Common Name"], each["Real Address"]), "")) for each in sessions)
-    return Status(at, made)
+            names = []
+        elif names[:1] == ["Common Name"]:
+            clients.append(_named(names, row, ","))
+        elif names[:1] == ["Virtual Address"]:
+            inside.setdefault(_named(names, row, ",").get("Real Address", ""), first)
+    return Status(at, _sessions(clients, inside))
 
 
 def _version_2(rows: list[str], separator: str) -> Status:
     """By the names in HEADER: columns were added over the years."""
-    at, names, sessions = None, [], []
+    at, names, clients = None, [], []
     for row in rows:
-        values = row.split(separator)
-        if values[0] == "TIME" and len(values) > 2:
-            at = _epoch(values[2])
-        elif values[:2] == ["HEADER", "CLIENT_LIST"]:
-            names = values[2:]
-        elif values[0] == "CLIENT_LIST" and len(values) - 1 == len(names):
-            sessions.append(dict(zip(names, values[1:], strict=True)))
-    return Status(at, tuple(_session(each, each.get("Virtual Address", "")) for each in sessions))
+        kind, _, rest = row.partition(separator)
+        if kind == "TIME":
+            at = _epoch(rest.rpartition(separator)[2])
+        elif kind == "HEADER" and rest.startswith(f"CLIENT_LIST{separator}"):
+            names = rest.split(separator)[1:]
+        elif kind == "CLIENT_LIST":
+            clients.append(_named(names, rest, separator))
+    return Status(at, _sessions(clients, {}))
 
 
-def _session(row: dict[str, str], virtual: str) -> Session:
+def _named(names: list[str], row: str, separator: str) -> dict[str, str]:
+    """The row by its columns. A person's name may have the separator in it: what is too much belongs to it. Empty where too few."""
+    values = row.split(separator)
+    more = len(values) - len(names)
+    if more < 0 or "Common Name" not in names:
+        return {}
+    at = names.index("Common Name")
+    return dict(zip(names, [*values[:at], separator.join(values[at : at + more + 1]), *values[at + more + 1 :]], strict=True))
+
+
+def _sessions(clients: list[dict[str, str]], inside: dict[str, str]) -> tuple[Session, ...]:
+    """UNDEF is a client that has not proven who it is: nobody's session yet."""
+    return tuple(_session(each, inside) for each in clients if each.get("Common Name", "UNDEF") != "UNDEF")
+
+
+def _session(row: dict[str, str], inside: dict[str, str]) -> Session:
     since = _epoch(row.get("Connected Since (time_t)", "")) or _date(row.get("Connected Since", ""))
-    return Session(row["Common Name"], row["Real Address"], virtual, _count(row["Bytes Received"]), _count(row["Bytes Sent"]), since)
+    real = row.get("Real Address", "")
+    virtual = row.get("Virtual Address", "") or inside.get(real, "")
+    return Session(row["Common Name"], real, virtual, _count(row.get("Bytes Received", "")), _count(row.get("Bytes Sent", "")), since)
 
 
 def _count(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def _epoch(text: str) -> datetime | None:
-    return datetime.fromtimestamp(int(text), UTC) if text.isdecimal() and len(text) < 12 else None
+    return datetime.fromtimestamp(int(text), UTC) if text.isascii() and text.isdecimal() and len(text) < 12 else None
 
 
 def _date(text: str) -> datetime | None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from access import programs
 from access.gateway import haproxy
-from access.vpn import actions, delivery
+from access.programs import Sections
+from access.vpn import actions, delivery, server
 from people.models import Operator
 from sandbox.hosts.gateway import CONFIG
+from sandbox.hosts.vpn import authority
 from tests.access.conftest import Grounds
 from tests.working import LONG
 
@@ -141,6 +148,63 @@ def test_the_real_openvpn_lets_the_profile_in_and_refuses_it_once_it_is_revoked(
     assert meets("before") == "Peer Connection Initiated"
     grounds.done(actions.revoke(user, reason="left", by=operator))
     assert meets("after") == "certificate revoked"
+
+
+def has_network_device() -> bool:
+    """A tun device of one's own, as a server with several clients needs it."""
+    try:
+        with open("/dev/net/tun", "r+b", buffering=0) as device:
+            fcntl.ioctl(device, 0x400454CA, struct.pack("16sH", b"", 1))  # TUNSETIFF, IFF_TUN
+    except OSError:
+        return False
+    return True
+
+
+@needs("openvpn")
+@needs("openssl")
+@needs("socat")
+@pytest.mark.skipif(not has_network_device(), reason="NOT RUN: nobody may make a network device here")
+def test_the_host_s_program_asks_the_real_openvpn_who_is_there_and_ends_a_session(tmp_path: Path) -> None:
+    """Over its management interface, as the report and a revocation do it; the names are those that a certificate may have."""
+    names = ("jane.doe", "Doe, Jane")
+    pki, etc = tmp_path / "root/easy-rsa/pki", tmp_path / "etc/openvpn"
+    etc.mkdir(parents=True)
+    authority.init(pki, now=datetime.now(UTC))
+    for name, kind in (("server", "server"), *((each, "client") for each in names)):
+        authority.gen_req(pki, name)
+        authority.sign_req(pki, kind, name, now=datetime.now(UTC) - timedelta(minutes=1))
+    port, where = free_port(), Path(tempfile.mkdtemp(prefix="openvpn-"))  # a socket's name is short
+    (etc / "server.conf").write_text("cert server.crt\nmanagement m unix\n")
+    (etc / "m").symlink_to(where / "m")
+    alone = ["--ifconfig-noexec", "--route-noexec", "--dev-type", "tun", "--ca", pki / "ca.crt", "--disable-dco"]
+
+    def member(name: str) -> list[object]:
+        return ["--cert", pki / f"issued/{name}.crt", "--key", pki / f"private/{name}.key"]
+
+    def host(*words: str) -> str:
+        argv = ["sh", str(Path(programs.__file__).parent / "host/vpn.sh"), *words]
+        environment = {**os.environ, "OPSCONSOLE_ROOT": str(tmp_path)}
+        return subprocess.run(argv, capture_output=True, env=environment, timeout=60, check=True).stdout.decode()
+
+    def connected() -> set[str]:
+        found = server.read(Sections(host("report")))
+        assert found.heard in ("the management interface", "")
+        return {each.name for each in found.sessions or ()}
+
+    begin = [program("openvpn"), "--dev", "tun", "--local", "127.0.0.1", "--port", port, "--server", "10.8.0.0", "255.255.255.0"]
+    manage = ["--dh", "none", "--management", where / "m", "unix"]
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, where)
+        stack.enter_context(running([*begin, *manage, *alone, *member("server")], tmp_path / "server.log"))
+        says(tmp_path / "server.log", "Initialization Sequence Completed")
+        for name in names:
+            client = [program("openvpn"), "--client", "--nobind", "--dev", "tun", "--remote", "127.0.0.1", port, *alone, *member(name)]
+            stack.enter_context(running([*client, "--connect-retry", "120"], tmp_path / f"{name}.log"))
+            says(tmp_path / f"{name}.log", "Initialization Sequence Completed")
+        assert connected() == set(names)
+        for name in names:
+            assert host("kill", name) == f"SUCCESS: common name '{name}' found, 1 client(s) killed\r\n"
+        assert host("kill", "nobody") == "ERROR: common name 'nobody' not found\r\n"
 
 
 @needs("haproxy")

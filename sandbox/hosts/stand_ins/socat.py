@@ -1,8 +1,9 @@
-"""`socat -t N - UNIX-CONNECT:PATH` or `TCP:HOST:PORT`, where socat is not installed."""
+"""`socat -T N - UNIX-CONNECT:PATH` or `TCP:HOST:PORT`, where socat is not installed."""
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 
@@ -13,10 +14,18 @@ def main(address: str) -> int:
     wire.settimeout(5)
     host, _, port = place.rpartition(":")
     wire.connect(place if kind == "UNIX-CONNECT" else (host, int(port)))
-    wire.sendall(sys.stdin.buffer.read())
-    wire.shutdown(socket.SHUT_WR)
-    while piece := wire.recv(65536):
-        os.write(1, piece)
+    heard: list[int | socket.socket] = [0, wire]
+    while ready := select.select(heard, [], [], 3)[0]:
+        if 0 in ready:
+            if words := os.read(0, 65536):
+                wire.sendall(words)
+            else:
+                heard.remove(0)
+                wire.shutdown(socket.SHUT_WR)
+        if wire in ready:
+            if not (piece := wire.recv(65536)):
+                return 0
+            os.write(1, piece)
     return 0
 
 

@@ -6,6 +6,7 @@ It reads server.conf when it starts, as the real one does, and the CRL at each n
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import socketserver
 import tempfile
@@ -206,7 +207,10 @@ class Service:
 
     def manage(self, line: str) -> list[str]:
         """One command of the management interface; the lines of its answer."""
-        words = line.split()
+        try:
+            words = shlex.split(line)  # a name with a blank in it stands in quotes
+        except ValueError:
+            words = []
         match words:
             case ["status"] | ["status", "1"]:
                 return self.status("1")
@@ -271,8 +275,11 @@ class _Conversation(socketserver.StreamRequestHandler):
             if not service.running:
                 return
             self.wfile.write(b">INFO:OpenVPN Management Interface Version 5 -- type 'help' for more info\r\n")
-            for raw in self.rfile:
-                line = raw.decode("utf-8", "replace").strip()
-                if line in ("quit", "exit"):
-                    return
-                self.wfile.write("".join(f"{answer}\r\n" for answer in service.manage(line)).encode())
+            while lines := self.request.recv(4096).decode("utf-8", "replace").splitlines():
+                leaves = bool({"quit", "exit"} & set(lines))
+                for line in lines:
+                    if line in ("quit", "exit"):
+                        return
+                    answer = service.manage(line)
+                    if len(answer) == 1 or not leaves:  # as the real one: who says quit with the question is gone before a longer answer
+                        self.wfile.write("".join(f"{each}\r\n" for each in answer).encode())
