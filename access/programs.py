@@ -57,6 +57,7 @@ class Sections:
     """What a program printed, by section."""
 
     def __init__(self, text: str) -> None:
+        text = text.replace("\0", "")  # which no database keeps
         self._words: dict[str, str] = {}
         self._texts: dict[str, str] = {}
         for part in text.split(_SEPARATOR)[1:]:

@@ -332,6 +332,13 @@ def _access(document: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
             where,
             f"{_name(where)} lacks the key “prefix_list”: where Terraform owns the group, the console keeps the list that it refers to",
         )
+    if kept := gateway.get("configuration"):
+        where = ("access", "gateway", "configuration")
+        if kept["repository"] not in document["repositories"]:
+            known = ", ".join(document["repositories"])
+            there: _Path = (*where, "repository")
+            yield there, f"{_name(there)} names an unknown repository “{kept['repository']}”; expected one of: {known}"
+        yield from _branches([((*where, "branch"), kept["branch"])])
 
 
 def _sources(where: _Path, target: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
@@ -341,7 +348,11 @@ def _sources(where: _Path, target: Mapping[str, Any], repositories: Mapping[str,
             yield there, f"{_name(there)} names an unknown repository “{repository}”; expected one of: {', '.join(repositories)}"
     branches: list[tuple[_Path, str]] = [((*where, "code", "branch"), target["code"]["branch"])]
     branches += [((*where, "configuration", "branches", index), name) for index, name in enumerate(target["configuration"]["branches"])]
-    for there, branch in branches:
+    yield from _branches(branches)
+
+
+def _branches(named: list[tuple[_Path, str]]) -> Iterator[tuple[_Path, str]]:
+    for there, branch in named:
         try:
             validators.branch_name(branch)
         except ValidationError as error:
@@ -381,7 +392,8 @@ def _estate(document: Mapping[str, Any]) -> Estate:
     by_hand = {key: _by_hand(key, each, environments) for key, each in document.get("by_hand", {}).items()}
     its = document.get("rundeck")
     rundeck = Rundeck(**{**its, "environment": environments[its["environment"]]}) if its else None
-    access = ways_in(document["access"]) if "access" in document else None
+    urls = {key: each.url for key, each in repositories.items()}
+    access = ways_in(document["access"], urls) if "access" in document else None
     alarms = {name: _alarm(name, each, document.get("alarm_topics", {})) for name, each in document.get("alarms", {}).items()}
     return Estate(
         document["name"],

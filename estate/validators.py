@@ -161,6 +161,11 @@ def reason_given(value: str) -> str:
     return _plain(value, "Say why: whoever looks at it in a year wants to know.", 300)
 
 
+def contact_given(value: str) -> str:
+    """How to reach somebody; it need not be known."""
+    return _plain(value, "", 200) if value.strip() else ""
+
+
 def until_given(value: datetime, *, longest: timedelta) -> datetime:
     """A moment in the future, not too far. Raises ValidationError also for one without a zone."""
     now = datetime.now(UTC)

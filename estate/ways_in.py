@@ -31,6 +31,16 @@ class NamedPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of a host as a repository has it: what the host's image was built from. `repository` is its key."""
+
+    repository: str
+    url: str
+    branch: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """`group` is the security group's name. `owner`: console, or terraform; then the console keeps the entries of `prefix_list` alone."""
 
@@ -40,6 +50,7 @@ class Gateway:
     owner: str
     prefix_list: str
     services: Mapping[str, NamedPorts]
+    configuration: Kept | None = None  # HAProxy's
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +74,19 @@ class WaysIn:
     ftp: FtpAccount | None
 
 
-def ways_in(document: Mapping[str, Any]) -> WaysIn:
+def ways_in(document: Mapping[str, Any], urls: Mapping[str, str]) -> WaysIn:
+    """`urls` are the repositories' addresses, by key."""
     vpn, gateway, ftp = document.get("vpn"), document.get("gateway"), document.get("ftp")
     return WaysIn(
         document["environment"],
         Vpn(vpn["instance"], vpn.get("lock_group", "vpn")) if vpn else None,
-        _gateway(gateway) if gateway else None,
+        _gateway(gateway, urls) if gateway else None,
         FtpAccount(ftp["service"], ftp["environment"], ftp["user"], ftp["group"], ftp.get("lock_group", "ftp")) if ftp else None,
     )
 
 
-def _gateway(document: Mapping[str, Any]) -> Gateway:
+def _gateway(document: Mapping[str, Any], urls: Mapping[str, str]) -> Gateway:
+    kept = document.get("configuration")
     services = {key: NamedPorts(key, each["name"], tuple(map(_range, each["ports"]))) for key, each in document["services"].items()}
     return Gateway(
         document["instance"],
@@ -82,6 +95,7 @@ def _gateway(document: Mapping[str, Any]) -> Gateway:
         document.get("owner", "console"),
         document.get("prefix_list", ""),
         services,
+        Kept(kept["repository"], urls[kept["repository"]], kept["branch"], kept["path"]) if kept else None,
     )
 
 

@@ -43,9 +43,6 @@ def allow(
     """Its run is `entry.run`; None where a second person has to agree first. Raises ValidationError, Forbidden, LockHeld, RemoteError."""
     require(by, KIND, place.ways_in().environment)
     key = idempotency_key or uuid.uuid4().hex
-    earlier = AllowedAddress.objects.filter(run__idempotency_key=key).first()
-    if earlier is not None:
-        return earlier
     gateway = place.gateway()
     entry = AllowedAddress(
         cidr=network(cidr.strip(), wide=True),
@@ -55,6 +52,9 @@ def allow(
         until=until_given(until, longest=LONGEST),
         asked_by=by,
     )
+    earlier = AllowedAddress.objects.filter(run__idempotency_key=key, cidr=entry.cidr, services=entry.services).first()
+    if earlier is not None:
+        return earlier
     _not_twice(entry)
     if is_wide(entry.cidr):
         entry.state, entry.said = State.ASKED, "It is wider than /24 (/48): a second admin has to agree."

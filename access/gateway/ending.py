@@ -15,16 +15,21 @@ from estate.deadlines import Deadline
 from people.notifications import notify
 from remote.errors import RemoteError
 from runs.actions import Refusal
+from runs.models import Run
 
 logger = logging.getLogger(__name__)
 EVERY = 10.0
+AGAIN = timedelta(minutes=10)  # after a run that failed: each try is a run in the history
 State = AllowedAddress.State
 
 
 def check() -> None:
     """One at a time: the gateway's lock is one, so the next is tried at the next round."""
     now = timezone.now()
-    for entry in AllowedAddress.objects.filter(until__lte=now, state__in=(State.ALLOWED, State.ASKED, State.FAILED)).order_by("until"):
+    over = AllowedAddress.objects.filter(until__lte=now, state__in=(State.ALLOWED, State.ASKED, State.FAILED)).order_by("until")
+    for entry in over.select_related("run"):
+        if entry.run is not None and entry.run.state == Run.State.FAILED and entry.run.ended and now - entry.run.ended < AGAIN:
+            continue
         try:
             actions.end(entry, by=by_itself())
         except (Refusal, RemoteError) as error:

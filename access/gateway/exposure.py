@@ -46,23 +46,32 @@ def _through_gateway(gateway: Gateway, rules: Sequence[Rule], host: dict[str, An
     for service in gateway.services.values():
         for first, last in service.ports:
             sources = {rule.cidr or rule.prefix_list for rule in rules if rule.protocol in ("tcp", "-1") and _reaches(rule, first, last)}
-            everybody = bool(sources & set(EVERYBODY))
+            who, light = _who(sources, is_delicate=first == 445 or first <= 3389 <= last)
             backend = config.backend_of(first, last)
             to = ", ".join(address for _, address in config.servers.get(backend, ())) or "nothing is bound there"
             yield Way(
                 service.name,
                 str(first) if first == last else f"{first}-{last}",
-                "internet" if everybody else "allow-list",
-                "everybody" if everybody else f"{len(sources)} addresses or networks",
-                "bad" if everybody else ("warn" if first == 445 or first <= 3389 <= last else "ok"),
+                "internet" if sources & set(EVERYBODY) else "allow-list",
+                who,
+                light,
                 to,
                 running_on(backends, backend),
                 _also(service.key, first, last, gateway),
             )
 
 
+def _who(sources: set[str], *, is_delicate: bool) -> tuple[str, str]:
+    if sources & set(EVERYBODY):
+        return "everybody", "bad"
+    if not sources:
+        return "nobody", "skip"
+    return "1 address or network" if len(sources) == 1 else f"{len(sources)} addresses or networks", "warn" if is_delicate else "ok"
+
+
 def _reaches(rule: Rule, first: int, last: int) -> bool:
-    return rule.protocol == "-1" or (rule.first <= first and last <= rule.last)
+    """Any port of the range."""
+    return rule.protocol == "-1" or (rule.first <= last and first <= rule.last)
 
 
 def _also(key: str, first: int, last: int, gateway: Gateway) -> str:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from access import place
-from access.gateway import haproxy, rules
+from access.gateway import haproxy, kept, rules
 from access.gateway.exposure import EVERYBODY
 from access.models import AllowedAddress, Seen
 from access.programs import ask
@@ -84,7 +84,7 @@ def list_entries(gateway: Gateway) -> list[str]:
 
 def look_at_host() -> None:
     """Raises RemoteError."""
-    Seen.objects.get_or_create(name=HOST)
+    before = Seen.objects.get_or_create(name=HOST)[0].facts
     Seen.objects.filter(name=HOST).update(tried=timezone.now())
     where = place.find(place.gateway().instance)
     found = ask("gateway", where.ip, "report")
@@ -93,6 +93,7 @@ def look_at_host() -> None:
         "service": found.word("service"),
         "valid": found.word("valid"),
         "problems": haproxy.problems(config),
+        "kept": kept.compared(found.text("config"), before.get("kept") or {}),
         "binds": [{"frontend": each.frontend, "first": each.first, "last": each.last} for each in config.binds],
         "backends": [asdict(each) for each in haproxy.backends(found.text("stat"))],
         "backend_of": config.backends,

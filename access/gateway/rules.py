@@ -50,13 +50,10 @@ def lacking(needed: Iterable[Wanted], rules: Sequence[Rule]) -> list[Wanted]:
 
 
 def compare(entries: Sequence[AllowedAddress], rules: Sequence[Rule], services: Mapping[str, NamedPorts]) -> Comparison:
-    """Of the entries that are to be there. A rule is explained by its mark, or by an entry with the same address and ports."""
+    """Of the entries that are to be there. A rule is explained by an entry with its address and ports; a mark anybody can write."""
     open_ = [entry for entry in entries if entry.state in (State.ADDING, State.ALLOWED, State.REMOVING)]
-    marks = {entry.mark for entry in open_}
-    same = {(each.first, each.last, each.cidr) for entry in open_ for each in wanted(entry, services)}
-    unknown = [
-        rule for rule in rules if rule.cidr and mark_of(rule.description) not in marks and (rule.first, rule.last, rule.cidr) not in same
-    ]
+    explained = {("tcp", each.first, each.last, each.cidr) for entry in open_ for each in wanted(entry, services)}
+    unknown = [rule for rule in rules if rule.cidr and (rule.protocol, rule.first, rule.last, rule.cidr) not in explained]
     missing = [entry for entry in open_ if entry.state == State.ALLOWED and lacking(wanted(entry, services), rules)]
     return Comparison(tuple(missing), tuple(unknown))
 

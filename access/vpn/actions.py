@@ -12,7 +12,7 @@ from access import place
 from access.models import VpnCertificate, VpnUser
 from access.starting import begin
 from access.vpn import plans, profile, register
-from estate.validators import person_name, reason_given, until_given, vpn_name
+from estate.validators import contact_given, person_name, reason_given, until_given, vpn_name
 from people import audit
 from people.models import Operator
 from people.permissions import require
@@ -59,11 +59,14 @@ def create_user(
         "person": person,
         "reason": reason,
         "expires": expires,
-        "contact": contact.strip()[:200],
+        "contact": contact_given(contact),
         "created_by": by,
         "state": State.CREATING,
     }
     with transaction.atomic():
+        meanwhile = VpnUser.objects.select_for_update().filter(name=name).exclude(state=State.FAILED).first()
+        if meanwhile is not None:  # somebody else was faster while the host was asked
+            raise NameTaken(_taken(meanwhile))
         user, _ = VpnUser.objects.select_for_update().update_or_create(
             name=name, defaults={**wanted, "said": "", "serial": "", "delivered": None}
         )
@@ -110,8 +113,15 @@ def revoke(user: VpnUser, *, reason: str, by: Operator) -> Run:
     reason = reason_given(reason)
     if user.state in (State.REVOKED, State.CREATING):
         raise NotPossible(f"{user.name} is {user.state}: there is nothing to revoke now.")
+    mine = list(VpnCertificate.objects.filter(name=user.name, ends__gt=timezone.now()))
+    if any(row.is_lost and not row.is_revoked for row in mine):
+        raise NotPossible(
+            f"The server's index has lost the certificate of {user.name}, which works all the same. Re-apply the register first."
+        )
+    serials = [row.serial for row in mine if row.on_server == "V"]
+    if user.state == State.FAILED and not serials:
+        raise NotPossible(f"No certificate of {user.name} was made: there is nothing to revoke.")
     where = place.find(place.vpn().instance)
-    serials = [row.serial for row in VpnCertificate.objects.filter(name=user.name, on_server="V")]
     return _change(user, plans.revoke(where, user.name, serials), State.REVOKING, "vpn.revoke", reason, by, proof=[])
 
 
@@ -146,7 +156,7 @@ def claim(name: str, *, person: str, reason: str, expires: datetime, contact: st
     user = VpnUser.objects.create(
         name=vpn_name(row.name),
         person=person_name(person),
-        contact=contact.strip()[:200],
+        contact=contact_given(contact),
         reason=reason_given(reason),
         expires=until_given(expires, longest=LONGEST),
         state=State.VALID,

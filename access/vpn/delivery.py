@@ -106,7 +106,7 @@ def _take(user: VpnUser, who: str, origin: str, by: Operator | None) -> Profile:
         raise Gone(why)
     try:
         content = _read(user.name)
-    except RemoteError as error:
+    except (RemoteError, Refusal) as error:
         VpnUser.objects.filter(pk=user.pk, delivered_to=who).update(delivered=None, delivered_to="")
         _note(user, who, origin, f"{error}", by)
         raise

@@ -25,13 +25,14 @@ from runs.actions import Refusal
 logger = logging.getLogger(__name__)
 EVERY = 30.0
 WARN_DAYS = (30, 7, 1)
+AGAIN = timedelta(minutes=10)  # after a run that failed: each try is a run in the history
 State = VpnUser.State
 
 
 def check() -> None:
     now = timezone.now()
     for user in VpnUser.objects.select_related("run").filter(state=State.REVOKING, expires__lte=now):
-        if user.run is not None and not user.run.is_active:
+        if user.run is not None and user.run.ended is not None and now - user.run.ended > AGAIN:
             _revoke(user)  # what could not be proven is tried again
     for user in VpnUser.objects.filter(state__in=(State.VALID, State.SUSPENDED)):
         if user.expires <= now:

@@ -5,9 +5,13 @@ V⇥YYMMDDHHMMSSZ⇥⇥SERIAL⇥unknown⇥/CN=alice      R⇥expiry⇥revoked[,r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+_SERIAL = re.compile(r"[0-9A-F]{1,40}")
+_NAME = re.compile(r"/CN=(.+?)(?:/[A-Za-z][A-Za-z0-9]*=.*)?")  # an e-mail address may stand behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,19 @@ class Line:
 
 def lines(text: str) -> list[Line]:
     """What is no line of an index is left out: a half-written one is whole at the next look."""
-    return [found for raw in text.splitlines() if (found := _line(raw)) is not None]
+    return [found for raw in text.replace("\r", "").split("\n") if (found := _line(raw)) is not None]
 
 
 def _line(raw: str) -> Line | None:
     parts = raw.split("\t")
-    if len(parts) != 6 or parts[0] not in ("V", "R", "E") or "/CN=" not in parts[5]:
+    if len(parts) != 6 or parts[0] not in ("V", "R", "E") or not _SERIAL.fullmatch(parts[3]):
+        return None
+    name = _NAME.fullmatch(parts[5], parts[5].find("/CN="))
+    if name is None:
         return None
     try:
         revoked = time_of(parts[2].partition(",")[0]) if parts[2] else None
-        return Line(parts[0], time_of(parts[1]), revoked, parts[3], parts[5].rpartition("/CN=")[2], raw)
+        return Line(parts[0], time_of(parts[1]), revoked, parts[3], name[1], raw)
     except ValueError:
         return None
 
@@ -52,6 +59,6 @@ def newest_valid(found: Iterable[Line], name: str) -> Line | None:
     return mine[-1] if mine else None
 
 
-def people(found: Iterable[Line]) -> Iterator[Line]:
-    """Without the server's own certificates."""
-    return (line for line in found if line.name not in ("server", "ca") and not line.name.startswith("server_"))
+def people(found: Iterable[Line], server: str) -> Iterator[Line]:
+    """Without the certificates of the server itself, which has this name."""
+    return (line for line in found if line.name != server)

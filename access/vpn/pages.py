@@ -112,6 +112,8 @@ def _rows(at: datetime, facts: dict[str, Any], users: Mapping[str, VpnUser], cer
             newest[each.name] = each
     rows = [_row(user, newest.get(name), sessions, at) for name, user in users.items()]
     rows += [_found(each, sessions) for name, each in newest.items() if name not in users]
+    nobodys = {each.name for each in sessions} - newest.keys() - users.keys()
+    rows += [_nobodys(name, sessions) for name in nobodys]
     order = {"info": 0, "bad": 1, "unknown": 2, "warn": 3, "ok": 4, "skip": 5}
     return sorted(rows, key=lambda row: (order[row.light], row.name))
 
@@ -138,6 +140,11 @@ def _found(each: VpnCertificate, sessions: Sequence[Session]) -> Row:
         back = each.came_back and each.on_server
         return Row(each.name, None, each.serial, "revoked, and back" if back else "revoked", "bad" if back else "skip", each.ends, mine)
     return Row(each.name, None, each.serial, "not in register" if each.on_server else "lost", "unknown", each.ends, mine)
+
+
+def _nobodys(name: str, sessions: Sequence[Session]) -> Row:
+    """Connected by a certificate of the CA that no index has: made elsewhere, or by a server that was rebuilt before it was seen."""
+    return Row(name, None, "", "connected, in no index", "bad", None, tuple(each for each in sessions if each.name == name))
 
 
 def _is_shown(row: Row, show: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from access.programs import Sections, ask
@@ -102,10 +102,13 @@ def _certificate(found: Sections, text: str, name: str, valid: Line) -> Iterator
         yield f"The certificate in the profile is not the newest one (serial {serial_of(certificate)}, the index has {valid.serial})."
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         yield "The certificate in the profile does not verify against the CA."
-    public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    if found.text("public").split() != public.split():
+    try:
+        public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    except (ValueError, UnsupportedAlgorithm):
+        public = ""
+    if not public or found.text("public").split() != public.split():
         yield "The private key in the profile does not belong to its certificate."
 
 
@@ -131,6 +134,10 @@ def why_it_failed(found: Found, name: str, output: str) -> str:
         return (
             "The CA's key asks for a pass phrase, which nobody can type here: nothing was signed. "
             f"Sign by hand on the host, or take the pass phrase off /root/easy-rsa/pki/private/ca.key; then create {name} again."
+        )
+    if "easyrsa: not found" in said or "easyrsa: no such file" in said or "easyrsa: permission denied" in said:
+        return (
+            f"There is no /root/easy-rsa/easyrsa that can be run on the host: nothing was signed. Bring it back, then create {name} again."
         )
     if "already exists" in said or "conflicting file found" in said:
         return f"The name {name} is taken on the host: easy-rsa found files of it. Look at it there, or choose another name."

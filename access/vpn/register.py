@@ -53,7 +53,7 @@ def remember(found: Server, at: datetime) -> None:
     """The index, line by line. What is revoked here stays so: a rebuilt image knows less than we do."""
     known = VpnCertificate.objects.in_bulk()
     there = {line.serial: line for line in found.lines}
-    for line in found.lines:
+    for line in there.values():
         row = known.get(line.serial)
         if row is None:
             VpnCertificate.objects.create(

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.base import load_pem_x509_certificate, load_pem_x509_crl
+from cryptography.x509.oid import NameOID
 
 from access.programs import Sections, ask
 from access.vpn import index, sessions
 from access.vpn.index import Line
 from access.vpn.sessions import Session
+from remote.errors import Refused
 
 PROGRAM = "vpn"
 MISSING = {
@@ -90,18 +93,25 @@ class Server:
 
 def look(ip: str) -> Server:
     """One question to the host. Raises RemoteError."""
-    return read(ask(PROGRAM, ip, "report"))
+    found = ask(PROGRAM, ip, "report")
+    try:
+        return read(found)
+    except (ValueError, OverflowError, OSError, UnsupportedAlgorithm) as error:
+        raise Refused(
+            f"{ip} says of its VPN what nobody understands: {error}", "Look at its clock, its certificates and its CRL."
+        ) from error
 
 
 def read(found: Sections) -> Server:
     heard, heard_at, connected = _sessions(found)
+    own = first_certificate(found.text("server-certificate"))
     return Server(
         at=datetime.fromtimestamp(int(found.word("now") or 0), UTC),
         service=found.word("service"),
         since=found.word("since"),
-        lines=tuple(index.people(index.lines(found.text("index")))),
-        ca_ends=_ends(found.text("ca")),
-        server_ends=_ends(found.text("server-certificate")),
+        lines=tuple(index.people(index.lines(found.text("index")), _common_name(own))),
+        ca_ends=_ends(first_certificate(found.text("ca"))),
+        server_ends=_ends(own),
         crl=_crl(found),
         suspended=tuple(found.lines("suspended")),
         sessions=connected,
@@ -126,9 +136,13 @@ def first_certificate(text: str) -> x509.Certificate | None:
         return None
 
 
-def _ends(text: str) -> datetime | None:
-    found = first_certificate(text)
+def _ends(found: x509.Certificate | None) -> datetime | None:
     return found.not_valid_after_utc if found else None
+
+
+def _common_name(found: x509.Certificate | None) -> str:
+    names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if found else []
+    return str(names[0].value) if names else "server"
 
 
 def _crl(found: Sections) -> Crl:

@@ -1,4 +1,4 @@
-"""The gateway: HAProxy in front of the Windows instance, its configuration as the image brings it, and its stats socket, played.
+"""The gateway: HAProxy in front of the Windows instance, its configuration as it runs, and its stats socket, played.
 
 The configuration is the client's own, with what is wrong in it: port 21 claimed twice, and RDP's port inside the range of FTP's data.
 """
@@ -16,57 +16,21 @@ from pathlib import Path
 from typing import cast
 
 from sandbox.hosts.faults import stands
+from sandbox.repositories.packer import HAPROXY
 from sandbox.world import Host, World
 
 UNIT = "haproxy"
-CONFIG = """global
-    log /dev/log local0
-    stats socket /run/haproxy/admin.sock mode 660 level admin
-    maxconn 8000
-    daemon
-
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 1h
-    timeout server 1h
-
-frontend smb
-    bind *:445
-    default_backend windows_smb
-
-frontend application
-    bind *:8700-8800
-    default_backend windows_application
-
-frontend rdp
-    bind *:3389
-    default_backend windows_rdp
-
-frontend ftp
-    bind *:21
-    bind *:2048-4096
-    default_backend windows_ftp
-
-frontend custom_connection_ftp
+# Added by hand on the gateway, and brought to no repository.
+_FRONTEND = """frontend custom_connection_ftp
     bind *:21
     default_backend custom_connection_ftp
 
-backend windows_smb
-    server win 10.0.101.50:445 check
-
-backend windows_application
-    server win 10.0.101.50 check port 8700
-
-backend windows_rdp
-    server win 10.0.101.50:3389 check
-
-backend windows_ftp
-    server win 10.0.101.50 check port 21
-
+"""
+_BACKEND = """
 backend custom_connection_ftp
     server custom-1 10.0.101.82:21
 """
+CONFIG = HAPROXY.replace("\nbackend windows_smb\n", f"\n{_FRONTEND}backend windows_smb\n") + _BACKEND
 _COLUMNS = (
     "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,"
     "downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration"

@@ -22,9 +22,10 @@ from sandbox.repositories.history import (
     magento_history,
 )
 from sandbox.repositories.magento_tree import Tree
+from sandbox.repositories.packer import history as packer_history
 from sandbox.world import OTHERS, PREPROD_BACK, PREPROD_FRONT, PROD_BACK, PROD_FRONT, World
 
-Name = Literal["magento", "beanstalk-config", "pim", "custom-connection", "mirakl-cashout"]
+Name = Literal["magento", "beanstalk-config", "pim", "custom-connection", "mirakl-cashout", "packer"]
 NAMES: tuple[Name, ...] = get_args(Name)
 RELEASE_NUMBER = 417
 
@@ -153,6 +154,7 @@ def prepare(world: World) -> Repositories:
         ("magento", magento_history(), DEPLOYED_MESSAGE),
         ("beanstalk-config", beanstalk_history(), ""),
         *((name, application_history(name), each.deployed) for name, each in APPLICATIONS.items()),
+        ("packer", packer_history(), "HAProxy"),
     ):
         repository = repositories.root / "client" / f"{name}.git"
         if repository.exists():
