@@ -26,6 +26,7 @@ import monitoring.api
 import people.api
 import runs.api
 import runs.deciding_api
+import runs.draining_api
 from deployments.actions import start_release
 from deployments.operations import start_operation
 from opsconsole import problems
@@ -93,6 +94,7 @@ for router in (
     access.api.router,
     runs.api.router,
     runs.deciding_api.router,
+    runs.draining_api.router,
     people.api.router,
 ):
     api.add_router("", router)

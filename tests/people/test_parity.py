@@ -38,6 +38,8 @@ TWINS = {
     "alarms:unmute": "POST /mutes/{rule}/end",
     "alarms:apply": "POST /alarms/{name}/plans",
     "alarms:acknowledge": "POST /alarms/{name}/acknowledgement",
+    "console-drain": "POST /drain",
+    "console-lift": "DELETE /drain",
     "handover:say": "POST /claims/{int:claim}/statements",
     "people:let-in": "POST /operators",
     "people:role": "POST /operators/{int:person}",
@@ -49,7 +51,7 @@ TWINS = {
     "people:account-token": "POST /tokens",
 }
 HANDED_OVER = "what it shows is a secret that one person takes once, and looks at"
-AT_A_DESK = "about the console's own pages or machine, for who sits before it"
+AT_A_DESK = "about the console's own pages, for who sits before them"
 RARE = "rare, asked for on its page with what was seen beside it; not in the API"
 PAGES_ALONE = {
     "access:vpn-download": HANDED_OVER,
@@ -58,8 +60,6 @@ PAGES_ALONE = {
     "access:ftp-rotate": HANDED_OVER,
     "notifications:add": AT_A_DESK,
     "notifications:change": AT_A_DESK,
-    "console-drain": AT_A_DESK,
-    "console-lift": AT_A_DESK,
     "access:vpn-claim": RARE,
     "access:vpn-revoke-unknown": RARE,
     "access:vpn-reapply": RARE,
