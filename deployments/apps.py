@@ -8,7 +8,7 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from deployments import adoption, after, bookings, by_hand_health, guard, guards, panels, rundeck, standing, stopping
+        from deployments import adoption, after, bookings, by_hand_health, evidence, guard, guards, panels, rundeck, standing, stopping
         from deployments.effects.balancer import AddRule, RemoveRule
         from deployments.effects.beanstalk import UpdateEnvironment
         from deployments.effects.build import Ask, Judge, Keep, Measure, WorkEnded
@@ -22,7 +22,7 @@ class DeploymentsConfig(AppConfig):
         from deployments.effects.settings import Configure, TakeSnapshot
         from deployments.effects.smoke import Smoke
         from deployments.strategies import sweeper
-        from runs import again, effects, periodic
+        from runs import again, effects, periodic, retention
         from runs import stopping as stops
         from runs.panels import register
 
@@ -68,6 +68,7 @@ class DeploymentsConfig(AppConfig):
         stops.register("release", stopping.of_release)
         periodic.register("guard", guard.EVERY, guard.check)
         by_hand_health.register()
+        retention.register("files copied from hosts", "KEEP_EVIDENCE_DAYS", ("evidence",), evidence.remove)
         periodic.register("release news", after.EVERY, after.tell)
         periodic.register("curtains", sweeper.EVERY, sweeper.check)
         periodic.register("bookings", bookings.EVERY, bookings.go)

@@ -6,6 +6,7 @@ The hand-over document's hunt (instance id → EC2 console → private address �
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from deployments import commands
 from deployments.doors import runner
@@ -17,6 +18,7 @@ from runs.redact import redact
 
 LINES = 2000
 DEADLINE = 8.0
+REMOVED = "It was removed after its time (KEEP_EVIDENCE_DAYS)."
 
 
 def take(run: int, host: Host, out: Callable[[str], Out]) -> None:
@@ -37,6 +39,12 @@ def take(run: int, host: Host, out: Callable[[str], Out]) -> None:
         problems.append(f"{path} is not there")
     _keep(run, host, next(iter(commands.LOG_FILES.values())), problem="; ".join(problems))
     out(host.name).line(f"its log could not be copied: {'; '.join(problems)}")
+
+
+def remove(before: datetime, most: int) -> int:
+    """The texts alone: that a file was copied, from where and when, stays."""
+    keys = list(Evidence.objects.filter(taken__lt=before).exclude(text="").order_by("taken", "pk").values_list("pk", flat=True)[:most])
+    return Evidence.objects.filter(pk__in=keys).update(text="", problem=REMOVED)
 
 
 def _end_of(ip: str, path: str) -> tuple[str, int]:

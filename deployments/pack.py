@@ -54,6 +54,8 @@ def pack(run: Run) -> IO[bytes]:
             head = f"{each.path} of {each.instance_id}, {each.taken:%Y-%m-%dT%H:%M:%SZ}"
             archive.writestr(f"hosts/{each.host}-{each.pk}.txt", redact(f"{head}\n\n{each.text or each.problem}\n"))
         with archive.open("log.txt", "w") as log, io.TextIOWrapper(log, "utf-8") as text:
+            if (first := reading.first_number(run.number)) > 1:
+                text.write(f"Lines below {first} were removed after their time (KEEP_LOG_DAYS).\n")
             for line in reading.lines(run.number):
                 text.write(redact(f"{line.seq}\t{line.time:%Y-%m-%dT%H:%M:%S.%fZ}\t{line.host}\t{line.text}") + "\n")
         archive.writestr("README.txt", _readme(run))

@@ -56,7 +56,7 @@ def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     """Each host as it was last seen, and the logs that were fetched. Two queries."""
     facts = run.plan.document["facts"]
     hosts = list(Host.objects.filter(pk__in=[entry["instance_id"] for entry in facts.get("hosts", ())]).order_by("tier", "name"))
-    kept = list(Evidence.objects.filter(run=run).order_by("host").only("host", "instance_id", "taken", "path"))
+    kept = list(Evidence.objects.filter(run=run).order_by("host").only("host", "instance_id", "taken", "path", "problem"))
     found = [Panel(Place.SUB, "deployments/_plan_sub.html", {"run": run}), *strategies.of_operation(run, facts, viewer)]
     if kept:
         found.append(Panel(Place.NEXT, "deployments/_logs.html", {"run": run, "kept": kept}))

@@ -54,7 +54,7 @@ class TargetGroup(models.Model):
 
 
 class BeanstalkEvent(models.Model):
-    """One line of DescribeEvents. Kept for ever: AWS forgets after six weeks."""
+    """One line of DescribeEvents. Kept for years: AWS forgets after six weeks."""
 
     environment = models.CharField(max_length=60)
     time = models.DateTimeField()

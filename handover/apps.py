@@ -9,11 +9,11 @@ class HandoverConfig(AppConfig):
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
         from estate import answers
-        from handover import actions, checking, judging, looks  # noqa: F401  (checking registers itself)
+        from handover import actions, checking, judging, looks, rows  # noqa: F401  (checking registers itself)
         from handover.effects import Invalidate, RebootHost, StartHost, TakeSnapshot
         from handover.renewal import CheckRenewed, ImportRenewed
         from handover.shares import Mount, Unmount
-        from runs import effects, periodic
+        from runs import effects, periodic, retention
 
         effects.register("aws.snapshot", TakeSnapshot())
         effects.register("aws.invalidate", Invalidate())
@@ -27,3 +27,4 @@ class HandoverConfig(AppConfig):
         looks.register()
         answers.register_configuration_branch(actions.chosen_configuration_branch)
         periodic.register("claims", judging.EVERY, judging.judge_all)
+        retention.register("changes of claims", "KEEP_OBSERVATION_DAYS", ("claim_change",), rows.remove_history)

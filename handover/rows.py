@@ -11,6 +11,7 @@ from typing import Any
 from handover import document, judging
 from handover.document import Claim
 from handover.models import Change, Standing, Statement, Verdict
+from people.retention import delete_some
 
 LIGHTS = {
     Verdict.AGREES: "ok",
@@ -93,6 +94,10 @@ def counts(found: Iterable[Row]) -> dict[str, int]:
     """By verdict, all of them named."""
     counted = Counter(row.verdict for row in found)
     return {verdict.value: counted[verdict] for verdict in Verdict}
+
+
+def remove_history(before: datetime, most: int) -> int:
+    return delete_some(Change.objects.filter(at__lt=before).order_by("at", "id"), most)
 
 
 def history(claim: Claim, limit: int = 20) -> list[Change]:

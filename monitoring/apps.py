@@ -10,9 +10,9 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         """Says what is looked at, and how often; the scheduler does it."""
         from estate import deadlines, inventory, maintenance, observe
-        from monitoring import activity, prober
+        from monitoring import activity, kept, prober
         from people.notifications import delivery
-        from runs import periodic
+        from runs import periodic, retention
 
         observe.register_activity(activity.is_moving)
         periodic.register("shop", settings.PROBE_SECONDS, prober.probe)
@@ -22,3 +22,6 @@ class MonitoringConfig(AppConfig):
         periodic.register("inventory", inventory.EVERY, inventory.watch)
         periodic.register("deadlines", 30, deadlines.refresh)
         periodic.register("notifications", delivery.EVERY, delivery.deliver)
+        retention.register("events of Beanstalk", "KEEP_EVENT_DAYS", ("beanstalk_event",), kept.remove_events)
+        retention.register("answers of shops", "KEEP_OBSERVATION_DAYS", ("shop_answer",), kept.remove_answers)
+        retention.register("notifications", "KEEP_NOTIFICATION_DAYS", ("notification", "notification_delivery"), delivery.remove)

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from runs import retention
+
 JSON = "rq.serializers.JSONSerializer"
 
 
 @register("console")
 def console_settings(**_: Any) -> list[CheckMessage]:
-    return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor()]
+    return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor(), *_kept()]
 
 
 def require_sound_settings() -> None:
@@ -39,6 +41,14 @@ def _second_factor() -> list[CheckMessage]:
         return []
     said = "SECOND_FACTOR is off, and the console is served over https as in production."
     return [Error(said, hint="Turn it on. It may be off for a demo on http://localhost alone.", id="console.E007")]
+
+
+def _kept() -> list[CheckMessage]:
+    """What is kept for too short a time is lost before anybody misses it."""
+    said = "{} is {}: that is fewer days than AWS itself remembers."
+    hint = f"Set it to {retention.FEWEST} or more, or to 0: for ever."
+    wrong = {kind.setting: kind.days for kind in retention.registered() if kind.days and kind.days < retention.FEWEST}
+    return [Error(said.format(name, days), hint=hint, id="console.E008") for name, days in wrong.items()]
 
 
 def _hosts() -> list[CheckMessage]:

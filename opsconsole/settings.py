@@ -154,6 +154,14 @@ ALARM_POLL_SECONDS = env.float("ALARM_POLL_SECONDS", default=60.0)  # CloudWatch
 # certificates of SNS are taken from there alone
 SNS_CERTIFICATE_HOST = env.str("SNS_CERTIFICATE_HOST", default="sns.eu-west-3.amazonaws.com")
 
+# -- How long, in days, what is seen is kept; 0: for ever. Runs, plans and the audit trail are, whatever stands here.
+KEEP_LOG_DAYS = env.int("KEEP_LOG_DAYS", default=730)
+KEEP_EVIDENCE_DAYS = env.int("KEEP_EVIDENCE_DAYS", default=730)
+KEEP_EVENT_DAYS = env.int("KEEP_EVENT_DAYS", default=1825)
+KEEP_ALARM_DAYS = env.int("KEEP_ALARM_DAYS", default=1825)
+KEEP_OBSERVATION_DAYS = env.int("KEEP_OBSERVATION_DAYS", default=730)
+KEEP_NOTIFICATION_DAYS = env.int("KEEP_NOTIFICATION_DAYS", default=365)
+
 # -- People
 AUTH_USER_MODEL = "people.Operator"
 LOGIN_URL = "people:sign-in"

@@ -1,20 +1,30 @@
-"""What grows with the years, and how much of it there is: as the database itself reckons, without counting."""
+"""What grows with the years, how much of it there is (as the database itself reckons, without counting), and how long it is kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection
 
+from runs import retention
+
+FOR_EVER = "for ever"
 TABLES = {
     "run": "runs",
     "plan": "plans",
-    "log_chunk": "pieces of logs",
     "effect": "effects",
+    "log_chunk": "pieces of logs",
+    "evidence": "files copied from hosts",
     "audit_entry": "rows of the audit trail",
     "alarm_transition": "transitions of alarms",
     "beanstalk_event": "events of Beanstalk",
     "shop_answer": "answers of shops",
+    "failover": "failovers",
+    "claim_change": "changes of claims",
+    "notification": "notifications",
+    "notification_delivery": "deliveries of notifications",
+    "django_session": "sessions",
 }
 
 
@@ -25,6 +35,8 @@ class Size:
     name: str
     rows: int
     bytes: int | None
+    kept: str
+    setting: str  # "": none changes it
 
 
 def sizes() -> list[Size]:
@@ -37,6 +49,23 @@ def sizes() -> list[Size]:
                 [list(TABLES)],
             )
         else:
-            cursor.execute(" UNION ALL ".join(f"SELECT '{table}', coalesce(max(rowid), 0), NULL FROM {table}" for table in TABLES))  # noqa: S608
-        found = [Size(TABLES[table], int(rows), size) for table, rows, size in cursor.fetchall()]
+            cursor.execute(" UNION ALL ".join(_reckoned(table) for table in TABLES))
+        kept = _kept()
+        found = [Size(TABLES[table], int(rows), size, *kept.get(table, (FOR_EVER, ""))) for table, rows, size in cursor.fetchall()]
     return sorted(found, key=lambda each: (each.bytes or 0, each.rows), reverse=True)
+
+
+def _reckoned(table: str) -> str:
+    """The newest row's number less the oldest's: what was removed were the oldest."""
+    return f"SELECT '{table}', coalesce(max(rowid) - min(rowid) + 1, 0), NULL FROM {table}"  # noqa: S608  (names of ours)
+
+
+def _kept() -> dict[str, tuple[str, str]]:
+    found = {
+        "audit_entry": (f"{FOR_EVER}; who it was, {settings.PERSON_DAYS} days", "PERSON_DAYS"),
+        "django_session": ("a day after they end", ""),
+    }
+    for kind in retention.registered():
+        days = f"{kind.days} days" if kind.days else FOR_EVER
+        found |= dict.fromkeys(kind.tables, (days, kind.setting))
+    return found

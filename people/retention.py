@@ -1,26 +1,54 @@
-"""What is kept of persons, and for how long: nothing for ever. The audit trail's rows stay, without those who are in them."""
+"""What is kept of persons, and for how long: nothing for ever. The audit trail's rows stay, without those who are in them.
+
+What is seen of the world ends by `runs.retention`; `delete_some` serves both.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from people import audit
 from people.models import FailedSignIn, Token
 
 _FAILED_SIGN_INS = timedelta(days=1)
+_AT_ONCE = 500  # rows in one transaction
 _ENDED_TOKENS = timedelta(days=30)  # for whoever asks what has ended
 
 
 def forget() -> dict[str, int]:
     """How many of each. Asked again it finds nothing more."""
     now = timezone.now()
-    return {
-        "persons in audit rows": audit.erase(now - timedelta(days=settings.PERSON_DAYS)),
-        "failed sign-ins": FailedSignIn.objects.filter(time__lt=now - _FAILED_SIGN_INS).delete()[0],
-        "sessions that have ended": Session.objects.filter(expire_date__lt=now).delete()[0],
-        "tokens that have ended": Token.objects.filter(expires__lt=now - _ENDED_TOKENS).delete()[0],
+    ended = {
+        "failed sign-ins": FailedSignIn.objects.filter(time__lt=now - _FAILED_SIGN_INS),
+        "sessions that have ended": Session.objects.filter(expire_date__lt=now),
+        "tokens that have ended": Token.objects.filter(expires__lt=now - _ENDED_TOKENS),
     }
+    erased = audit.erase(now - timedelta(days=settings.PERSON_DAYS))  # it records itself
+    return {"persons in audit rows": erased, **{name: _forget(name, rows) for name, rows in ended.items()}}
+
+
+def delete_some(rows: QuerySet[Any], most: int) -> int:
+    """The first of them, with what hangs on them. How many of them went."""
+    keys = list(rows.values_list("pk", flat=True)[:most])
+    if keys:
+        rows.model._default_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+def _forget(name: str, rows: QuerySet[Any]) -> int:
+    gone = 0
+    while True:
+        with transaction.atomic():
+            removed = delete_some(rows, _AT_ONCE)
+            if removed and not gone:
+                audit.record("clean up", by=None, target=name)
+        gone += removed
+        if not removed:
+            return gone

@@ -112,10 +112,14 @@ class LineOut(Schema):
 
 
 class LogPage(Schema):
-    """`next` goes into `after` for the following lines; null at the end of what there is."""
+    """`next` goes into `after` for the following lines; null at the end of what there is.
+
+    Lines below `first` were removed after their time.
+    """
 
     items: list[LineOut]
     next: str | None
+    first: int
     last: int
 
 
@@ -173,7 +177,7 @@ def log(
     lines = reading.read(run.number, after, limit, host=host)
     last = reading.last_number(run.number)
     more = bool(lines) and len(lines) == limit and lines[-1].seq < last
-    return {"items": lines, "next": str(lines[-1].seq) if more else None, "last": last}
+    return {"items": lines, "next": str(lines[-1].seq) if more else None, "first": reading.first_number(run.number), "last": last}
 
 
 def _start_plainly(plan: Plan, *, hash: str, confirmation: str, idempotency_key: str, reason: str, by: Operator) -> Run:

@@ -10,7 +10,9 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from people import audit
-        from runs import redact
+        from runs import periodic, redact, retention
 
         audit.register_cleaner(redact.redact)
         redact.know_those_of(os.environ)
+        retention.register("logs of runs", "KEEP_LOG_DAYS", ("log_chunk",), retention.remove_lines)
+        periodic.register("clean-up", retention.EVERY, retention.tidy)

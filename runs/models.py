@@ -191,6 +191,7 @@ class LogHead(models.Model):
     """Where the next line's number comes from: updated in the transaction that stores the chunk, so a visible number has all before it."""
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="log_head")
+    first = models.BigIntegerField(default=1, db_default=1)  # the first line that is still kept; next_seq: none is (`runs.retention`)
     next_seq = models.BigIntegerField(default=1)
     bytes = models.BigIntegerField(default=0)
 

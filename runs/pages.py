@@ -95,7 +95,8 @@ class RunPage:
     run: Run
     rows: tuple[StepRow, ...]
     progress: Progress
-    lines: int
+    lines: int  # the number of the last
+    removed: int = 0  # so many of them, the first ones, are kept no more
 
     @property
     def done(self) -> int:
@@ -114,8 +115,8 @@ def run_page(number: int, now: datetime) -> RunPage:
     """Raises Run.DoesNotExist. Three queries."""
     run = draining.marked().select_related("plan", "requested_by", "cancelled_by", "takes_over").prefetch_related("steps").get(pk=number)
     steps = list(run.steps.all())
-    head = LogHead.objects.filter(run=run).values_list("next_seq", flat=True).first()
-    return RunPage(run, rows(run, steps), progress(run, steps, now), (head or 1) - 1)
+    first, following = LogHead.objects.filter(run=run).values_list("first", "next_seq").first() or (1, 1)
+    return RunPage(run, rows(run, steps), progress(run, steps, now), following - 1, first - 1)
 
 
 def rows(run: Run, steps: Sequence[Step]) -> tuple[StepRow, ...]:

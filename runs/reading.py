@@ -49,6 +49,11 @@ def chunks(run: int, after: int, *, most: int = 64) -> list[LogChunk]:
     return list(_chunks(run, after, "")[:most])
 
 
+def first_number(run: int) -> int:
+    """Lines below this one were removed after their time; above `last_number` where none is left."""
+    return LogHead.objects.filter(run_id=run).values_list("first", flat=True).first() or 1
+
+
 def last_number(run: int) -> int:
     """Every line up to this one is stored and visible."""
     next_seq = LogHead.objects.filter(run_id=run).values_list("next_seq", flat=True).first()

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from monitoring.alarms.models import Transition
+from people.retention import delete_some
 
 PAGE = 50
 
@@ -54,6 +55,13 @@ def since(alarms: Sequence[str], begins: datetime, *, most: int) -> dict[str, li
     for row in reversed(rows.order_by("-at", "-id").only("id", "alarm", "at", "old", "new", "expected", "run")[:most]):
         found.setdefault(row.alarm, []).append(row)
     return found
+
+
+def remove(before: datetime, most: int) -> int:
+    """The newest change of each alarm's state stays, however old it is: it says since when the state is what it is."""
+    newer = Transition.objects.filter(alarm=OuterRef("alarm"), kind=Transition.Kind.STATE, at__gt=OuterRef("at"))
+    old = Transition.objects.filter(~Q(kind=Transition.Kind.STATE) | Exists(newer), at__lt=before)
+    return delete_some(old.order_by("at", "id"), most)
 
 
 def _lines(rows: Sequence[Transition], later: datetime | None) -> list[Line]:

@@ -9,9 +9,10 @@ class BoardConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring.board import checking, checks, failovers, inventory_checks
-        from runs import periodic
+        from runs import periodic, retention
 
         checks.register()
         inventory_checks.register()
         failovers.register()
         periodic.register("health board", checking.EVERY, checking.refresh)
+        retention.register("failovers", "KEEP_OBSERVATION_DAYS", ("failover",), failovers.remove)

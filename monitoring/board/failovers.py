@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from estate import health
 from estate.health import OK, WARN, Finding
 from monitoring.board.models import Failover
 from monitoring.listed import listed
+from people.retention import delete_some
 from remote.aws import events
 
 EVERY = 120.0
@@ -50,6 +52,12 @@ def failovers() -> Iterable[Finding]:
             else:
                 said = f"{last.at:%d %b %Y %H:%M} UTC: {last.text}"
                 yield Finding(row.key, row.name, WARN if now - last.at < NEW else OK, said)
+
+
+def remove(before: datetime, most: int) -> int:
+    """The last of each database and cache stays."""
+    newer = Failover.objects.filter(source=OuterRef("source"), at__gt=OuterRef("at"))
+    return delete_some(Failover.objects.filter(Exists(newer), at__lt=before).order_by("at", "pk"), most)
 
 
 def newest() -> list[Failover]:

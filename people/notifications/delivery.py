@@ -16,6 +16,7 @@ from people.notifications import hours, wording
 from people.notifications.models import Channel, Delivery, Notification
 from people.notifications.targets import targets
 from people.permissions import may
+from people.retention import delete_some
 from remote import mail, webhook
 from remote.errors import Denied, Refused, RemoteError
 
@@ -37,6 +38,13 @@ def deliver() -> None:
     for delivery in due.order_by("not_before", "pk")[:MOST]:
         if Delivery.objects.filter(pk=delivery.pk, state=_State.WAITING).update(state=_State.SENDING, not_before=now):
             _send(delivery)
+
+
+def remove(before: datetime, most: int) -> int:
+    """Not what is still on its way to somebody."""
+    under_way = Delivery.objects.filter(state__in=(_State.WAITING, _State.SENDING)).values("notification")
+    old = Notification.objects.filter(created__lt=before).exclude(spread=None).exclude(pk__in=under_way)
+    return delete_some(old.order_by("created", "pk"), most)
 
 
 def spread(now: datetime) -> None:

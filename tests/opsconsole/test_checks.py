@@ -32,6 +32,8 @@ from opsconsole.checks import console_settings, require_sound_settings
         ("TRUSTED_PROXY", ["10.0.1.7", "10.0.2.0/24"], ["10.0.1.7", "*"], "from where a request comes"),
         ("TRUSTED_PROXY", ["2001:db8::7"], ["0.0.0.0/0"], "from where a request comes"),
         ("TRUSTED_PROXY", [], ["proxy.client.url"], "from where a request comes"),
+        ("KEEP_LOG_DAYS", 60, 59, "fewer days than AWS"),
+        ("KEEP_ALARM_DAYS", 0, -1, "fewer days than AWS"),
         ("RQ_QUEUES", {}, {"runs": {"SERIALIZER": "rq.serializers.DefaultSerializer"}}, "do not use JSON"),
     ],
 )

@@ -103,6 +103,8 @@ def test_what_grows_is_shown_with_how_much_there_is(client: Client, releaser: Op
     assert set(found) == set(sizes.TABLES.values())
     assert found["pieces of logs"].rows >= 7
     assert (found["pieces of logs"].bytes is None) is (connection.vendor == "sqlite")
+    assert (found["pieces of logs"].kept, found["pieces of logs"].setting) == ("730 days", "KEEP_LOG_DAYS")
+    assert found["runs"].kept == "for ever"
     client.force_login(releaser)
     assert "Pieces of logs" in said(client)
 

@@ -178,7 +178,9 @@ def _written(model: Any, using: str) -> Any:
     """A row with what the model has to have, and the rows that it stands on."""
     values = {field.name: _something(field, using) for field in model._meta.concrete_fields if not field.null and not field.has_default()}
     key = model._meta.pk
-    return model.objects.using(using).create(**{name: value for name, value in values.items() if name != key.name or not key.auto_created})
+    return model.objects.using(using).create(
+        **{name: value for name, value in values.items() if name != key.name or not isinstance(key, models.AutoField)}
+    )
 
 
 def _something(field: Any, using: str) -> Any:
