@@ -12,9 +12,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./console faults", description="Kill whatever can die, everywhere, and compare the world with the screen."
     )
-    parser.add_argument("names", nargs="*", metavar="PROMISE", help="P1 … P18; all where none is named")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="PROMISE",
+        help="P1 … P18, or those of its points that begin so: P1:pre-production; all where none is named",
+    )
     parser.add_argument(
         "--sample", type=float, default=1.0, metavar="F", help="a fraction of the points, chosen by the seed (default: all)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, metavar="M", help="for each promise; what is not reached by then is counted as not run"
+    )
+    parser.add_argument(
+        "--side-by-side", type=int, default=1, metavar="N", help="points that are played at the same time, each on a rig of its own"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
     parser.add_argument(
@@ -24,9 +35,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
     parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
     asked = parser.parse_args()
-    wanted = suite.Wanted(tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()))
+    wanted = suite.Wanted(
+        tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()), asked.minutes, max(1, asked.side_by_side)
+    )
     if asked.guards:
-        return guards.main(asked.names, asked.seed)
+        return guards.main(asked.names, asked.seed, wanted.side_by_side)
     if asked.list:
         suite.show_points(wanted)
         return 0

@@ -16,14 +16,16 @@ MODES = (*schedules.DEATHS, schedules.STOPPED)
 
 
 def points(rig: Rig) -> Iterator[str]:
-    for way in ways.names(rig):
+    wanted = [way for way in ways.names(rig) if f"{way}:".startswith(rig.prefix) or rig.prefix.startswith(f"{way}:")]
+    for way in wanted:
         count = len(ways.acts(rig, way))
         for number in range(1, count + 1):
             for at in journal.POINTS:
                 for mode in MODES:
                     yield f"{way}:{number}:{at}:{mode}"
-        yield f"{way}:{count + 1}:{journal.POINTS[0]}:{MODES[0]}"  # the run that reaches no cut
-    yield from (f"kind:{kind}" for kind in ways.uncovered(rig))
+        yield f"{way}:{count + 1}:{journal.POINTS[0]}:{MODES[0]}"  # the run that reaches no cut, or says why the way is not open here
+    if not rig.prefix or rig.prefix.startswith("kind:"):
+        yield from (f"kind:{kind}" for kind in ways.uncovered(rig))
 
 
 def run(rig: Rig, point: str) -> Verdict:

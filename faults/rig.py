@@ -21,7 +21,8 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from door.demo import _bare, _sandbox_environment
+from door.demo import MACHINES, _bare, _sandbox_environment
+from door.managed import joined
 from door.places import valkey_server
 from faults import openssh, postgresql, timing
 from faults.processes import NotThere, Nursery, ended, started, until
@@ -84,6 +85,8 @@ class Rig:
         self.spoiled = False  # what was done to its world is not undone: the next point wants another one
         self.reference: dict[str, Any] = {}
         self.proxies: dict[str, Proxy] = {}
+        self.prefix = ""  # of the points that are asked for: what begins otherwise need not be found out
+        self._clients: dict[str, Any] = {}
         self.known: dict[str, Any] = {}  # what `faults.ways` has found out about this console
         self.acts: dict[str, list[dict[str, Any]]] = {}
 
@@ -113,6 +116,7 @@ class Rig:
         if self._database == "postgresql":
             self.cluster = postgresql.Cluster()
         bare = _bare() | {"PYTHONUNBUFFERED": "1"}
+        bare.pop("PYTHONDONTWRITEBYTECODE", None)  # without what was compiled, each start of a Python costs five seconds
         box = [sys.executable, "-m", "sandbox", "--data", str(self.folder / "box"), "--speed", str(self.speed), "--seed", str(self.seed)]
         self.sandbox = started([*box, "--throttle", "off", "--die-with-parent"], bare, self.folder / "sandbox.log")
         self._processes.append(self.sandbox)
@@ -155,7 +159,10 @@ class Rig:
         self.control = httpx.Client(base_url=self.ready["control"], timeout=30, trust_env=False)
         self.start_scheduler()
         self.start_web()
-        _done([*manage, "install_runner"], self.env)
+        _done(
+            [sys.executable, "-m", "door.managed", *joined(["install_runner"], ["install_access_programs"], ["install_runner", *MACHINES])],
+            self.env,
+        )
         until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
 
     @property
@@ -303,7 +310,12 @@ class Rig:
         self.control.delete("/sim/faults")
 
     def aws(self, service: str) -> Any:
-        make: Any = boto3.client
+        if service not in self._clients:
+            self._clients[service] = self._client(service)
+        return self._clients[service]
+
+    def _client(self, service: str) -> Any:
+        make: Any = boto3.session.Session().client  # the common one may not be used by rigs side by side
         return make(
             service,
             endpoint_url=self.ready["aws_endpoint"],

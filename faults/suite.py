@@ -7,8 +7,11 @@ import json
 import os
 import random
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,11 +69,17 @@ class Wanted:
     sample: float = 1.0
     seed: int = 1
     replay: tuple[str, ...] = ()
+    minutes: float = 0.0  # for each promise; 0: as long as it takes
+    side_by_side: int = 1  # points that are played at the same time, each on a rig of its own
 
     def promises(self) -> list[Promise]:
         if self.replay:
             return [_named(name) for name in dict.fromkeys(token.partition(":")[0] for token in self.replay)]
-        return [_named(name) for name in self.names] or list(PROMISES.values())
+        return [_named(name.partition(":")[0]) for name in self.names] or list(PROMISES.values())
+
+    def prefix(self, promise: str) -> str:
+        """What its points are to begin with."""
+        return next((rest for name, _, rest in (each.partition(":") for each in self.names) if name.upper() == promise), "")
 
 
 def _named(name: str) -> Promise:
@@ -155,45 +164,108 @@ def show_points(wanted: Wanted) -> None:
 
 
 def run(wanted: Wanted) -> Iterator[Result]:
-    rigs = Rigs(wanted)
+    """Whoever finds nothing left to play of a promise goes on to the next: nobody waits for the slowest point."""
+    places = [Rigs(wanted) for _ in range(wanted.side_by_side)]
     try:
-        for promise in wanted.promises():
-            yield _promise(promise, wanted, rigs)
+        playings = [_Playing(promise, wanted, chosen(promise, wanted, places[0]), len(places)) for promise in wanted.promises()]
+        with ThreadPoolExecutor(len(places), thread_name_prefix="points") as threads:
+            players = [threads.submit(_play_all, playings, rigs) for rigs in places]
+            for playing in playings:
+                yield playing.result()
+            for player in players:
+                player.result()
     finally:
-        rigs.drop()
+        for rigs in places:
+            rigs.drop()
+
+
+def _play_all(playings: Sequence[_Playing], rigs: Rigs) -> None:
+    left = deque(playings)
+    try:
+        while left:
+            left.popleft().play(rigs)
+    finally:
+        for playing in left:
+            playing.leave()
 
 
 def chosen(promise: Promise, wanted: Wanted, rigs: Rigs) -> Sequence[str]:
-    """All points, or a sample: the seed's, and at least one."""
+    """All points, or a sample that the seed chooses: at least one. Where time is limited they come in a random order of the seed's."""
     if wanted.replay:
         return [token.partition(":")[2] for token in wanted.replay if token.partition(":")[0].upper() == promise.name]
-    points = list(promise.points(rigs.get()))
+    rig, prefix = rigs.get(), wanted.prefix(promise.name)
+    rig.prefix = prefix
+    points = [point for point in promise.points(rig) if point.startswith(prefix)]
+    chance = random.Random(f"{wanted.seed}:{promise.name}")
+    if wanted.minutes:
+        return chance.sample(points, max(1, round(len(points) * min(1.0, wanted.sample))))
     if wanted.sample >= 1:
         return points
     count = max(1, round(len(points) * wanted.sample))
-    among = sorted(random.Random(f"{wanted.seed}:{promise.name}").sample(range(len(points)), count))
-    return [points[index] for index in among]
+    return [points[index] for index in sorted(chance.sample(range(len(points)), count))]
 
 
-def _promise(promise: Promise, wanted: Wanted, rigs: Rigs) -> Result:
-    result = Result(promise.name, promise.title, wanted.seed)
-    points = chosen(promise, wanted, rigs)
-    for number, point in enumerate(points, 1):
-        token, began = f"{promise.name}:{point}", time.monotonic()
+class _Playing:
+    """The points of one promise, taken one after the other by as many players as there are."""
+
+    def __init__(self, promise: Promise, wanted: Wanted, points: Sequence[str], players: int) -> None:
+        self._promise = promise
+        self._result = Result(promise.name, promise.title, wanted.seed)
+        self._count = len(points)
+        self._left = deque(enumerate(points, 1))
+        self._seconds = 60 * wanted.minutes
+        self._end: float | None = None
+        self._players = players
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def result(self) -> Result:
+        """When every player has left it."""
+        self._over.wait()
+        if self._left:
+            self._not_run(f"{len(self._left)} points: the time for this promise was over.", len(self._left))
+        return self._result
+
+    def play(self, rigs: Rigs) -> None:
         try:
-            verdict = promise.run(rigs.get(promise.database(point)), point)
+            while (taken := self._next()) is not None:
+                self._play(rigs, *taken)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._players -= 1
+            if not self._players:
+                self._over.set()
+
+    def _play(self, rigs: Rigs, number: int, point: str) -> None:
+        token, began = f"{self._promise.name}:{point}", time.monotonic()
+        try:
+            verdict = self._promise.run(rigs.get(self._promise.database(point)), point)
         except NotRun as reason:
-            result.not_run += 1
-            if str(reason) not in result.why_not:
-                result.why_not.append(str(reason))
-            continue
+            self._not_run(str(reason))
+            return
         except (NotThere, Broken) as error:
             verdict = Verdict([str(error)])
-        result.add(token, verdict)
-        _tell(token, number, len(points), verdict, time.monotonic() - began)
+        with self._lock:
+            self._result.add(token, verdict)
+            _tell(token, number, self._count, verdict, time.monotonic() - began)
         if verdict.violations:
             rigs.drop()  # what follows must not stand on a world that has gone wrong
-    return result
+
+    def _next(self) -> tuple[int, str] | None:
+        with self._lock:
+            if self._end is None and self._seconds:
+                self._end = time.monotonic() + self._seconds
+            is_over = self._end is not None and time.monotonic() > self._end
+            return self._left.popleft() if self._left and not is_over else None
+
+    def _not_run(self, why: str, count: int = 1) -> None:
+        with self._lock:
+            self._result.not_run += count
+            if why not in self._result.why_not:
+                self._result.why_not.append(why)
 
 
 def _tell(token: str, number: int, count: int, verdict: Verdict, seconds: float) -> None:

@@ -10,8 +10,8 @@ LEASE = 2.0
 SETTINGS = {
     "LEASE_SECONDS": str(LEASE),
     "TICK_SECONDS": "20",
-    "RING_SECONDS": "0.2",
-    "POLL_ACTIVE_SECONDS": "0.1",
+    "RING_SECONDS": "0.3",
+    "POLL_ACTIVE_SECONDS": "0.2",
     "POLL_IDLE_SECONDS": "2",
     "PROBE_SECONDS": "0.3",
     "STEP_SECONDS": "600",
@@ -29,7 +29,7 @@ def slack() -> float:
 
 def speed() -> float:
     """Of a box that begins now."""
-    return max(SPEED / 6, SPEED / slack())
+    return max(SPEED / 3, SPEED / slack())
 
 
 def hasten() -> None:

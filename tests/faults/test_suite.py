@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from faults.oracle import World
 from faults.points import NotRun, Promise, Verdict
 from faults.proxy import Proxy, in_front
 from faults.suite import Result, Rigs, Wanted
+from opsconsole import promises
 
 
 def promise(*verdicts: Verdict | NotRun) -> Promise:
@@ -29,7 +31,7 @@ def promise(*verdicts: Verdict | NotRun) -> Promise:
 
 @pytest.fixture
 def no_rig(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Rigs, "get", lambda self, database="sqlite": None)
+    monkeypatch.setattr(Rigs, "get", lambda self, database="sqlite": SimpleNamespace())
 
 
 def play(monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict | NotRun, sample: float = 1.0) -> Result:
@@ -67,6 +69,34 @@ def test_the_last_result_of_each_promise_is_kept(monkeypatch: pytest.MonkeyPatch
     suite.keep(Result("P1", "One", 1, runs=5, violations=1))
     kept = json.loads((tmp_path / "promises.json").read_text())
     assert {name: (row["runs"], row["violations"]) for name, row in kept.items()} == {"P1": (5, 1), "P2": (4, 0)}
+
+
+def test_the_page_names_what_the_suite_plays() -> None:
+    assert [promise.key for promise in promises.PROMISES if promise.in_suite] == list(suite.PROMISES)
+
+
+def test_what_is_not_reached_in_its_time_is_counted_as_not_run(monkeypatch: pytest.MonkeyPatch, no_rig: None) -> None:
+    monkeypatch.setitem(suite.PROMISES, "P99", promise(*[Verdict() for _ in range(5)]))
+    result = next(iter(suite.run(Wanted(("P99",), minutes=1e-9))))
+    assert (result.runs, result.not_run) == (0, 5)
+    assert result.why_not == ["5 points: the time for this promise was over."]
+
+
+def test_points_side_by_side_are_each_played_once(monkeypatch: pytest.MonkeyPatch, no_rig: None) -> None:
+    played: list[str] = []
+
+    def run(rig: object, point: str) -> Verdict:
+        played.append(point)
+        return Verdict()
+
+    monkeypatch.setitem(suite.PROMISES, "P99", Promise("P99", "A promise", lambda rig: map(str, range(30)), run))
+    assert next(iter(suite.run(Wanted(("P99",), side_by_side=4)))).runs == 30
+    assert sorted(played, key=int) == [str(number) for number in range(30)]
+
+
+def test_points_may_be_asked_for_by_how_they_begin(monkeypatch: pytest.MonkeyPatch, no_rig: None) -> None:
+    monkeypatch.setitem(suite.PROMISES, "P99", promise(*[Verdict() for _ in range(20)]))
+    assert next(iter(suite.run(Wanted(("P99:1",))))).runs == 11
 
 
 def test_a_schedule_follows_from_its_seed() -> None:
