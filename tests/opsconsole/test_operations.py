@@ -21,8 +21,8 @@ ROOT = Path(settings.BASE_DIR)
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 UNITS = sorted((ROOT / "docs/systemd").glob("*.service"))
 GRAMMAR = {
-    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "network_mode", "networks", "ports", "profiles",
-    "restart", "stop_grace_period", "volumes",
+    "build", "command", "depends_on", "deploy", "env_file", "environment", "healthcheck", "image", "network_mode", "networks",
+    "ports", "profiles", "restart", "stop_grace_period", "volumes",
 }  # fmt: skip
 
 
