@@ -36,6 +36,7 @@ class Demo:
 
     url: str
     sandbox: str
+    data: Path
     passwords: dict[str, str] = field(default_factory=dict)
 
     def fault(self, kind: str, **more: object) -> None:
@@ -72,6 +73,7 @@ def running_demo(data: Path, *, speed: int, seconds: float = 200) -> Iterator[De
         yield Demo(
             url=re.findall(r"(?m)^Ready: (\S+)$", words)[0],
             sandbox=re.findall(r"(?m)^Sandbox: (\S+)$", words)[0],
+            data=data,
             passwords=dict(re.findall(r"(?m)^Sign in: (\S+) / (\S+)$", words)),
         )
     finally:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import urllib.request
 import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import redis
+from botocore.config import Config
 
+from bench import access as bench
 from tests.journeys.browser import PHONE, Demo, Person, violations, wait_until
 from tests.journeys.conftest import Arrives
 
@@ -120,17 +129,20 @@ def _pressed(person: Person) -> bool:
 
 def test_two_hours_for_oneself_appear_and_are_gone(arrives: Arrives, demo: Demo) -> None:
     person = arrives("operator")
-    person.go("/access/allow-list/")
-    person.page.fill("#address", "203.0.113.171")
-    person.page.check("#own-rdp")
-    with person.page.expect_navigation():
-        person.page.click("button:has-text('Let me in for two hours')")
-    wait_until(lambda: "allowed" in _row(person), seconds=LONG, what="the entry, read back from AWS")
+    lets_in(person, "203.0.113.171")
+    assert ports_in_aws(demo, "203.0.113.171/32") == [(3389, 3389)]
     person.keeps("access-5-allowed")
     assert violations(person.page) == []
     with person.page.expect_navigation():
         person.page.click("button:has-text('Close 203.0.113.171')")
-    wait_until(lambda: _row(person) == "", seconds=LONG, what="the entry's end")
+    wait_until(lambda: _row(person, "203.0.113.171") == "", seconds=LONG, what="the entry's end")
+    assert ports_in_aws(demo, "203.0.113.171/32") == []
+
+    lets_in(person, "203.0.113.172")
+    assert ports_in_aws(demo, "203.0.113.172/32") == [(3389, 3389)]
+    two_hours_pass(demo, "203.0.113.172/32")
+    wait_until(lambda: _row(person, "203.0.113.172") == "", seconds=LONG, what="the end of two hours, without a press")
+    assert ports_in_aws(demo, "203.0.113.172/32") == []
     person.reads("Closed")
     phone = arrives("viewer", size=PHONE)
     for path in ("/access/", "/access/allow-list/", "/access/exposure/"):
@@ -140,7 +152,79 @@ def test_two_hours_for_oneself_appear_and_are_gone(arrives: Arrives, demo: Demo)
         phone.keeps(f"access-phone-{path.strip('/').replace('/', '-')}")
 
 
-def _row(person: Person) -> str:
+def lets_in(person: Person, address: str) -> None:
+    def pressed() -> bool:
+        """Again, where the last change of the gateway had the lock still."""
+        person.go("/access/allow-list/")
+        person.page.fill("#address", address)
+        person.page.check("#own-rdp")
+        with person.page.expect_navigation():
+            person.page.click("button:has-text('Let me in for two hours')")
+        return person.page.locator("#refused").count() == 0
+
+    wait_until(pressed, seconds=LONG, what="the run that lets them in")
+    wait_until(lambda: "allowed" in _row(person, address), seconds=LONG, what="the entry, read back from AWS")
+
+
+def _row(person: Person, address: str) -> str:
     person.go("/access/allow-list/")
-    row = person.page.locator("section:has(#entries-h) tr", has_text="203.0.113.171")
+    row = person.page.locator("section:has(#entries-h) tr", has_text=address)
     return row.inner_text() if row.count() else ""
+
+
+def ports_in_aws(demo: Demo, cidr: str) -> list[tuple[int, int]]:
+    """Asked of AWS itself, not of the console."""
+    endpoint = json.loads((demo.data / "sandbox/ready.json").read_text())["aws_endpoint"]
+    ec2: Any = boto3.client(
+        "ec2", endpoint_url=endpoint, region_name="eu-west-3", aws_access_key_id="x", aws_secret_access_key="x", config=Config(proxies={})
+    )
+    groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["client-gateway"]}])["SecurityGroups"]
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [groups[0]["GroupId"]]}])["SecurityGroupRules"]
+    return [(rule["FromPort"], rule["ToPort"]) for rule in rules if rule.get("CidrIpv4") == cidr]
+
+
+def two_hours_pass(demo: Demo, cidr: str) -> None:
+    with sqlite3.connect(demo.data / "console.sqlite3", timeout=20) as database:
+        changed = database.execute("update allowed_address set until = datetime(until, '-2 hours') where cidr = ?", (cidr,))
+        assert changed.rowcount == 1
+    database.close()
+
+
+def test_ten_operators_press_at_once_and_no_key_is_kept(demo: Demo) -> None:
+    """A little of what `./console bench access` does with two hundred users."""
+    names = [f"j{number}.{uuid.uuid4().hex[:8]}" for number in range(3)]
+    desks = bench.sign_in(demo.url, demo.data, 10)
+    said = bench.press_together(desks, names)
+    assert (said["made"], said["exists already"]) == (3, 27), said
+    assert said["somebody else's run is at it"] > 0
+    assert bench.prove(demo.data, names) == bench.Proven(3, 3, (), ())
+
+    profiles = [bench.deliver(desks[0], name, by_link=number == 1) for number, name in enumerate(names)]
+    found = bench.kept(demo.data, profiles)
+    assert found.places == []
+    assert {"web.log", "worker-1.log", "worker-2.log", "scheduler.log", "broker.log", "valkey.log"} <= set(found.logs)
+    assert found.cells > 1000
+    assert found.redis_keys > 0
+    line = bench.key_lines(profiles[0])[1]
+    with planted(demo.data, line):
+        assert len(bench.kept(demo.data, profiles).places) >= 3, "what is kept is found"
+
+    assert bench.put_out(desks[1], demo.data, names[2]) < LONG  # a guard; the bench says how long it takes
+
+
+@contextmanager
+def planted(data: Path, line: str) -> Iterator[None]:
+    """A line of a key in a log, in the database, and packed in Redis."""
+    log = data / "logs/planted.log"
+    log.write_text(f"GET /access/ {line.encode().hex()}\n")
+    with sqlite3.connect(data / "console.sqlite3", timeout=20) as database:
+        database.execute("create table planted (text)")
+        database.execute("insert into planted values (?)", (f"a{line}b",))
+    with redis.Redis(unix_socket_path=str(data / "sockets/valkey")) as wire:
+        wire.hset("planted", "data", zlib.compress(line.encode()))
+        yield
+        wire.delete("planted")
+    with sqlite3.connect(data / "console.sqlite3", timeout=20) as database:
+        database.execute("drop table planted")
+    database.close()
+    log.unlink()
