@@ -22,6 +22,7 @@ def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     how = logs.configuration("json", "INFO")["formatters"]["json"]
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
+    handler.addFilter(logs.configuration("json", "INFO")["filters"]["links"]["()"]())
     handler.setFormatter(how["()"](**{name: value for name, value in how.items() if name != "()"}))
     logging.root.addHandler(handler)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -43,6 +44,13 @@ def test_a_fault_stands_in_its_line(lines: Callable[[], list[dict[str, Any]]]) -
         logging.getLogger("runs").exception("it broke")
     (said,) = lines()
     assert "ValueError: of a test" in said["exception"]
+
+
+def test_a_link_for_one_download_is_in_no_line(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    logging.getLogger("django.request").warning("%s: %s", "Gone", "/access/get/a-secret_of-43/")
+    logging.getLogger("django.request").warning("%s: %s", "Gone", "/access/vpn/jane.doe/download/")
+    assert [line["message"] for line in lines()] == ["Gone: /access/get/[secret]/", "Gone: /access/vpn/jane.doe/download/"]
+    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["links"]
 
 
 def test_the_setting_is_one_that_logging_takes() -> None:
