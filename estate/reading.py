@@ -133,11 +133,11 @@ def environment_names() -> list[str]:
 
 
 def wants_observing() -> bool:
-    """Whether the file says that nothing is to be changed."""
+    """Whether the file says that nothing is to be changed; a file that says nothing that can be read allows nothing."""
     try:
         return current().observe
     except EstateError:
-        return False
+        return True
 
 
 # -- YAML, with the line of everything

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from remote.errors import Refused
 
 WHY = "The console observes only: nothing is changed from here."
-NEXT = "Whoever runs the console takes OBSERVE out of its environment, and “observe” out of estate.yaml."
+NEXT = "Whoever runs the console takes OBSERVE out of its environment, and “observe” out of estate.yaml, which has to be readable."
 
 
 _wishes: list[Callable[[], bool]] = []

@@ -13,6 +13,8 @@ from pytest_django.fixtures import Settings
 
 from estate import reading
 from estate.definition import UnknownTarget
+from remote import observing
+from remote.errors import Refused
 
 SHIPPED = (settings.BASE_DIR / "estate.yaml").read_text(encoding="utf-8")
 
@@ -144,3 +146,20 @@ def test_a_wrong_file_is_refused_at_start(tmp_path: Path, settings: Settings) ->
     settings.ESTATE_FILE = written(tmp_path, changed("hosts: 1", "hosts: 0"))
     with pytest.raises(SystemCheckError, match=r"estate\.yaml, line \d+: .* expected a whole number"):
         call_command("check", tags=["estate"])
+
+
+@pytest.mark.parametrize(
+    "text", [None, changed("hosts: 1", "hosts: 0"), SHIPPED + "\nobserve: true\n"], ids=["missing", "wrong", "observe"]
+)
+def test_a_file_that_says_nothing_allows_nothing(tmp_path: Path, settings: Settings, text: str | None) -> None:
+    settings.ESTATE_FILE = tmp_path / "estate.yaml" if text is None else written(tmp_path, text)
+    assert reading.wants_observing()
+    with pytest.raises(Refused, match="observes only") as refused:
+        observing.refuse("a change")
+    assert "estate.yaml, which has to be readable" in refused.value.next_step
+
+
+def test_a_file_that_can_be_read_and_does_not_say_it_allows_changes(tmp_path: Path, settings: Settings) -> None:
+    settings.ESTATE_FILE = written(tmp_path, SHIPPED)
+    assert not reading.wants_observing()
+    observing.refuse("a change")
