@@ -119,8 +119,8 @@ def _lane(planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], l
         target_version=label,
         phase=phase,
         phases=tuple(its),
-        eb=beanstalk_light(host),
-        tg=target_light(host),
+        eb=health_light(host.health_status if host else ""),
+        tg=target_light(host.target_state if host else ""),
         maintenance=host.maintenance if host else "unknown",
         said=_said(phase, host),
         started=its[0].start if its else None,
@@ -168,16 +168,10 @@ _EB = {"Ok": "ok", "Info": "info", "Warning": "warn", "Degraded": "bad", "Severe
 _TG = {"healthy": "ok", "initial": "info", "draining": "warn", "unhealthy": "bad", "unused": "warn", "detached": "bad"}
 
 
-def beanstalk_light(host: Host | None) -> tuple[str, str]:
-    """(state, AWS's word); unknown where nothing is known."""
-    return health_light(host.health_status if host else "")
-
-
 def health_light(word: str) -> tuple[str, str]:
-    """Beanstalk has the same words for a host and for an environment."""
+    """(state, AWS's word); unknown where nothing is known. Beanstalk has the same words for a host and for an environment."""
     return (_EB.get(word, "unknown"), word or "unknown")
 
 
-def target_light(host: Host | None) -> tuple[str, str]:
-    word = host.target_state if host else ""
+def target_light(word: str) -> tuple[str, str]:
     return (_TG.get(word, "unknown"), word or "unknown")

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple
 
-from deployments.lanes import beanstalk_light, health_light, target_light
+from deployments.lanes import health_light, target_light
 from estate import reading
 from estate.definition import Target, Tier
 from estate.models import BeanstalkEnvironment, Host, ShopAnswer
@@ -23,15 +26,26 @@ SHOWN = 24  # hosts of a target on the front page
 _WORST = ("bad", "unknown", "warn", "info", "ok")
 
 
-@dataclass(frozen=True, slots=True)
-class Light:
+class Light(NamedTuple):
     state: str
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    host: Host
+class Glimpse(NamedTuple):
+    """As much of a host as a list of all of them shows: of thousands nothing else is read."""
+
+    name: str
+    beanstalk: str
+    version: str
+    health_status: str
+    target_state: str
+    target_reason: str
+    maintenance: str
+    maintenance_seen: datetime | None
+
+
+class HostRow(NamedTuple):
+    host: Host | Glimpse
     eb: Light
     tg: Light
 
@@ -40,7 +54,7 @@ class HostRow:
         return self.eb.state == self.tg.state == "ok"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TierRow:
     """One Beanstalk environment of a target, and its hosts."""
 
@@ -48,7 +62,7 @@ class TierRow:
     beanstalk: BeanstalkEnvironment | None
     hosts: tuple[HostRow, ...]
 
-    @property
+    @cached_property
     def in_service(self) -> int:
         return sum(row.tg.state == "ok" for row in self.hosts)
 
@@ -65,7 +79,7 @@ class ShopRow:
     bars: tuple[tuple[float, float, float, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TargetRow:
     target: Target
     tiers: tuple[TierRow, ...]
@@ -74,11 +88,11 @@ class TargetRow:
     last: Run | None
     may_plan: Decision
 
-    @property
+    @cached_property
     def hosts(self) -> tuple[HostRow, ...]:
         return tuple(row for tier in self.tiers for row in tier.hosts)
 
-    @property
+    @cached_property
     def shown(self) -> tuple[HostRow, ...]:
         """All of a small one; of a large one those that are not well first, for what is wrong has to be seen."""
         if len(self.hosts) <= SHOWN:
@@ -89,7 +103,7 @@ class TargetRow:
     def more(self) -> int:
         return len(self.hosts) - len(self.shown)
 
-    @property
+    @cached_property
     def versions(self) -> tuple[str, ...]:
         return tuple(sorted({row.host.version for row in self.hosts if row.host.version}))
 
@@ -136,10 +150,16 @@ def overview(
     only: Target | None = None,
     environments: Iterable[BeanstalkEnvironment] | None = None,
 ) -> tuple[TargetRow, ...]:
-    """Three queries, two where all `environments` have been read already. `runs`: those that hold a lock and the latest, newest first."""
+    """Three queries, two where all `environments` have been read already. `runs`: those that hold a lock and the latest, newest first.
+
+    Of the hosts of all targets no more is read than their lists show; of the hosts of one, everything.
+    """
     targets = (only,) if only else reading.current().targets
     names = [tier.beanstalk for target in targets for tier in target.tiers]
-    hosts = list(Host.objects.filter(beanstalk__in=names, gone=None))
+    found = Host.objects.filter(beanstalk__in=names, gone=None)
+    hosts: dict[str, list[Host | Glimpse]] = {}
+    for host in found if only else map(Glimpse._make, found.order_by().values_list(*Glimpse._fields)):
+        hosts.setdefault(host.beanstalk, []).append(host)
     beanstalk = {row.name: row for row in (BeanstalkEnvironment.objects.filter(name__in=names) if environments is None else environments)}
     shops = {(target.service, target.environment.key) for target in targets if target.shop}
     asked = ShopAnswer.objects.filter(service__in={key[0] for key in shops}, environment__in={key[1] for key in shops})
@@ -149,7 +169,7 @@ def overview(
 
 def _target_row(
     target: Target,
-    hosts: Sequence[Host],
+    hosts: Mapping[str, Sequence[Host | Glimpse]],
     beanstalk: Mapping[str, BeanstalkEnvironment],
     answers: Iterable[ShopAnswer],
     runs: Sequence[Run],
@@ -169,9 +189,11 @@ def _target_row(
     )
 
 
-def _tier_row(tier: Tier, hosts: Sequence[Host], beanstalk: Mapping[str, BeanstalkEnvironment]) -> TierRow:
-    mine = sorted((host for host in hosts if host.beanstalk == tier.beanstalk), key=lambda host: host.name)
-    rows = tuple(HostRow(host, Light(*beanstalk_light(host)), Light(*target_light(host))) for host in mine)
+def _tier_row(tier: Tier, hosts: Mapping[str, Sequence[Host | Glimpse]], beanstalk: Mapping[str, BeanstalkEnvironment]) -> TierRow:
+    mine = sorted(hosts.get(tier.beanstalk, ()), key=attrgetter("name"))
+    rows = tuple(
+        HostRow(host, Light._make(health_light(host.health_status)), Light._make(target_light(host.target_state))) for host in mine
+    )
     return TierRow(tier, beanstalk.get(tier.beanstalk), rows)
 
 

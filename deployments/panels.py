@@ -9,7 +9,7 @@ from typing import Any
 
 from deployments import after, outside, timeline
 from deployments.failure import failure
-from deployments.lanes import Lane, beanstalk_light, lanes_of, target_light
+from deployments.lanes import Lane, health_light, lanes_of, target_light
 from deployments.models import Evidence
 from deployments.strategies import AWARE
 from deployments.strategies import panels as strategies
@@ -69,7 +69,7 @@ def of_operation(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
             Panel(Place.NEXT, "deployments/_bundles.html", {"run": run, "bundles": ready, "may": may(viewer, run.kind, run.environment)})
         )
     if hosts:
-        shown = [(host, beanstalk_light(host), target_light(host)) for host in hosts]
+        shown = [(host, health_light(host.health_status), target_light(host.target_state)) for host in hosts]
         maintained = any(host.maintenance_seen for host in hosts)
         found.append(Panel(Place.WIDE, "deployments/_matrix.html", {"hosts": shown, "maintained": maintained}))
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
@@ -94,9 +95,9 @@ def current() -> Estate:
     Raises EstateError where there never was a good one.
     """
     global _known, _refused
-    path = Path(settings.ESTATE_FILE)
+    path = settings.ESTATE_FILE
     try:
-        changed = path.stat().st_mtime_ns
+        changed = os.stat(path).st_mtime_ns
     except OSError:
         changed = 0
     if _known and _known[:2] == (path, changed):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils.http import RFC3986_SUBDELIMS
 
 from estate import inventory
 from estate.models import Resource, Watched
 
 SHOWN = 100  # of a kind on the page of all; twice as many where it is asked for alone
+_CELL, _KEY = 90, 60  # letters of a cell, and of an id below a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +113,14 @@ KINDS: Mapping[str, Kind] = {
 GROUPS = tuple(dict.fromkeys(kind.group for kind in KINDS.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    resource: Resource
+class Shown(NamedTuple):
+    """One line of a table."""
+
+    url: str
+    title: str
+    key: str  # empty where the title is the key
     cells: tuple[str, ...]
+    changed: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +155,30 @@ def panels(group: str, only: str = "", words: str = "") -> list[Panel]:
     for kind in kinds:
         if kind.key not in counts and asked.get(kind.key) is None and words:
             continue
-        shown = (
-            list(wanted.filter(kind=kind.key, gone=None).order_by("name", "key")[: SHOWN * (2 if only else 1)])
-            if kind.key in counts
-            else []
-        )
+        here = wanted.filter(kind=kind.key, gone=None).order_by("name", "key").values_list("name", "key", "facts", "changed")
+        shown = tuple(_shown(kind, here[: SHOWN * (2 if only else 1)])) if kind.key in counts else ()
         count = counts.get(kind.key, {"here": 0, "gone_": 0})
-        found.append(Panel(kind, tuple(Shown(row, cells(kind, row)) for row in shown), count["here"], count["gone_"], asked.get(kind.key)))
+        found.append(Panel(kind, shown, count["here"], count["gone_"], asked.get(kind.key)))
     return [panel for panel in found if panel.count or panel.gone or panel.kind.key not in ("host-silent",)]
 
 
-def cells(kind: Kind, row: Resource) -> tuple[str, ...]:
-    return tuple(said(row.facts.get(fact)) for _, fact in kind.columns)
+def _shown(kind: Kind, rows: Iterable[tuple[str, str, dict[str, Any], datetime]]) -> Iterator[Shown]:
+    """Hundreds of lines on a page: their texts are made here, and a template only writes them."""
+    card = card_of(kind.key)
+    for name, key, facts, changed in rows:
+        cells = tuple(_cut(said(facts.get(fact)), _CELL) for _, fact in kind.columns)
+        yield Shown(card(key), name or key, _cut(key, _KEY) if name and name != key else "", cells, changed)
+
+
+@cache
+def card_of(kind: str) -> Callable[[str], str]:
+    """Where the card of a thing of this kind is, by its key: as `reverse` would say, which takes its time for each of hundreds."""
+    before, _, after = reverse("handover:resource", args=(kind, "KEY")).partition("KEY")
+    return lambda key: f"{before}{quote(key, safe=RFC3986_SUBDELIMS + '/~:@')}{after}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def facts(row: Resource) -> list[tuple[str, str]]:

@@ -1,29 +1,48 @@
 """The estate drawn from what was observed: zones, subnets, hosts, what stands before them, what they rest on. Values; the template draws.
 
-One query, whatever there is. A subnet's box grows with its hosts; what has gone is not drawn.
+One query, whatever there is: it brings no more than is drawn, and how many there are. A subnet's box grows with its hosts; what has gone is
+not drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.db.models import Count, F, Q, Window
+from django.db.models.expressions import BaseExpression
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import RowNumber
 
 from estate.models import Resource
+from handover.estate_rows import card_of
 
 KINDS = (
     "vpc", "subnet", "route-table", "internet-gateway", "nat-gateway", "ipsec-link",
     "load-balancer", "distribution", "instance", "database", "cache",
 )  # fmt: skip
 _WIDTH, _ROW, _GAP, _HEAD, _PAD = 270, 34, 16, 30, 10
-_MOST = 14  # hosts drawn in one subnet; the rest are counted
+_MOST = 14  # drawn in one box; the rest are counted
+_FRAME = ("vpc", "subnet", "route-table", "internet-gateway")  # the drawing is made of all of them
+
+
+class Thing(NamedTuple):
+    """`many`: of its kind, in its subnet."""
+
+    kind: str
+    key: str
+    name: str
+    facts: dict[str, Any]
+    many: int
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """`light` is the state that was observed: ok, warn, bad or unknown."""
 
-    kind: str
-    key: str
+    url: str
     label: str
     sub: str
     light: str
@@ -60,13 +79,18 @@ class Drawing:
 
 
 def draw() -> Drawing:
-    by_kind: dict[str, list[Resource]] = {kind: [] for kind in KINDS}
-    for row in Resource.objects.filter(kind__in=KINDS, gone=None).order_by("kind", "name", "key"):
-        by_kind[row.kind].append(row)
-    return _drawn(by_kind)
+    alike: list[BaseExpression | F | str] = ["kind", KeyTextTransform("subnet", "facts")]
+    drawn = (
+        Resource.objects.filter(kind__in=KINDS, gone=None)
+        .annotate(many=Window(Count("pk"), partition_by=alike), place=Window(RowNumber(), partition_by=alike, order_by=["name", "key"]))
+        .filter(Q(place__lte=_MOST) | Q(kind__in=_FRAME))
+        .order_by("kind", "name", "key")
+    )
+    found = map(Thing._make, drawn.values_list(*Thing._fields))
+    return _drawn(dict.fromkeys(KINDS, ()) | {kind: tuple(rows) for kind, rows in groupby(found, key=lambda each: each.kind)})
 
 
-def _drawn(of: dict[str, list[Resource]]) -> Drawing:
+def _drawn(of: Mapping[str, Sequence[Thing]]) -> Drawing:
     own = {row.key for row in of["vpc"] if not row.facts.get("default")}
     subnets = [row for row in of["subnet"] if row.facts.get("vpc") in own]
     public = {
@@ -106,11 +130,12 @@ def _drawn(of: dict[str, list[Resource]]) -> Drawing:
     return Drawing(width + _GAP, max(bottom, links.y + links.height + _GAP), tuple(box for box in boxes if box.nodes or "·" in box.title))
 
 
-def _attached(gateways: Iterable[Resource], own: set[str]) -> list[Resource]:
-    return [row for row in gateways if own & set(row.facts.get("vpcs", ()))]
+def _attached(gateways: Iterable[Thing], own: set[str]) -> list[Thing]:
+    mine = [row for row in gateways if own & set(row.facts.get("vpcs", ()))]
+    return [row._replace(many=len(mine)) for row in mine]
 
 
-def _row_of_boxes(boxes: list[Box], wanted: Sequence[tuple[str, list[Resource]]], x: int, y: int) -> int:
+def _row_of_boxes(boxes: list[Box], wanted: Sequence[tuple[str, Sequence[Thing]]], x: int, y: int) -> int:
     """Side by side; returns where the next row begins."""
     bottom = y
     for column, (title, rows) in enumerate(wanted):
@@ -120,18 +145,18 @@ def _row_of_boxes(boxes: list[Box], wanted: Sequence[tuple[str, list[Resource]]]
     return bottom
 
 
-def _box(title: str, rows: list[Resource], x: int, y: int) -> Box:
+def _box(title: str, rows: Sequence[Thing], x: int, y: int) -> Box:
     shown = rows[:_MOST]
     nodes = tuple(
-        Node(row.kind, row.key, (row.name or row.key)[:30], _sub(row)[:38], _light(row), x + _PAD, y + _HEAD + number * _ROW)
+        Node(card_of(row.kind)(row.key), (row.name or row.key)[:30], _sub(row)[:38], _light(row), x + _PAD, y + _HEAD + number * _ROW)
         for number, row in enumerate(shown)
     )
-    more = len(rows) - len(shown)
+    more = sum({row.kind: row.many for row in rows}.values()) - len(shown)
     height = _HEAD + max(len(shown), 1) * _ROW + (_ROW // 2 if more else 0)
     return Box(title, x, y, _WIDTH, height, nodes, more)
 
 
-def _sub(row: Resource) -> str:
+def _sub(row: Thing) -> str:
     facts = row.facts
     match row.kind:
         case "instance":
@@ -158,7 +183,7 @@ _GOOD = {
 }
 
 
-def _light(row: Resource) -> str:
+def _light(row: Thing) -> str:
     if row.kind == "ipsec-link":
         statuses = {tunnel["status"] for tunnel in row.facts.get("tunnels", ())}
         return "ok" if statuses == {"UP"} else "warn" if "UP" in statuses else "bad" if statuses else "unknown"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -205,17 +206,24 @@ def _piece(piece: ansi.Piece) -> SafeString | str:
     return format_html('<span class="{}">{}</span>', piece.classes, piece.text) if piece.classes else piece.text
 
 
+# The pages say few states again and again. `typed`: a text that has been called safe is not the same as one that has not.
+_remembered = lru_cache(maxsize=1024, typed=True)
+
+
 @register.simple_tag
+@_remembered
 def glyph(state: str, extra: str = "") -> SafeString:
     return format_html('<svg class="g g-{0} {1}" aria-hidden="true"><use href="#g-{0}" /></svg>', state or "unknown", extra)
 
 
 @register.simple_tag
+@_remembered
 def icon(name: str) -> SafeString:
     return format_html('<svg class="i" aria-hidden="true"><use href="#i-{}" /></svg>', name)
 
 
 @register.simple_tag
+@_remembered
 def status(state: str, word: str) -> SafeString:
     """A state: its glyph and its word."""
     return format_html(
@@ -224,6 +232,17 @@ def status(state: str, word: str) -> SafeString:
         word,
         " live" if state == "info" else "",
     )
+
+
+@register.simple_tag
+def lights(eb: tuple[str, str], tg: tuple[str, str]) -> SafeString:
+    """What Beanstalk says, and what the target group says: (state, word) each."""
+    return format_html('<span class="lights">{}{}</span>', _light("EB", "Beanstalk health", *eb), _light("TG", "Target group health", *tg))
+
+
+@_remembered
+def _light(short: str, title: str, state: str, word: str) -> SafeString:
+    return format_html('<span class="light st-{2}" title="{1}"><small>{0}</small>{4}{3}</span>', short, title, state, word, glyph(state))
 
 
 _BEANSTALK = {

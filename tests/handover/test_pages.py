@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,12 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from estate import inventory
 from estate.models import Resource, Watched
-from handover import actions, document, judging
+from handover import actions, document, estate_rows, judging
 from handover.models import Change, Statement, Verdict
 from people.models import AuditEntry, Operator
 from remote.aws.found import Found
@@ -264,3 +266,32 @@ def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Op
     exported = client.get("/estate/topology.svg")
     assert exported.headers["Content-Type"] == "image/svg+xml"
     assert ElementTree.fromstring(exported.content.decode()).tag.endswith("svg")  # noqa: S314 -- our own
+
+
+def test_a_full_subnet_is_drawn_in_part_and_the_rest_is_counted(client: Client, viewer: Operator) -> None:
+    frame = [Found("vpc", "vpc-1", "client", {"cidr": "10.0.0.0/16", "default": False})]
+    frame += [
+        Found("subnet", f"subnet-{zone}", zone, {"vpc": "vpc-1", "cidr": f"10.0.{number}.0/24", "zone": f"eu-west-3{zone}"})
+        for number, zone in enumerate("ab")
+    ]
+    frame += [Found("internet-gateway", f"igw-{vpc}", "", {"vpcs": [vpc]}) for vpc in ("vpc-1", "vpc-2")]
+    inventory.keep(inventory.source("network"), frame)
+    hosts = [Found("instance", f"i-{number:02}", "", {"subnet": "subnet-a", "state": "running"}) for number in range(20)]
+    inventory.keep(inventory.source("machines"), [*hosts, Found("instance", "i-b", "", {"subnet": "subnet-b", "state": "running"})])
+    client.force_login(viewer)
+    said = page(client, "/estate/topology/")
+    assert said.count('href="/estate/instance/') == 14 + 1
+    assert re.findall(r"and (\d+) more", said) == ["6"]
+    assert "igw-vpc-2" not in said
+
+
+HOSTILE_KEYS = ["i-1", "arn:aws:x:y/z", "a b", "ü", '<&">', "a?b#c", "%2e", "..", "//x", "a;b=c,d+e"]
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_card_is_where_the_lists_say(client: Client, viewer: Operator, key: str) -> None:
+    assert estate_rows.card_of("database")(key) == reverse("handover:resource", args=("database", key))
+    if key != "..":  # a browser would walk up; AWS has no such name
+        seen(database(key))
+        client.force_login(viewer)
+        assert client.get(estate_rows.card_of("database")(key)).status_code == 200
