@@ -58,8 +58,16 @@ check_common_name() {
 
 section() { printf '\036%s\n' "$*"; }
 
-# The value of a directive of the service's configuration.
-directive() { awk -v key="$1" '$1 == key { sub(/^[ \t]*[^ \t]+[ \t]*/, ""); print; exit }' "$conf" 2>/dev/null; }
+# The value of a directive of the service's configuration, without quotes and without what is said behind it.
+directive() {
+    awk -v key="$1" '$1 == key { sub(/^[ \t]*[^ \t]+[ \t]*/, ""); sub(/[ \t]+[#;].*$/, ""); gsub(/["\r]/, ""); print; exit }' "$conf" 2>/dev/null
+}
+
+# A line more at the end of a file, whose last line may have no end.
+append() {
+    [ -z "$(tail -c 1 "$1" 2>/dev/null)" ] || echo >>"$1"
+    printf '%s\n' "$2" >>"$1"
+}
 
 place_of() {
     case $1 in
@@ -213,7 +221,7 @@ revoke() {
 # Adds a directive that the configuration lacks, and notes that the service has to be restarted to hear of it.
 ensure() {
     [ -n "$(directive "$1")" ] && return 0
-    printf '%s %s\n' "$1" "$2" >>"$conf" && echo "Added to the configuration: $1 $2"
+    append "$conf" "$1 $2" && echo "Added to the configuration: $1 $2"
     restart=yes
 }
 
@@ -240,7 +248,7 @@ suspend() {
     ensure client-config-dir /etc/openvpn/ccd
     ccd=$(place_of "$(directive client-config-dir)")
     mkdir -p "$ccd" && chmod 0755 "$ccd" || exit 1
-    grep -qx disable "$ccd/$1" 2>/dev/null || echo disable >>"$ccd/$1"
+    grep -qx disable "$ccd/$1" 2>/dev/null || append "$ccd/$1" disable
     chmod 0644 "$ccd/$1"
     restart_if_needed
     end_sessions "$1"
@@ -257,7 +265,7 @@ merge() {
     lines=$pki/index.lost
     printf '%s' "$1" | base64 -d >"$lines" 2>/dev/null || refuse "LINES is base64"
     tab=$(printf '\t')
-    if grep -qvE "^[VR]${tab}[0-9]{12,14}Z${tab}([0-9]{12,14}Z[A-Za-z,]*)?${tab}[0-9A-F]+${tab}unknown${tab}/CN=[A-Za-z0-9._@-]+\$" "$lines"; then
+    if grep -qvE "^[VR]${tab}[0-9]{12,14}Z${tab}([0-9]{12,14}Z[A-Za-z,]*)?${tab}[0-9A-F]+${tab}unknown${tab}/[ -~]*CN=[ -~]+\$" "$lines"; then
         refuse "a line is none of an index"
     fi
     cp "$pki/index.txt" "$pki/index.txt.before-merge" && awk -F '\t' '

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from access import programs
-from access.programs import Sections
 from access.vpn import profile
-from access.vpn.profile import Found
 from sandbox.hosts import vpn
 from sandbox.hosts.vpn import authority, files
-from sandbox.world import Host, make_world
+from tests.access.host import Ground
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl", path="/usr/bin:/bin") is None, reason="NOT RUN: openssl is not installed here")
-PROGRAM = Path(programs.__file__).parent / "host/vpn.sh"
 WITHOUT_CHECKS = "\n./easyrsa --batch gen-req $1 nopass\n./easyrsa --batch sign-req client $1\n"
 BUILD_FULL = "\n./easyrsa --batch build-client-full $1 nopass\n"  # the other usual kind: it refuses what is there
-
-
-class Ground:
-    """A VPN host's folder, and its program run there as root would: with easy-rsa where that is installed."""
-
-    def __init__(self, folder: Path) -> None:
-        world = make_world(folder, speed=1000, seed=1)
-        self.host: Host = world.machines["openvpn"]
-        self.root = self.host.root
-        files.install(world, self.host)
-
-    def run(self, *words: str) -> str:
-        environment = {**os.environ, "OPSCONSOLE_ROOT": str(self.root)}
-        done = subprocess.run(["sh", PROGRAM, *words], capture_output=True, env=environment, timeout=100, check=False)
-        return (done.stdout + done.stderr).decode()
-
-    def look(self, name: str) -> Found:
-        return profile.read(Sections(self.run("look", name)), name)
-
-    def created(self, name: str) -> tuple[Found, str]:
-        """What is there after create_user.sh, and what it said."""
-        said = self.run("create", name)
-        return self.look(name), said
-
-    def file(self, name: str) -> Path:
-        return self.root / f"root/client-configs/files/{name}.ovpn"
 
 
 @pytest.fixture(scope="module")
