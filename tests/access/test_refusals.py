@@ -1,0 +1,147 @@
+"""What is refused before any host is asked, and what is let through: judged with a host that is only a name."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from access import place
+from access.gateway import actions as gateway
+from access.gateway import ending as gateway_ending
+from access.models import AllowedAddress, VpnCertificate, VpnUser
+from access.place import Place
+from access.vpn import actions, ending, profile
+from access.vpn.actions import NameTaken, NotPossible
+from access.vpn.profile import Found
+from people.models import Operator
+from runs.actions import KeyReused
+from runs.models import Run
+
+pytestmark = pytest.mark.django_db
+State = VpnUser.State
+NOTHING = Found(None, (), (), (), 9000, "", ())
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_asked(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    monkeypatch.setattr(place, "find", lambda instance: Place(instance, "i-0abc", "10.0.101.9", "ami-0"))
+    monkeypatch.setattr(profile, "look", lambda ip, name: NOTHING)
+
+
+def user(by: Operator, state: str, **more: object) -> VpnUser:
+    until = timezone.now() + timedelta(days=9)
+    return VpnUser.objects.create(
+        **{"name": "jane.doe", "person": "Jane", "reason": "x", "expires": until, "state": state, "created_by": by} | more
+    )
+
+
+def certificate(on_server: str, **more: object) -> VpnCertificate:
+    until = timezone.now() + timedelta(days=9)
+    words = {"serial": "7A01", "name": "jane.doe", "ends": until, "line": "V", "on_server": on_server, "seen": timezone.now()}
+    return VpnCertificate.objects.create(**words | more)
+
+
+def over(run: Run, ago: timedelta) -> None:
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, ended=timezone.now() - ago)
+
+
+def test_who_has_no_certificate_is_not_revoked_for_ever(operator: Operator) -> None:
+    failed = user(operator, State.FAILED)
+    with pytest.raises(NotPossible, match="nothing to revoke"):
+        actions.revoke(failed, reason="left", by=operator)
+    failed.refresh_from_db()
+    assert failed.state == State.FAILED
+    certificate("V")
+    actions.revoke(failed, reason="left", by=operator)
+    failed.refresh_from_db()
+    assert failed.state == State.REVOKING
+
+
+def test_who_is_lost_from_the_index_is_brought_back_before_they_are_revoked(operator: Operator) -> None:
+    lost, row = user(operator, State.VALID), certificate("")
+    with pytest.raises(NotPossible, match="Re-apply the register first"):
+        actions.revoke(lost, reason="left", by=operator)
+    VpnCertificate.objects.filter(pk=row.pk).update(on_server="V")
+    run = actions.revoke(lost, reason="left", by=operator)
+    assert [step.key for step in run.steps.all()] == ["revoke-7a01", "crl", "kill-jane.doe", "read-back"]
+
+
+def create(by: Operator, **more: object) -> VpnUser:
+    words = {"name": "jane.doe", "person": "Jane Doe", "reason": "x", "expires": timezone.now() + timedelta(days=9)} | more
+    return actions.create_user(**words, by=by)  # type: ignore[arg-type]
+
+
+def test_who_was_slower_changes_nothing_of_who_was_faster(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def somebody_was_faster(ip: str, name: str) -> Found:
+        user(operator, State.VALID, person="Somebody else")
+        return NOTHING
+
+    monkeypatch.setattr(profile, "look", somebody_was_faster)
+    with pytest.raises(NameTaken, match="exists already"):
+        create(operator)
+    assert VpnUser.objects.get().person == "Somebody else"
+    assert not Run.objects.exists()
+    VpnUser.objects.update(state=State.FAILED)
+    monkeypatch.setattr(profile, "look", lambda ip, name: NOTHING)
+    assert create(operator).person == "Jane Doe"
+
+
+@pytest.mark.parametrize("contact", ["jane\u202e@client.url", "x" * 201, "a\x07b"])
+def test_a_way_to_reach_somebody_is_text_for_people(operator: Operator, contact: str) -> None:
+    with pytest.raises(ValidationError):
+        create(operator, contact=contact)
+    assert create(operator, contact=" jane@client.url ").contact == "jane@client.url"
+
+
+def test_what_failed_is_tried_again_by_itself_but_not_all_the_time(operator: Operator) -> None:
+    gone = user(operator, State.VALID, expires=timezone.now() - timedelta(hours=1))
+    certificate("V")
+    ending.check()
+    for ago, runs in ((timedelta(minutes=1), 1), (timedelta(minutes=11), 2)):
+        gone.refresh_from_db()
+        assert gone.run is not None
+        over(gone.run, ago)
+        ending.check()
+        assert Run.objects.count() == runs
+
+
+def allow(by: Operator, key: str, *, cidr: str = "203.0.113.7", until: datetime | None = None) -> AllowedAddress:
+    return gateway.allow(
+        cidr=cidr,
+        services=["rdp"],
+        owner="x",
+        reason="y",
+        until=until or timezone.now() + timedelta(days=2),
+        idempotency_key=key,
+        by=by,
+    )
+
+
+def test_a_key_is_good_for_one_intention(admin: Operator) -> None:
+    key = uuid.uuid4().hex
+    entry = allow(admin, key)
+    assert allow(admin, key).pk == entry.pk
+    with pytest.raises(KeyReused):
+        allow(admin, key, cidr="203.0.113.8")
+    assert AllowedAddress.objects.count() == 1
+
+
+def test_an_entry_that_could_not_be_closed_is_closed_later(admin: Operator) -> None:
+    entry = allow(admin, uuid.uuid4().hex)
+    assert entry.run is not None
+    over(entry.run, timedelta(hours=1))
+    AllowedAddress.objects.update(state="allowed", until=timezone.now() - timedelta(minutes=30))
+    gateway_ending.check()
+    for ago, runs in ((timedelta(minutes=1), 2), (timedelta(minutes=11), 3)):
+        entry.refresh_from_db()
+        assert entry.run is not None
+        over(entry.run, ago)
+        AllowedAddress.objects.update(state="allowed")
+        gateway_ending.check()
+        assert Run.objects.count() == runs
