@@ -87,6 +87,13 @@ MISTAKES = [
     ("area: frontend", "area: front", "expected one of: frontend, adminhtml"),
     ("code: 301", "code: 300", "expected one of: 301, 302, 307, 308"),
     ('"1800"', "1800", "max_execution_time is “1800”; expected a value in quotes"),
+    (
+        "repository: packer, branch",
+        "repository: pakker, branch",
+        "access.gateway.configuration.repository names an unknown repository “pakker”",
+    ),
+    ("path: gateway/haproxy.cfg", "path: ../haproxy.cfg", "expected a path inside the repository, such as gateway/haproxy.cfg"),
+    ("branch: master, path", 'branch: "-x", path', "access.gateway.configuration.branch: “-x” is no branch name"),
     ("name: Client estate", "name: Client estate\nname: Another", "has the key “name” twice (first in line 2)"),
     ("  shared:", "   shared:", "this is not YAML"),
 ]
