@@ -75,8 +75,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     shown: dict[str, Any] = {"theme": theme(request)}
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
-        shown["shell"] = SimpleLazyObject(lambda: shell_of(request, around(), indicator(timezone.now())))
+        shown["shell"] = SimpleLazyObject(lambda: _shell(request))
     return shown
+
+
+def _shell(request: HttpRequest) -> Shell:
+    told = around()
+    return shell_of(request, told, indicator(timezone.now(), drained=told.drained is not None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,6 @@ def now_page(operator: object, environment: str) -> NowPage:
     """Seven queries, whatever there is: what stands in small tables is asked for in one."""
     at, estate = timezone.now(), reading.current()
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
-    held = list(pages.active()[:10])
     recent = list(Run.objects.select_related("requested_by")[:RECENT])
     latest = BeanstalkEvent.objects.order_by("-time", "-id").values("pk")[:SHOWN_EVENTS]
     told, (readings, tunnels, environments, stored, found) = around_and(
@@ -123,6 +122,7 @@ def now_page(operator: object, environment: str) -> NowPage:
         DeadlineSource.objects.all(),
         BeanstalkEvent.objects.filter(pk__in=latest),
     )
+    held = list(pages.active(drained=told.drained is not None)[:10])
     rows = overview.overview(operator, _together(held, recent), at, environments=environments)
     moving = tuple(
         Moving(run, pages.said(run, list(run.steps.all())), pages.progress(run, list(run.steps.all()), at)) for run in held if run.is_active

@@ -12,7 +12,7 @@ from people.models import AuditEntry, Operator
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 
-SHOWN = 100
+SHOWN = 50
 _FORMS = {"csv": ("text/csv; charset=utf-8", trail.as_csv), "jsonl": ("application/x-ndjson", trail.as_json_lines)}
 
 

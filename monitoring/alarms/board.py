@@ -14,7 +14,7 @@ from estate.reading import current
 from estate.together import together
 from monitoring.alarms import declared, history
 from monitoring.alarms.declared import Line
-from monitoring.alarms.models import Alarm, Mute, Reading, Refusal, Subscription, Transition, Tunnel
+from monitoring.alarms.models import Alarm, Mute, Reading, Refusal, Subscription, Tunnel
 
 OK, EXPECTED, SOON, BAD, UNKNOWN, SEEN = "ok", "info", "warn", "bad", "unknown", "wait"
 STRIP = timedelta(days=90)
@@ -227,17 +227,31 @@ def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunn
 def _with_strips(rows: Iterable[Row], now: datetime) -> list[Row]:
     from dataclasses import replace  # noqa: PLC0415
 
-    by_name = history.since([row.name for row in rows], now - STRIP, most=STRIP_ROWS)
-    made = []
-    for row in rows:
-        mine = by_name.get(row.name, [])
-        spans = tuple(_spans(mine, now))
-        fired = [each for each in mine if each.new == "ALARM"]
-        made.append(replace(row, strip=spans, fired=len(fired), in_releases=sum(each.expected for each in fired)))
-    return made
+    rows = list(rows)
+    drawn = _drawn(tuple(row.name for row in rows), now)
+    return [replace(row, strip=spans, fired=fired, in_releases=expected) for row, (spans, fired, expected) in zip(rows, drawn, strict=True)]
 
 
-def _spans(transitions: Sequence[Transition], now: datetime) -> list[Span]:
+def _drawn(names: tuple[str, ...], now: datetime) -> _Drawn:
+    """The strip of each, how often it fired, and in releases. Drawn anew when there is another transition, and once a minute."""
+    global _kept
+    key = (names, history.newest(), int(now.timestamp()) // 60)
+    if _kept is None or _kept[0] != key:
+        by_name = history.since(names, now - STRIP, most=STRIP_ROWS)
+        drawn = []
+        for name in names:
+            mine = by_name.get(name, [])
+            fired = [each for each in mine if each.new == "ALARM"]
+            drawn.append((tuple(_spans(mine, now)), len(fired), sum(each.expected for each in fired)))
+        _kept = (key, drawn)
+    return _kept[1]
+
+
+_Drawn = list[tuple[tuple[Span, ...], int, int]]
+_kept: tuple[object, _Drawn] | None = None
+
+
+def _spans(transitions: Sequence[history.Turn], now: datetime) -> list[Span]:
     """What was not OK; the rest of the strip is. `transitions` oldest first. What would be drawn over one another is one span."""
     begins, whole = now - STRIP, STRIP.total_seconds()
     spans: list[Span] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -48,12 +49,26 @@ def page(alarm: str, *, cursor: str = "", size: int = PAGE, actions: bool = True
     return Page(tuple(_lines(shown, later)), _cursor(shown[-1]) if len(found) > size else "")
 
 
-def since(alarms: Sequence[str], begins: datetime, *, most: int) -> dict[str, list[Transition]]:
+def newest() -> tuple[int, datetime] | None:
+    """The last that was stored, by its number and when."""
+    return Transition.objects.order_by("-pk").values_list("pk", "stored").first()
+
+
+class Turn(NamedTuple):
+    """What a strip is drawn from: of a transition that, and no more."""
+
+    alarm: str
+    at: datetime
+    new: str
+    expected: bool
+
+
+def since(alarms: Sequence[str], begins: datetime, *, most: int) -> dict[str, list[Turn]]:
     """Changes of state, oldest first, by alarm; the newest `most` of all together."""
     rows = Transition.objects.filter(alarm__in=alarms, kind=Transition.Kind.STATE, at__gte=begins)
-    found: dict[str, list[Transition]] = {}
-    for row in reversed(rows.order_by("-at", "-id").only("id", "alarm", "at", "old", "new", "expected", "run")[:most]):
-        found.setdefault(row.alarm, []).append(row)
+    found: dict[str, list[Turn]] = {}
+    for row in reversed(rows.order_by("-at", "-id").values_list("alarm", "at", "new", "expected")[:most]):
+        found.setdefault(row[0], []).append(Turn(*row))
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -314,6 +315,13 @@ def plural(count: int, words: str) -> str:
     """`{{ 3|plural:"host,hosts" }}` is `3 hosts`."""
     one, many = words.split(",")
     return f"{thin(count)} {one if count == 1 else many}"
+
+
+@register.filter
+@lru_cache(maxsize=10_000)
+def run_path(number: int) -> str:
+    """A list has a hundred of these; {% url %} looks each up anew."""
+    return reverse("runs:detail", args=(number,))
 
 
 @register.filter

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 
 from estate.reading import current
 from monitoring.alarms import actions, board, declared, history, plans, poller, sns
+from monitoring.alarms.history import Turn
 from monitoring.alarms.models import Alarm, Message, Reading, Refusal, Transition, Tunnel
 from people.models import Operator
 from people.permissions import Forbidden
@@ -404,8 +405,25 @@ def test_figures_are_counted_back_from_the_newest_whole_minute() -> None:
 def test_a_strip_draws_no_more_than_can_be_seen() -> None:
     """What would lie over one another is one span; what stands apart, or is of another kind, is not."""
     now = timezone.now()
-    flaps = [Transition(alarm=CPU, at=now - timedelta(minutes=20 * (4000 - n)), new="OK" if n % 2 else "ALARM") for n in range(4000)]
+    flaps = [Turn(CPU, now - timedelta(minutes=20 * (4000 - n)), "OK" if n % 2 else "ALARM", False) for n in range(4000)]
     assert [(round(span.x), round(span.x + span.width)) for span in board._spans(flaps, now)] == [(38, 100)]
     days = [(80, "ALARM", False), (79, "OK", False), (10, "ALARM", False), (9, "ALARM", True), (8, "OK", False)]
-    apart = [Transition(alarm=CPU, at=now - timedelta(days=ago), new=new, expected=expected) for ago, new, expected in days]
+    apart = [Turn(CPU, now - timedelta(days=ago), new, expected) for ago, new, expected in days]
     assert [span.light for span in board._spans(apart, now)] == ["bad", "bad", "info"]
+
+
+@pytest.mark.django_db
+def test_a_strip_is_drawn_anew_when_another_transition_is_stored() -> None:
+    at = timezone.now()
+
+    def stored(days: int, new: str) -> None:
+        Transition.objects.create(alarm=CPU, at=at - timedelta(days=days), kind=Transition.Kind.STATE, new=new, summary=new)
+
+    assert board._drawn((CPU,), at) == [((), 0, 0)]
+    stored(3, "ALARM")
+    [(spans, fired, _)] = board._drawn((CPU,), at)
+    assert (len(spans), fired) == (1, 1)
+    stored(2, "OK")
+    [(ended, _, _)] = board._drawn((CPU,), at)
+    assert ended[0].width < spans[0].width
+    assert board._drawn((CPU, "another"), at)[1] == ((), 0, 0)

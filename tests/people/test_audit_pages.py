@@ -29,10 +29,10 @@ def test_the_page_shows_the_newest_and_leads_to_older_ones(client: Client, viewe
     page = client.get(reverse("people:audit")).content.decode()
     assert "give run up" in page
     assert "<script>alert" not in page
-    assert "?before=23" in page
-    older = client.get(reverse("people:audit"), {"before": "23"}).content.decode()
-    assert "thing 0" in older
-    assert "thing 30" not in older
+    assert "?before=73" in page
+    older = client.get(reverse("people:audit"), {"before": "73"}).content.decode()
+    assert "thing 30" in older
+    assert "thing 80" not in older
 
 
 @pytest.mark.parametrize(
