@@ -98,7 +98,7 @@ def rehearse() -> None:
     lease.renew()
     with suppress(Fenced), lease.write():
         raise AssertionError("there is no run 0")
-    list(Run.objects.select_related("plan", "cancelled_by").filter(number=0))
+    list(Run.objects.select_related("plan").filter(number=0))
     for step in [*Step.objects.filter(run=0).order_by("position"), Step(pk=0)]:
         list(step.effects.exclude(state=Effect.State.REPLACED))
     with transaction.atomic():
@@ -113,7 +113,7 @@ class Tick:
     shift: Shift = field(default_factory=lambda: Shift(settings.TICK_SECONDS))
 
     def go(self) -> Again | None:
-        self.run = Run.objects.select_related("plan", "cancelled_by").get(number=self.lease.number)
+        self.run = Run.objects.select_related("plan").get(number=self.lease.number)
         self.steps = list(self.run.steps.order_by("position"))
         self.wish = Wish(self.lease, self.run.cancel, self.shift)
         try:
