@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.conf import settings
@@ -51,8 +52,11 @@ class NotNow(Refusal):
 
 
 def save_plan(value: plan.Plan, *, by: Operator) -> Plan:
-    """Raises Forbidden."""
+    """Raises Forbidden. Two acts with one key are a fault of the code, and found here: half-way the database would find it."""
     require(by, "plan", value.environment)
+    keys = Counter(act.key for step in value.steps for act in step.acts)
+    if twice := [key for key, count in keys.items() if count > 1]:
+        raise ValueError(f"The plan “{value.title}” has more than one act {', '.join(twice)}.")
     with transaction.atomic():
         made = Plan.objects.create(
             kind=value.kind,

@@ -175,7 +175,7 @@ def _target_group(raw: dict[str, Any]) -> TargetGroup:
         protocol=raw.get("Protocol", ""),
         health_path=raw.get("HealthCheckPath", ""),
         healthy_codes=raw.get("Matcher", {}).get("HttpCode", ""),
-        balancers=tuple(raw.get("LoadBalancerArns", ())),
+        balancers=tuple(dict.fromkeys(raw.get("LoadBalancerArns", ()))),
     )
 
 

@@ -88,7 +88,8 @@ def test_instances_targets_and_rules(aws: str) -> None:
     curtain = [
         {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503", "ContentType": "text/html", "MessageBody": "back soon"}}
     ]
-    (listener,) = balancer.listeners(made["LoadBalancerArn"])
+    elb.create_listener(LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=8080, DefaultActions=forward)
+    listener, _ = balancer.listeners(made["LoadBalancerArn"])
     elb.create_rule(
         ListenerArn=listener.arn, Priority=10, Conditions=[{"Field": "path-pattern", "Values": ["/backend/*"]}], Actions=curtain
     )
@@ -96,6 +97,7 @@ def test_instances_targets_and_rules(aws: str) -> None:
     assert f"alb-{mark}" in [each.name for each in balancer.load_balancers()]
     (target_group,) = balancer.target_groups(made["LoadBalancerArn"])
     assert (target_group.health_path, target_group.port) == ("/health_check.php", 80)
+    assert target_group.balancers == (made["LoadBalancerArn"],), "once, however many listeners lead to it"
     (target,) = balancer.target_health(target_group.arn)
     assert (target.instance_id, target.state) == (instance.id, "healthy")
     first, last = balancer.rules(listener.arn)

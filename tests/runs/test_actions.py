@@ -58,6 +58,14 @@ def test_the_stored_plan_is_the_plan_word_for_word(releaser: Operator) -> None:
     assert made.hash == value.hash == type(value).from_json(made.document).hash
 
 
+def test_a_plan_in_which_two_acts_have_one_key_is_not_kept(releaser: Operator) -> None:
+    value = planned()
+    twice = replace(value, steps=(*value.steps, replace(value.steps[0], key="again")))
+    with pytest.raises(ValueError, match=f"more than one act {value.steps[0].acts[0].key}"):
+        actions.save_plan(twice, by=releaser)
+    assert not Plan.objects.exists()
+
+
 def test_who_may_plan_and_start(releaser: Operator, operator: Operator, viewer: Operator, stranger: Operator) -> None:
     for person in (operator, viewer, stranger):
         with pytest.raises(Forbidden):
