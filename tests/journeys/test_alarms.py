@@ -13,7 +13,7 @@ from playwright.sync_api import Locator
 
 from tests.journeys.browser import PHONE, WIDE, Demo, Person, violations, wait_until
 from tests.journeys.conftest import Arrives
-from tests.journeys.test_release import ends, plans, starts, told
+from tests.journeys.releasing import ends, plans, starts, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(500)]
 
