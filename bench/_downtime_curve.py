@@ -24,6 +24,17 @@ def window(table: Durations) -> float:
     return 2 * at_once + table.setup_upgrade + table.cache_flush + 4 * table.magento_start
 
 
+def roll(table: Durations, hosts: int = 4) -> float:
+    """From the first environment's update to the end of the last one's, the shop being open."""
+    host = 1 + table.drain + table.unzip + table.magento_start + 1.5 * table.flip + table.target_healthy + table.healthy_checks
+    return 2 * (table.update_begins + table.batch_begins) + (1 + hosts) * host + (hosts - 1) * table.between_batches
+
+
+def cut(table: Durations, hosts: int = 4) -> float:
+    """Of a thousand requests that come evenly during `roll`: each front end leaves once, and its share fails until it is gone."""
+    return 1000 * table.requests_cut_at_deregistration / roll(table, hosts)
+
+
 def _host(table: Durations, *, leader: bool) -> float:
     migration = table.setup_upgrade + table.magento_start if leader else 0.0
     commands = migration + table.di_compile + table.static_frontend + table.static_admin + 4 * table.magento_start
@@ -40,7 +51,17 @@ def rows() -> list[tuple[str, float, float]]:
     return [(said, as_written(table, hosts), window(table)) for said, table, hosts in found]
 
 
+def cuts() -> list[tuple[str, float, float]]:
+    """What is said, the seconds of a roll, and how many of a thousand requests fail."""
+    found = [(f"cut for {seconds} s", replace(DURATIONS, requests_cut_at_deregistration=seconds), 4) for seconds in (0, 0.1, 0.5, 1, 2)]
+    found += [(f"{hosts} front ends", DURATIONS, hosts) for hosts in (2, 8)]
+    return [(said, roll(table, hosts), cut(table, hosts)) for said, table, hosts in found]
+
+
 if __name__ == "__main__":
     print("| With | as written | window | share |\n|---|---|---|---|")
     for said, written, closed in rows():
         print(f"| {said} | {written:,.0f} | {closed:.0f} | {closed / written:.2f} |")
+    print("\n| With | a roll takes | of 1,000 requests fail |\n|---|---|---|")
+    for said, seconds, failing in cuts():
+        print(f"| {said} | {seconds:,.0f} s | {failing:.2f} |")

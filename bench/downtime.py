@@ -2,7 +2,7 @@
 
 Cases: `no-migration` (the new code needs none), `migration` (it needs one); the baseline of both is a release as written that migrates,
 too. Everything is the console's own: plans and runs over its API, workers, the estate in a box over its wires. Seconds
-are the estate's: the measured ones by its speed. A case also tells how many requests were made and how many failed.
+are the estate's: the measured ones by its speed. A case also tells how many requests were made, how many failed, and by which answers.
 """
 
 from __future__ import annotations
@@ -58,13 +58,17 @@ def _row(case: str, ours: Visits, baseline: Visits, speed: float) -> dict[str, o
         "better": "lower",
         "requests": ours.requests,
         "failed": ours.failed,
+        "answers": ours.said,
+        "baseline_requests": baseline.requests,
         "baseline_failed": baseline.failed,
     }
 
 
 @dataclass
 class Visits:
-    """What visitors were answered. `closed`: real seconds in which the shop was not there, from a bad answer to the next good one."""
+    """What visitors were answered. `closed`: real seconds in which the shop was there for none of them, from the first bad answer to the
+    next good one. A request that failed while the others were answered is counted as that, and closes nothing.
+    """
 
     answers: list[tuple[float, bool]] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -78,13 +82,18 @@ class Visits:
         return sum(not good for _, good in self.answers)
 
     @property
+    def said(self) -> str:
+        return ", ".join(f"{status or 'none'}: {count}" for status, count in sorted(self.statuses.items()))
+
+    @property
     def closed(self) -> float:
-        seconds, since = 0.0, None
+        seconds, bad = 0.0, list[float]()
         for at, good in sorted(self.answers):
-            if not good and since is None:
-                since = at
-            elif good and since is not None:
-                seconds, since = seconds + at - since, None
+            if not good:
+                bad.append(at)
+            elif bad:
+                seconds += at - bad[0] if len(bad) >= VISITORS else 0.0
+                bad.clear()
         return seconds
 
 

@@ -32,8 +32,9 @@ def bench(names: Sequence[str], *, as_json: bool, quick: bool) -> int:
 
 
 def _table(results: Sequence[dict[str, Any]]) -> str:
-    rows = [COLUMNS, *(tuple(_shown(result.get(column, "")) for column in COLUMNS) for result in results)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
+    columns = dict.fromkeys((*COLUMNS, *(name for result in results for name in result)))  # what a bench tells besides stands behind
+    rows = [tuple(columns), *(tuple(_shown(result.get(column, "")) for column in columns) for result in results)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
