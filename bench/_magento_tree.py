@@ -74,28 +74,29 @@ FIXED = {
 
 @dataclass(frozen=True)
 class Shop:
-    """Bare repositories; `commits` of Magento's, oldest first."""
+    """Bare repositories; `commits` of the code's, oldest first. `directory`: the configuration's that is laid over it; "" is all of it."""
 
     magento: Path
     config: Path
     commits: tuple[str, ...]
     files: int
+    directory: str = ""
 
 
-def make_shop(folder: Path, files: int) -> Shop:
+def make_shop(folder: Path, files: int, directory: str = "") -> Shop:
     """Made below `folder` if it is not there yet."""
-    here = folder / f"shop-{VERSION}-{files}"
+    here = folder / "-".join(filter(None, (f"shop-{VERSION}-{files}", directory)))
     magento, config, done = here / "magento.git", here / "config.git", here / "commits"
     if not done.exists():
         here.mkdir(parents=True, exist_ok=True)
         for repository in (magento, config):
             _git(repository, "init", "--quiet", "--bare", "--initial-branch=master")
         _import(magento, _magento(files))
-        _import(config, _config())
+        _import(config, _config(directory))
         _git(magento, "repack", "-adfq", "--depth=20", "--window=5")
         commits = _git(magento, "rev-list", "--reverse", "master")
         done.write_text(commits)
-    return Shop(magento, config, tuple(done.read_text().split()), files)
+    return Shop(magento, config, tuple(done.read_text().split()), files, directory)
 
 
 def publish(shop: Shop, commit: str) -> None:
@@ -125,10 +126,10 @@ def _file(path: str, content: bytes, mode: str = "100644") -> bytes:
     return f"M {mode} inline {path}\ndata {len(content)}\n".encode() + content + b"\n"
 
 
-def _config() -> Iterator[bytes]:
+def _config(directory: str) -> Iterator[bytes]:
     yield _commit(0, "Configuration")
     for path, content in CONFIG.items():
-        yield _file(path, content)
+        yield _file(f"{directory}/{path}".lstrip("/"), content)
 
 
 def _magento(files: int) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 Cases: `cold` (no earlier archive; the mirror is up to date), `incremental` (after a commit of 50 files: a fresh process, with its start and
 the fetch), `incremental-warm` (the same in a process that has built before), `size` of the archive, `memory` (the peak of the process and
 its git processes together, against the 300 MB that it may take). Both ways run on one disk, in turns; the best of each counts.
+The smaller applications have the same cases, with their names before them: their code as it is, under a directory of the configuration.
 """
 
 from __future__ import annotations
@@ -22,17 +23,21 @@ from bench._magento_tree import ENVIRONMENT, Shop, make_shop, publish
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".cache" / "bench"
 MEMORY_LIMIT = 300.0  # MB
+# Directories of the configuration, and files of a tree like Symfony's with its vendors; believed.
+APPLICATIONS = (("pim", 12_000), ("custom-connection", 9_000), ("mirakl-cashout", 8_000))
 RUNDECKS_WAY = """
 set -e
 git clone -q --branch master "file://$1" code
 git clone -q --branch master "file://$2" config
+if [ -z "$3" ]; then
 for file in code/.user.ini code/pub/.user.ini; do
   sed -i -e 's/^memory_limit *=.*/memory_limit = 2G/' -e 's/^max_execution_time *=.*/max_execution_time = 18000/' "$file"
 done
 for file in code/.htaccess code/pub/.htaccess; do
   sed -i '1i RedirectMatch 301 ^/ancien$ /nouveau' "$file"
 done
-cp -a config/. code/
+fi
+cp -a "config/$3/." code/
 rm -rf code/.git
 cd code
 zip -q -r ../bundle.zip .
@@ -40,16 +45,21 @@ zip -q -r ../bundle.zip .
 
 
 def run(*, quick: bool) -> list[dict[str, object]]:
-    """The rows of this bench. `quick` takes a small tree and one round: enough to see that it works, not to judge."""
-    shop = make_shop(WORK, 4_000 if quick else 75_000)
-    rounds = 1 if quick else 3
-    work = WORK / f"bundle-{shop.files}"
+    """The rows of this bench. `quick` takes small trees and one round: enough to see that it works, not to judge."""
+    shops = [make_shop(WORK, 4_000 if quick else 75_000)]
+    shops += [make_shop(WORK, 1_000 if quick else files, name) for name, files in APPLICATIONS]
+    return [row for shop in shops for row in _of(shop, rounds=1 if quick else 3)]
+
+
+def _of(shop: Shop, *, rounds: int) -> list[dict[str, object]]:
+    work = WORK / f"bundle-{shop.files}-{shop.directory}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        return _measure(shop, work, rounds)
+        rows = _measure(shop, work, rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    return [row | {"case": f"{shop.directory} {row['case']}"} for row in rows] if shop.directory else rows
 
 
 def _measure(shop: Shop, work: Path, rounds: int) -> list[dict[str, object]]:
@@ -79,7 +89,7 @@ def _measure(shop: Shop, work: Path, rounds: int) -> list[dict[str, object]]:
     warm = []
     for _ in range(2 * rounds + 1):
         publish(shop, next(commits))
-        seconds, facts = _timed(lambda: fetch_and_build(*pair, store))
+        seconds, facts = _timed(lambda: fetch_and_build(*pair, store, shop.directory))
         _expect(facts, renewed=True)
         warm.append(seconds)
 
@@ -128,7 +138,9 @@ def _rundecks_way(shop: Shop, folder: Path) -> tuple[float, int]:
     folder.mkdir()
     os.sync()
     began = time.perf_counter()
-    subprocess.run(["bash", "-c", RUNDECKS_WAY, "rundeck", shop.magento, shop.config], cwd=folder, env=ENVIRONMENT, check=True)
+    subprocess.run(
+        ["bash", "-c", RUNDECKS_WAY, "rundeck", shop.magento, shop.config, shop.directory], cwd=folder, env=ENVIRONMENT, check=True
+    )
     seconds = time.perf_counter() - began
     size = (folder / "bundle.zip").stat().st_size
     shutil.rmtree(folder)
@@ -136,7 +148,7 @@ def _rundecks_way(shop: Shop, folder: Path) -> tuple[float, int]:
 
 
 def _command(shop: Shop, mirror: Path, store: Path) -> list[str]:
-    return [sys.executable, "-m", "bench._bundle_once", str(mirror), str(store), str(shop.magento), str(shop.config)]
+    return [sys.executable, "-m", "bench._bundle_once", str(mirror), str(store), str(shop.magento), str(shop.config), shop.directory]
 
 
 def _once(shop: Shop, mirror: Path, store: Path) -> dict[str, object]:
