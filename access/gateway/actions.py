@@ -218,6 +218,14 @@ def _not_twice(entry: AllowedAddress) -> None:
             )
 
 
+def public_address(text: str) -> str:
+    """The address where it is one that AWS may see; "" else."""
+    try:
+        return text if ipaddress.ip_address(text).is_global else ""
+    except ValueError:
+        return ""
+
+
 def _is_inside(cidr: str) -> bool:
     found = ipaddress.ip_network(cidr)
     return any(found.version == net.version and found.subnet_of(net) for net in _INSIDE)  # type: ignore[arg-type]

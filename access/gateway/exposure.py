@@ -32,7 +32,8 @@ def ways(gateway: Gateway | None, seen: Seen | None, host: Seen | None, vpn: See
     found: list[Way] = []
     if gateway is not None:
         facts: dict[str, Any] = seen.facts if seen else {}
-        found += _through_gateway(gateway, [Rule(**each) for each in facts.get("rules", ())], host.facts if host else {})
+        rules = [Rule(**each) for each in facts["rules"]] if "rules" in facts else None
+        found += _through_gateway(gateway, rules, host.facts if host else {})
         found += _open_to_all(facts.get("open", ()))
     found += _vpn(vpn.facts if vpn else {})
     if seen is not None:
@@ -40,15 +41,17 @@ def ways(gateway: Gateway | None, seen: Seen | None, host: Seen | None, vpn: See
     return found
 
 
-def _through_gateway(gateway: Gateway, rules: Sequence[Rule], host: dict[str, Any]) -> Iterator[Way]:
+def _through_gateway(gateway: Gateway, rules: Sequence[Rule] | None, host: dict[str, Any]) -> Iterator[Way]:
+    """`rules` is None where AWS has not told them yet; `host` is empty where the gateway has not."""
     config = Config([Bind(**each) for each in host.get("binds", ())], host.get("backend_of", {}), host.get("servers", {}))
     backends = [Backend(**each) for each in host.get("backends", ())]
     for service in gateway.services.values():
         for first, last in service.ports:
-            sources = {rule.cidr or rule.prefix_list for rule in rules if rule.protocol in ("tcp", "-1") and _reaches(rule, first, last)}
-            who, light = _who(sources, is_delicate=first == 445 or first <= 3389 <= last)
+            reached = [rule for rule in rules or () if rule.protocol in ("tcp", "-1") and _reaches(rule, first, last)]
+            sources = {rule.cidr or rule.prefix_list or rule.group for rule in reached}
+            who, light = _who(sources, is_delicate=first == 445 or first <= 3389 <= last) if rules is not None else ("unknown", "unknown")
             backend = config.backend_of(first, last)
-            to = ", ".join(address for _, address in config.servers.get(backend, ())) or "nothing is bound there"
+            to = ", ".join(address for _, address in config.servers.get(backend, ())) or ("nothing is bound there" if host else "unknown")
             yield Way(
                 service.name,
                 str(first) if first == last else f"{first}-{last}",
@@ -111,7 +114,7 @@ def _vpn(facts: dict[str, Any]) -> Iterator[Way]:
 
 
 def _tunnel(each: dict[str, Any]) -> Way:
-    light = "ok" if each["up"] else "bad"
+    light = "ok" if each["up"] == each["tunnels"] else "warn" if each["up"] else "bad"
     note = "The document does not say what depends on it."
     return Way(
         each["name"], "all", "IPSec tunnel", "the client's own network", light, f"{each['up']} of {each['tunnels']} tunnels up", None, note

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import place
 from access.gateway import actions, exposure, rules
+from access.gateway.exposure import EVERYBODY
 from access.gateway.observe import EVERY, HOST, NAME
 from access.models import AllowedAddress, Seen
 from estate.reading import current
@@ -145,7 +146,10 @@ def page(request: HttpRequest, refused: str = "", *, status: int = 200) -> HttpR
         "stale": seen is None or seen.answered is None or now - seen.answered > timedelta(seconds=6 * EVERY),
         "entries": [(entry, _LIGHTS[State(entry.state)], _names(entry, gateway.services)) for entry in open_],
         "ended": AllowedAddress.objects.filter(state=State.REMOVED).order_by("-removed")[:8],
-        "unknown": [(rule, rules.services_of(rule, gateway.services)) for rule in (Rule(**each) for each in facts.get("unknown", ()))],
+        "unknown": [
+            (rule, rules.services_of(rule, gateway.services), rule.cidr in EVERYBODY)
+            for rule in (Rule(**each) for each in facts.get("unknown", ()))
+        ],
         "counted": rules.counted(found),
         "quota": rules.QUOTA,
         "ranges": sum(len(each.ports) for each in gateway.services.values()),
@@ -155,6 +159,7 @@ def page(request: HttpRequest, refused: str = "", *, status: int = 200) -> HttpR
         "form": {field: posted.get(field, "") for field in FIELDS}
         | {"services": posted.getlist("services"), "address": posted.get("address", "")},
         "my_address": str(request.META.get("REMOTE_ADDR", "")),
+        "my_public_address": actions.public_address(str(request.META.get("REMOTE_ADDR", ""))),
         "usual_until": (now + timedelta(days=90)).astimezone(current().time_zone).strftime("%Y-%m-%dT%H:%M"),
         "refused": refused,
     }

@@ -187,7 +187,7 @@ def proof_of_revocation(server: Server, name: str, serials: Sequence[str]) -> li
     return [
         _line("The index marks it revoked", bool(mine) and all(line.state == "R" for line in mine), "\n".join(line.text for line in mine)),
         _line(f"No other certificate of {name} is valid", not still, ", ".join(line.serial for line in still)),
-        _line("The CRL contains the serial", listed, f"{len(server.crl.serials)} serials · {ends}"),
+        _line("The CRL contains the serial", listed, f"{len(server.crl.serials)} revoked in it · {ends}"),
         _line(
             "The service reads the CRL",
             server.crl.is_in_force,

@@ -66,6 +66,19 @@ def test_who_reaches_a_part_of_a_range_reaches_it(source: Rule, who: str, light:
     assert (ways["2048-4096"].who, ways["2048-4096"].light) == (who, light)
 
 
+def test_nothing_is_said_of_who_and_what_before_anybody_has_answered() -> None:
+    for way in exposure.ways(place.gateway(), None, None, None):
+        assert (way.who, way.light, way.to) == ("unknown", "unknown", "unknown")
+    for way in exposure.ways(place.gateway(), seen_with(), Seen(name="haproxy", facts={"binds": []}), None):
+        assert (way.who, way.light, way.to) == ("nobody", "skip", "nothing is bound there")
+
+
+def test_a_link_with_one_tunnel_down_is_not_well() -> None:
+    links = [{"name": str(up), "up": up, "tunnels": 2} for up in (2, 1, 0)]
+    ways = exposure.ways(None, Seen(name="gateway", facts={"links": links}), None, None)
+    assert [(way.what, way.light) for way in ways] == [("2", "ok"), ("1", "warn"), ("0", "bad")]
+
+
 def test_what_two_frontends_claim_is_said_and_what_they_share_is_not() -> None:
     assert haproxy.problems(haproxy.config(HAPROXY)) == [
         "Port 3389 of rdp lies inside 2048-4096 of ftp: who is allowed ftp is allowed rdp, too."
