@@ -40,6 +40,12 @@ def test_code_output_errors_and_input(pool: Pool, host: str) -> None:
     assert (result.rc, result.out, result.err) == (7, b"in\0put\xff", b"wrong\n")
 
 
+def test_the_cheapest_cipher_is_taken_where_the_host_has_it(pool: Pool, host: str) -> None:
+    pool.run(host, ["true"], deadline=10)
+    (lines,) = (each.lines for each in pool._hosts.values())
+    assert "-gcm@" in lines[0].connection._transport.remote_cipher  # type: ignore[attr-defined]
+
+
 def test_much_on_both_sides_does_not_block(pool: Pool, host: str) -> None:
     script = "head -c 5000000 /dev/zero >&2; head -c 5000000 /dev/zero; head -c 5000000 /dev/zero >&2"
     result = pool.run(host, ["sh", "-c", script], deadline=30)
