@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-
-from faults import guards, suite
 
 
 def main() -> int:
@@ -34,7 +33,12 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
     parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
+    parser.add_argument("--production", action="store_true", help="with the leases and waits of production, and as long as they take")
     asked = parser.parse_args()
+    if asked.production:
+        os.environ["FAULTS_PRODUCTION"] = "1"  # read when the suite is imported, here and in the processes that it starts
+    from faults import guards, suite
+
     wanted = suite.Wanted(
         tuple(asked.names), asked.sample, asked.seed, tuple(asked.replay or ()), asked.minutes, max(1, asked.side_by_side)
     )
