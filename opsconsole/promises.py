@@ -79,7 +79,7 @@ PROMISES = (
     Promise(
         "P7",
         "A connection to a host may break at any moment: the command runs once, to its end, with its whole output.",
-        "Connections are reset, emptied, swallowed and cut at ten moments of silent, chatty and forking commands, under two SSH servers.",
+        "Connections are reset, silent, without answers or cut, at ten moments of three kinds of command, under two SSH servers.",
     ),
     Promise(
         "P8",
@@ -127,7 +127,7 @@ PROMISES = (
     ),
     Promise(
         "P16",
-        "A full disk, little memory and a log of a hundred megabytes pause the work in plain words and break nothing.",
+        "A full disk and a log of a hundred megabytes pause the work in plain words and break nothing.",
         "A disk with a megabyte of room; logs of ten and a hundred megabytes, with the worker's memory watched.",
     ),
     Promise(
@@ -173,7 +173,7 @@ def _result(row: Mapping[str, Any]) -> Result:
         return Result("bad", "broken", **told)
     if not runs:
         return Result("unknown", "not run on this machine", **told)
-    return Result("warn", "kept, as far as it could be run", **told) if not_run else Result("ok", "kept", **told)
+    return Result("warn", "kept, as far as it was run", **told) if not_run else Result("ok", "kept", **told)
 
 
 def _number(value: object) -> int:

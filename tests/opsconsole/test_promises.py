@@ -58,7 +58,7 @@ def test_without_results_nothing_is_kept(results: Path, text: str | None) -> Non
     [
         ({}, "ok", "kept"),
         ({"violations": 1}, "bad", "broken"),
-        ({"not_run": 3}, "warn", "kept, as far as it could be run"),
+        ({"not_run": 3}, "warn", "kept, as far as it was run"),
         ({"runs": 0, "not_run": 3}, "unknown", "not run on this machine"),
         ({"runs": 0}, "unknown", "not run on this machine"),
         ({"runs": "many", "worst_recovery_seconds": "x", "seed": None, "at": "yesterday"}, "unknown", "not run on this machine"),
