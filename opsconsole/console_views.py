@@ -11,16 +11,18 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from opsconsole import health, sizes, workers
 from people.permissions import Forbidden, may, require
 from people.views import may_view
-from runs import draining
+from runs import draining, periodic
 from runs.actions import Refusal
 from runs.models import Duty, Run
 
 SHOWN_RUNS = 50
+LATE = 120.0  # seconds; so long may a duty take, and another scheduler to take it over
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A periodic duty. `machine` is where it was taken last; `light` is bad where it failed the last time."""
+    """A periodic duty. `machine` is where it was taken last; `light` is bad where it failed the last time, warn where it is late."""
 
     name: str
     machine: str
     ran: datetime | None
     light: str
+    every: float | None  # seconds; None where this process does not know
 
 
 @require_safe
@@ -102,5 +105,7 @@ def _workers() -> tuple[Sequence[workers.Living] | None, int | None]:
 
 
 def _task(duty: Duty) -> Task:
-    light = "unknown" if duty.ran is None else "bad" if duty.error else "ok"
-    return Task(duty.name, duty.owner.partition(":")[0], duty.ran, light)
+    every = {each.name: each.every_seconds for each in periodic.registered()}.get(duty.name)
+    late = duty.ran is not None and every is not None and (timezone.now() - duty.ran).total_seconds() > LATE + 2 * every
+    light = "unknown" if duty.ran is None else "bad" if duty.error else "warn" if late else "ok"
+    return Task(duty.name, duty.owner.partition(":")[0], duty.ran, light, every)

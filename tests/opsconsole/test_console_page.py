@@ -49,6 +49,8 @@ def test_what_works_where_and_in_which_version(
     type(run).objects.filter(pk=run.pk).update(state="unknown", lease_owner="machine-7:99:ab")
     Duty.objects.create(name="scheduler", owner="machine-7:12:ab", ran=timezone.now() - timedelta(seconds=3))
     Duty.objects.create(name="guard", owner="machine-7:12:ab", ran=timezone.now(), error="failed")
+    Duty.objects.create(name="alarms", owner="machine-7:12:ab", ran=timezone.now() - timedelta(minutes=5))
+    Duty.objects.create(name="audit trail verified", owner="machine-7:12:ab", ran=timezone.now() - timedelta(hours=30))
     with redis.Redis.from_url(settings.REDIS_URL):
         made = worker._worker()
         made.version = "the old one"
@@ -61,9 +63,11 @@ def test_what_works_where_and_in_which_version(
         "Several versions work at the same time",
         "machine-7:99:ab",
         "failed; see the scheduler",
+        "every 1 min 00 s",
         f"/runs/{run.pk}/",
     ):
         assert words in page
+    assert page.count("</svg>late</span>") == 1, "what is done once a day is not late after thirty hours"
 
 
 def test_who_reads_it(client: Client, viewer: Operator, stranger: Operator, valkey: Valkey) -> None:
