@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ def program(name: str) -> str:
 
 
 class Cluster:
-    """Raises NotRun where there is no PostgreSQL."""
+    """Raises NotRun where there is no PostgreSQL. `inside` stands before its command: it runs on another machine, at that address."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, inside: Sequence[str] = (), address: str = "127.0.0.1") -> None:
+        self._inside, self._address = list(inside), address
         initdb, self._server = program("initdb"), program("postgres")
         self.folder = Path(tempfile.mkdtemp(prefix="faults-pg-"))
         self._data = self.folder / "data"
@@ -40,16 +42,25 @@ class Cluster:
             sock.bind(("127.0.0.1", 0))
             self._port: int = sock.getsockname()[1]
         self._run([initdb, "-D", str(self._data), "-U", "console", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"])
+        with (self._data / "pg_hba.conf").open("a") as file:
+            file.write("host all all 10.77.0.0/24 trust\n")  # of `faults.machines`
         self.start()
-        self._run([program("createdb"), "-h", "127.0.0.1", "-p", str(self._port), "-U", "console", "console"])
-        self.url = f"postgres://console@127.0.0.1:{self._port}/console"
+        self._run([program("createdb"), "-h", str(self.folder), "-p", str(self._port), "-U", "console", "console"])
+        self.url = f"postgres://console@{address}:{self._port}/console"
+        self.dsn = f"host={self.folder} port={self._port} user=console dbname=console"  # by its socket, from wherever
 
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
-        argv = [self._server, "-D", str(self._data), "-p", str(self._port), "-c", "listen_addresses=127.0.0.1"]
+        argv = [self._server, "-D", str(self._data), "-p", str(self._port), "-c", f"listen_addresses={self._address}"]
         argv += ["-c", f"unix_socket_directories={self.folder}", "-c", "max_connections=100"]
         with log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, **self._user)
+            user = {} if self._inside else self._user
+            became = (
+                ["setpriv", f"--reuid={self._user['user']}", f"--regid={self._user['group']}", "--clear-groups"] if self._inside else []
+            )
+            self._process = subprocess.Popen(
+                [*self._inside, *became, *argv], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, **user
+            )
         until("PostgreSQL", self._answers, seconds=60)
 
     def stop(self) -> None:
@@ -82,7 +93,7 @@ class Cluster:
         import psycopg
 
         try:
-            psycopg.connect(f"host=127.0.0.1 port={self._port} user=console dbname=postgres", connect_timeout=2).close()
+            psycopg.connect(f"host={self.folder} port={self._port} user=console dbname=postgres", connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True

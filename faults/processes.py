@@ -75,9 +75,9 @@ def ended(process: subprocess.Popen[bytes] | None, *, grace: float = 5.0) -> Non
 class Nursery:
     """Forks the console's processes (`faults.nursery`) and knows which of them live."""
 
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, env: Mapping[str, str], folder: Path, *, inside: Sequence[str] = ()) -> None:
         self.folder = folder
-        argv = [sys.executable, "-m", "faults.nursery"]
+        argv = [*inside, sys.executable, "-m", "faults.nursery"]
         self._process = started(argv, env, folder / "nursery.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._said: list[dict[str, Any]] = []
         self._alive: set[int] = set()
@@ -115,6 +115,16 @@ class Nursery:
         for pid in pids:
             if pid in self._alive and by == signal.SIGKILL:
                 self.wait(pid, seconds=10)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill_all(self) -> None:
+        """The machine has lost its power."""
+        with self._news:
+            living = self._alive - set(self._ended)
+        self.kill(*living)
 
     def close(self) -> None:
         if self._process.stdin is not None:

@@ -21,6 +21,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from live.publish import PREFIX
+from live.wire import keep_alive
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Hub:
             wait = min(2 * wait, 2.0)
 
     async def _read_redis(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENCE + 5)
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENCE + 5, **keep_alive())
         async with client, client.pubsub() as subscription:
             await subscription.psubscribe(PREFIX + "*")
             while True:

@@ -118,10 +118,13 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # A statement, a wait for a row, a transaction that does nothing: each ends after so long, with its locks, on the server, too. So
-    # whoever was stopped or cut off in mid-transaction keeps nobody from taking over; and a machine that is cut off notices it.
+    # whoever was stopped or cut off in mid-transaction keeps nobody from taking over; and of two machines that are cut off from
+    # one another each notices it after some ten seconds.
     LIMIT = round(1000 * STATEMENT_SECONDS)
     DATABASES["default"].setdefault("OPTIONS", {}).update(
-        options=f"-c statement_timeout={LIMIT} -c idle_in_transaction_session_timeout={LIMIT}",
+        options=f"-c statement_timeout={LIMIT} -c idle_in_transaction_session_timeout={LIMIT}"
+        " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
+        " -c client_connection_check_interval=5s",
         connect_timeout=5,
         keepalives_idle=5,
         keepalives_interval=2,

@@ -29,7 +29,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from live.wire import client
+from live.wire import client, keep_alive
 from remote.aws import session
 from remote.errors import RemoteError
 from runs import doorbell, engine, spare
@@ -76,6 +76,7 @@ class TickWorker(Worker):
     """One tick at a time, each in a fork; the next fork waits already."""
 
     job_class = TickJob
+    max_connection_wait_time = 5.0  # after an outage of a minute RQ would wait for another one
     asked_to_end = False
     _spare: Spare | None = None
 
@@ -156,7 +157,7 @@ def work(*, burst: bool = False) -> None:
 
 
 def _worker() -> TickWorker:
-    connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
+    connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **keep_alive())
     queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
     worker = TickWorker(
         [queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5, worker_ttl=IDLE_SECONDS
