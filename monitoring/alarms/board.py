@@ -46,6 +46,7 @@ class Row:
     needed: int  # minutes after which it alarms
     mute: Mute | None
     tunnels: tuple[Tunnel, ...]
+    was_read: bool  # CloudWatch has said which alarms it has
     strip: tuple[Span, ...] = ()
     fired: int = 0
     in_releases: int = 0
@@ -59,7 +60,7 @@ class Row:
         if self.declared is None:
             return "wait", "not declared"
         if self.live is None:
-            return "bad", "missing"
+            return ("bad", "missing") if self.was_read else ("unknown", "not read yet")
         if self.problem:
             return "unknown", "cannot compare"
         return ("warn", "differs") if self.differing else ("ok", "agrees")
@@ -162,8 +163,8 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
 def rows(now: datetime, reading: Reading | None, tunnels: Sequence[Tunnel], mutes: Sequence[Mute] = ()) -> list[Row]:
     """Every alarm that is declared or there, without its strip; none is there before CloudWatch was read for the first time. One query."""
     estate = current()
-    if reading is None:
-        return [_row(name, wanted, None, (), (), now, old=False) for name, wanted in estate.alarms.items()]
+    if reading is None or reading.answered is None:
+        return [_row(name, wanted, None, (), (), now, old=True, was_read=False) for name, wanted in estate.alarms.items()]
     live = {alarm.name: alarm for alarm in Alarm.objects.select_related("acknowledged_by").filter(gone=None)}
     old = is_old(reading, now)
     names = list(dict.fromkeys([*estate.alarms, *live]))
@@ -187,6 +188,7 @@ def _row(
     now: datetime,
     *,
     old: bool,
+    was_read: bool = True,
 ) -> Row:
     problem = ""
     lines: tuple[Line, ...] = ()
@@ -204,13 +206,13 @@ def _row(
     mute = next((each for each in mutes if name in each.alarms and each.active), None)
     bad_for = declared.bad_for(live.definition, live.points, now.timestamp()) if live else 0
     needed = declared.minutes_to_alarm(live.definition) if live else 0
-    light, word = _light(live, bad_for, needed, mine, old=old)
-    return Row(name, wanted, live, lines, problem, light, word, min(bad_for, 10**6), needed, mute, mine)
+    light, word = _light(live, bad_for, needed, mine, old=old, was_read=was_read)
+    return Row(name, wanted, live, lines, problem, light, word, min(bad_for, 10**6), needed, mute, mine, was_read)
 
 
-def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], *, old: bool) -> tuple[str, str]:
+def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], *, old: bool, was_read: bool) -> tuple[str, str]:
     if live is None:
-        return UNKNOWN, "not there"
+        return UNKNOWN, "not there" if was_read else "unknown"
     if old:
         return UNKNOWN, f"was {live.state}"
     if live.state == "ALARM":

@@ -332,7 +332,11 @@ def test_a_message_that_is_none_is_refused_and_counted(client: Client, body: byt
 
 def test_the_pages_show_full_empty_and_unknown(control: Control, viewer: Operator, client: Client) -> None:
     client.force_login(viewer)
-    assert "has not been read yet" in client.get(reverse("alarms:list")).content.decode()
+    empty = client.get(reverse("alarms:list")).content.decode() + client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
+    assert "has not been read yet" in empty
+    assert "not read yet" in empty
+    for claim in ("differ from the declaration", "no such alarm", "missing", "not there"):
+        assert claim not in empty  # nobody knows
     poller.poll()
     page = client.get(reverse("alarms:list")).content.decode()
     assert page.count('class="spark"') == 6
