@@ -151,7 +151,7 @@ def make_plan(request: HttpRequest, wanted: PlanIn) -> Status[dict[str, Any]]:
 def plan_operation(request: HttpRequest, wanted: OperationIn) -> Status[dict[str, Any]]:
     """A plan; started as a release is, by POST /runs."""
     target = current().target(wanted.service, wanted.environment)
-    by = require(request.user, operations.KIND, target.environment.key)
+    by = require(request.user, operations.KIND, target.environment.key, planning=True)
     return Status(201, _plan(operations.plan_operation(target, wanted.operation, option=wanted.option, argument=wanted.argument, by=by)))
 
 

@@ -70,7 +70,7 @@ def operations_of(target: Target) -> list[Operation]:
 
 def plan_operation(target: Target, key: str, *, option: bool = False, argument: str = "", by: Operator) -> Plan:
     """Draws and stores it; nothing outside is changed. Raises Forbidden, NotPlannable, ValidationError, RemoteError."""
-    require(by, KIND, target.environment.key)
+    require(by, KIND, target.environment.key, planning=True)
     operation = OPERATIONS.get(key)
     if operation is None or not operation.fits(target):
         known = ", ".join(each.key for each in operations_of(target))

@@ -145,7 +145,7 @@ def operation_new(request: HttpRequest, service: str, environment: str, key: str
     """A plan of a small operation; changes nothing but the console's own tables."""
     target = target_or_404(service, environment)
     try:
-        by = require(request.user, operations.KIND, target.environment.key)
+        by = require(request.user, operations.KIND, target.environment.key, planning=True)
         argument = request.POST.get("argument", "")
         made = operations.plan_operation(target, key, option=bool(request.POST.get("option")), argument=argument, by=by)
     except Forbidden as refused:
@@ -281,7 +281,7 @@ def _service(
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
         "may_plan": may(request.user, "plan", target.environment.key),
         "operations": operations.operations_of(target),
-        "may_operate": may(request.user, operations.KIND, target.environment.key),
+        "may_operate": may(request.user, operations.KIND, target.environment.key, planning=True),
         "queue": bookings.queue(target.lock_group),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
         "refused": refused,
@@ -349,7 +349,7 @@ def _operation(request: HttpRequest, made: Plan, *, ask: bool, refused: list[str
         "row": pages.service_page(target, request.user, timezone.now()).row,
         "steps": pages.steps(made.document),
         "runs": list(made.runs.all()),
-        "may_operate": may(request.user, operations.KIND, made.environment),
+        "may_operate": may(request.user, operations.KIND, made.environment, planning=True),
         "refused": refused,
     }
     return render(request, "deployments/operation.html", context | _start(request, made, ask=ask), status=status)

@@ -92,8 +92,11 @@ class Forbidden(Exception):
     """The person may not do this. `str(error)` says why, and who may."""
 
 
-def may(operator: object, action: str, environment: str = "") -> Decision:
-    """`operator` is anything a request may carry as its user; strangers are refused everything."""
+def may(operator: object, action: str, environment: str = "", *, planning: bool = False) -> Decision:
+    """`operator` is anything a request may carry as its user; strangers are refused everything.
+
+    `planning`: only a plan is drawn for it, which changes nothing, so that observe mode leaves it.
+    """
     least = _least(_LEAST.get(action, {}), environment)
     if least is None:
         return Decision(False, f"Nobody may “{action}”: it is in no role.")
@@ -105,7 +108,8 @@ def may(operator: object, action: str, environment: str = "") -> Decision:
         return Decision(False, why)
     role = Role(operator.role)
     if _RANK[role] >= _RANK[least]:
-        return Decision(True) if action in _LOOKS or not observing.is_on() else Decision(False, f"{observing.WHY} {observing.NEXT}")
+        looks = planning or action in _LOOKS
+        return Decision(True) if looks or not observing.is_on() else Decision(False, f"{observing.WHY} {observing.NEXT}")
     there = f" in {environment}" if environment else ""
     return Decision(
         False,
@@ -114,9 +118,9 @@ def may(operator: object, action: str, environment: str = "") -> Decision:
     )
 
 
-def require(operator: object, action: str, environment: str = "") -> Operator:
+def require(operator: object, action: str, environment: str = "", *, planning: bool = False) -> Operator:
     """The operator, if they may. Raises Forbidden, and records that: ask before a transaction begins, which would take it back."""
-    decision = may(operator, action, environment)
+    decision = may(operator, action, environment, planning=planning)
     if not decision or not isinstance(operator, Operator):
         by = operator if isinstance(operator, Operator) else None
         audit.record(action, by=by, target=environment or "the console", why=decision.why, result="refused")

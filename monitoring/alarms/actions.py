@@ -49,7 +49,7 @@ def acknowledge(name: str, *, note: str, by: Operator) -> Alarm:
 
 def plan_apply(name: str, *, by: Operator) -> Plan:
     """Draws what makes the live alarm what the estate's file says. Raises Forbidden, NotPossible."""
-    require(by, plans.CHANGE)
+    require(by, plans.CHANGE, planning=True)
     alarm = current().alarms.get(name)
     if alarm is None:
         raise NotPossible(f"{name} is not declared in estate.yaml: there is nothing to apply.")
@@ -63,7 +63,7 @@ def plan_apply(name: str, *, by: Operator) -> Plan:
 
 def plan_mute(names: Sequence[str], *, minutes: int, why: str, begins: datetime | None = None, by: Operator) -> Plan:
     """Raises Forbidden, NotPossible."""
-    require(by, plans.MUTE)
+    require(by, plans.MUTE, planning=True)
     known = set(Alarm.objects.filter(gone=None).values_list("name", flat=True))
     wanted = list(dict.fromkeys(names))
     if not wanted or not set(wanted) <= known:
@@ -77,7 +77,7 @@ def plan_mute(names: Sequence[str], *, minutes: int, why: str, begins: datetime 
 
 def plan_unmute(rule: str, *, by: Operator) -> Plan:
     """Raises Forbidden, NotPossible."""
-    require(by, plans.MUTE)
+    require(by, plans.MUTE, planning=True)
     mute = Mute.objects.filter(pk=rule).first()
     if mute is None:
         raise NotPossible("That mute is over already.")
@@ -86,7 +86,7 @@ def plan_unmute(rule: str, *, by: Operator) -> Plan:
 
 def plan_subscribe(topic: str, *, by: Operator) -> Plan:
     """Raises Forbidden, NotPossible."""
-    require(by, plans.CHANGE)
+    require(by, plans.CHANGE, planning=True)
     if topic not in {each for alarm in current().alarms.values() for each in alarm.topics}:
         raise NotPossible("No alarm of estate.yaml tells that topic.")
     return runs.save_plan(plans.subscribe(topic, endpoint()), by=by)

@@ -146,19 +146,19 @@ def acknowledge(request: HttpRequest, name: str, given: NoteIn) -> dict[str, Any
 @router.post("/alarms/{name}/plans", response={201: SmallPlanOut})
 def plan_apply(request: HttpRequest, name: str) -> Status[dict[str, Any]]:
     """What makes the alarm what the estate's file says."""
-    by = require(request.user, plans.CHANGE)
+    by = require(request.user, plans.CHANGE, planning=True)
     return Status(201, _plan(actions.plan_apply(name, by=by)))
 
 
 @router.post("/mutes", response={201: SmallPlanOut})
 def plan_mute(request: HttpRequest, wanted: MuteIn) -> Status[dict[str, Any]]:
-    by = require(request.user, plans.MUTE)
+    by = require(request.user, plans.MUTE, planning=True)
     return Status(201, _plan(actions.plan_mute(wanted.alarms, minutes=wanted.minutes, why=wanted.why, by=by)))
 
 
 @router.post("/mutes/{rule}/end", response={201: SmallPlanOut})
 def plan_unmute(request: HttpRequest, rule: str) -> Status[dict[str, Any]]:
-    by = require(request.user, plans.MUTE)
+    by = require(request.user, plans.MUTE, planning=True)
     return Status(201, _plan(actions.plan_unmute(rule, by=by)))
 
 

@@ -66,7 +66,7 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
 
 def _rights(request: HttpRequest) -> dict[str, Any]:
     return {
-        f"may_{what}": may(request.user, right)
+        f"may_{what}": may(request.user, right, planning=right != "acknowledge")
         for what, right in (("acknowledge", "acknowledge"), ("mute", plans.MUTE), ("change", plans.CHANGE))
     }
 
