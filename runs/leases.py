@@ -139,10 +139,10 @@ class Beat:
     than `limit` seconds: a process that hangs must not hold the run for ever.
     """
 
-    def __init__(self, lease: Lease, *, limit: float, give_up: Callable[[], None] = _end_process) -> None:
+    def __init__(self, lease: Lease, *, limit: float, give_up: Callable[[], None] | None = None) -> None:
         self._lease = lease
         self._limit = limit
-        self._give_up = give_up
+        self._give_up = give_up or _end_process
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"beat-{lease.number}", daemon=True)
 

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from live import publish, wire
 from people.models import Operator, Role
-from runs import witness
+from runs import leases, witness
 from tests import box
 from tests.valkey import Valkey, running
 
@@ -67,6 +67,12 @@ def stranger(person: Callable[[str, Role], Operator]) -> Operator:
 def no_witness() -> None:
     """Each test has a new database, and its runs the same numbers."""
     witness.place().unlink(missing_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever could not renew a lease ends its process: where a machine stands still for seconds that would be the tests' own."""
+    monkeypatch.setattr(leases, "_end_process", lambda: None)
 
 
 @pytest.fixture(autouse=True)
