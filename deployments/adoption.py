@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from deployments import timeline
 from deployments.overview import TargetRow
@@ -26,6 +28,7 @@ from runs.plan import Act, Plan, Step
 
 KIND = "adopted"
 CHANGING = ("Updating", "Aborting")
+CLOCKS = timedelta(minutes=1)  # by which Beanstalk's and ours may differ
 
 
 class NothingToFollow(runs.Refusal):
@@ -57,6 +60,20 @@ def _elsewhere(seen: BeanstalkEnvironment, events: Sequence[BeanstalkEvent]) -> 
     recent = tuple(event for event in events if seen.updated is None or event.time >= seen.updated)
     label = next((event.version for event in recent if event.version), seen.version)
     return Elsewhere(seen.name, seen.status, label, seen.updated, recent)
+
+
+def done_elsewhere(row: TargetRow) -> tuple[Elsewhere, ...]:
+    """Beanstalk environments whose last deployment ended while no run of the console was at work there. `row` with whole hosts."""
+    found = []
+    ours = Run.objects.filter(service=row.target.service, environment=row.target.environment.key)
+    for tier in row.tiers:
+        ends = [each.host.deployed for each in tier.hosts if isinstance(each.host, Host) and each.host.deployed]
+        if tier.beanstalk is None or tier.beanstalk.status in CHANGING or not ends:
+            continue
+        at = max(ends)
+        if not ours.filter(Q(ended=None) | Q(ended__gte=at - CLOCKS), started__lte=at + CLOCKS).exists():
+            found.append(Elsewhere(tier.beanstalk.name, tier.beanstalk.status, tier.beanstalk.version, at, ()))
+    return tuple(found)
 
 
 def follow(target: Target, beanstalk: str, *, idempotency_key: str, by: Operator) -> Run:

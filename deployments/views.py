@@ -278,6 +278,7 @@ def _service(
         "runs": page.runs,
         "events": page.events,
         "others": adoption.elsewhere(page.row, page.events),
+        "done_elsewhere": adoption.done_elsewhere(page.row),
         "may_follow": may(request.user, adoption.KIND, target.environment.key),
         "may_plan": may(request.user, "plan", target.environment.key),
         "operations": operations.operations_of(target),

@@ -65,6 +65,22 @@ def test_what_is_ours_is_not_somebody_elses(releaser: Operator, someone: None) -
     assert seen(releaser) == ()
 
 
+def test_what_somebody_else_did_while_nothing_ran_is_said_afterwards(client: Client, releaser: Operator, someone: None) -> None:
+    address = "/services/magento/production/"
+    client.force_login(releaser)
+    at = timezone.now()
+    Host.objects.filter(beanstalk=FRONT).update(deployed=at, version="hotfix-1")
+    said = f'The last deployment to <span class="mono">{FRONT}</span> ended'
+    assert said not in client.get(address).content.decode(), "it is still under way, and said as that"
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version="hotfix-1")
+    page = client.get(address).content.decode()
+    assert said in page
+    assert "hotfix-1, and no run of the console was at work there" in page
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.SUCCEEDED, holds_lock=False)
+    Run.objects.filter(pk=run.pk).update(started=at - timedelta(minutes=9), ended=at + timedelta(minutes=1))
+    assert said not in client.get(address).content.decode(), "a run of ours did it"
+
+
 def test_both_pages_say_so(
     client: Client, releaser: Operator, viewer: Operator, someone: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
