@@ -14,6 +14,13 @@ from runs.plan import Plan
 BY_ITSELF = "ops-console"
 
 
+def must_be_free(lock_group: str) -> None:
+    """Before a host is asked for nothing. Raises LockHeld where a run is at work; `begin` holds it, whatever comes in between."""
+    holder = Run.objects.filter(lock_group=lock_group, holds_lock=True).first()
+    if holder is not None and holder.is_active:
+        raise runs.LockHeld(holder)
+
+
 def begin(value: Plan, *, reason: str, idempotency_key: str, by: Operator) -> Run:
     """Raises Forbidden, LockHeld, KeyReused, NotNow."""
     made = runs.save_plan(value, by=by)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from access import place
 from access.models import VpnCertificate, VpnUser
-from access.starting import begin
+from access.starting import begin, must_be_free
 from access.vpn import plans, profile, register
 from estate.validators import contact_given, person_name, reason_given, until_given, vpn_name
 from people import audit
@@ -47,6 +47,7 @@ def create_user(
     known = VpnUser.objects.filter(name=name).first()
     if known is not None and known.state != State.FAILED:
         raise NameTaken(_taken(known))
+    must_be_free(place.vpn().lock_group)
     where = place.find(place.vpn().instance)
     found = profile.look(where.ip, name)
     if found.valid is not None and known is not None:

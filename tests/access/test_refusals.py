@@ -19,7 +19,7 @@ from access.vpn import actions, ending, profile
 from access.vpn.actions import NameTaken, NotPossible
 from access.vpn.profile import Found
 from people.models import Operator
-from runs.actions import KeyReused
+from runs.actions import KeyReused, LockHeld
 from runs.models import Run
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +90,24 @@ def test_who_was_slower_changes_nothing_of_who_was_faster(operator: Operator, mo
     VpnUser.objects.update(state=State.FAILED)
     monkeypatch.setattr(profile, "look", lambda ip, name: NOTHING)
     assert create(operator).person == "Jane Doe"
+
+
+def test_while_a_run_is_at_it_the_host_is_not_even_asked(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create(operator)
+    asked: list[str] = []
+
+    def look(ip: str, name: str) -> Found:
+        asked.append(name)
+        return NOTHING
+
+    monkeypatch.setattr(profile, "look", look)
+    with pytest.raises(LockHeld, match=f"Run {first.run_id}"):
+        create(operator, name="john.doe")
+    assert asked == []
+    assert first.run is not None
+    over(first.run, timedelta(0))
+    create(operator, name="john.doe")
+    assert asked == ["john.doe"]
 
 
 @pytest.mark.parametrize("contact", ["jane\u202e@client.url", "x" * 201, "a\x07b"])
