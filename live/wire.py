@@ -23,7 +23,12 @@ def client() -> redis.Redis:
     if _client is None:
         # Nothing is said of the library's version: that costs a trip with each connection, and a fork has a new one.
         _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 1), driver_info=None
+            settings.REDIS_URL,
+            socket_timeout=0.5,
+            socket_connect_timeout=0.5,
+            retry=Retry(NoBackoff(), 1),
+            driver_info=None,
+            **keep_alive(),
         )
     return _client
 
