@@ -14,6 +14,7 @@ from estate.models import BeanstalkEvent, Watched
 from runs.models import Run
 
 SILENT_AFTER = timedelta(seconds=60)
+NAMED = 6  # hosts in one sentence
 _ORDER = ("bad", "unknown", "warn", "info")
 
 
@@ -138,7 +139,7 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
         )
     out = [host for host in tier.hosts if host.tg.state not in ("ok", "info")]
     if out:
-        words = ", ".join(f"{row.host.name} is {row.tg.word}" for row in out)
+        words = _some([f"{row.host.name} is {row.tg.word}" for row in out])
         reasons = " ".join(sorted({row.host.target_reason for row in out if row.host.target_reason}))
         state = "bad" if tier.in_service == 0 else "warn"
         yield Trouble(
@@ -150,7 +151,7 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
         )
     left_on = [host.host for host in tier.hosts if host.host.maintenance == "on"]
     if left_on:
-        names = ", ".join(host.name for host in left_on)
+        names = _some([host.name for host in left_on])
         yield Trouble(
             "bad",
             f"{name}: maintenance is on",
@@ -159,6 +160,12 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
             url,
             "Open service",
         )
+
+
+def _some(words: Sequence[str]) -> str:
+    """A sentence stays one that is read: the first few, and how many more."""
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return ", ".join(words[:NAMED]) + more
 
 
 def _of_versions(row: TargetRow, url: str) -> Iterator[Trouble]:

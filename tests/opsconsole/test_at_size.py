@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from bench._estate import PAGES, document, fill
-from deployments import overview
+from deployments import overview, troubles
 from estate.models import Host, Resource
 from people.models import Operator
 
@@ -62,3 +62,15 @@ def test_the_front_page_shows_the_hosts_that_are_not_well_first(
     assert last.name in said
     assert said.count("service-0-") <= overview.SHOWN + 5
     assert f"and {MANY - overview.SHOWN} more" in said
+
+
+def test_of_many_hosts_that_are_not_well_the_front_page_names_some(
+    client: Client, viewer: Operator, settings: Settings, tmp_path: Path
+) -> None:
+    _estate(tmp_path, settings, MANY)
+    fill(hosts=MANY, resources=8)
+    Host.objects.filter(beanstalk="generated-0").update(target_state="unhealthy", maintenance="on")
+    client.force_login(viewer)
+    said = client.get("/").content.decode()
+    assert said.count(" is unhealthy") == troubles.NAMED
+    assert said.count(f"and {MANY - troubles.NAMED} more") == 2
