@@ -6,10 +6,12 @@ its age and the reason; the others are asked all the same. Together they stay be
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from remote.aws.found import PATIENCE, Found
 from remote.errors import Refused, RemoteError
 
 EVERY = 20.0  # seconds between two looks at what is due
+_LONGEST = 300  # letters of a key or a name
 STATE_BUCKET = "terraform-remote-state"  # part of the name of the bucket that Terraform keeps its states in
 _SLOW, _BRISK = 1200.0, 120.0
 _STATES = 20  # of them are read
@@ -80,7 +83,7 @@ def keep(source: Source, found: Iterable[Found]) -> News:
     now = timezone.now()
     by_key: dict[tuple[str, str], Found] = {}
     wrong: list[str] = []
-    for each in found:
+    for each in map(_storable, found):
         if (each.kind, each.id) in by_key:
             wrong.append(f"Two of kind {each.kind} are called {each.id}: the first is shown.")
         by_key.setdefault((each.kind, each.id), each)
@@ -95,6 +98,25 @@ def keep(source: Source, found: Iterable[Found]) -> News:
     Resource.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
     Resource.objects.bulk_update([*altered, *left], ["name", "facts", "changed", "gone"], batch_size=500)
     return News(bool(new or altered or left), "; ".join(dict.fromkeys(wrong)))
+
+
+def _storable(found: Found) -> Found:
+    """As the database can keep it, whoever named it: no longer than its columns, without the letter that PostgreSQL has no place for."""
+    key, name = _written(found.id), _written(found.name)
+    if len(key) > _LONGEST:
+        key = f"{key[: _LONGEST - 65]}…{hashlib.sha256(key.encode()).hexdigest()}"
+    return Found(found.kind, key, name[:_LONGEST], _written(dict(found.facts)))
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case dict():
+            return {_written(key): _written(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_written(each) for each in value]
+    return value
 
 
 def _row(source: Source, each: Found, now: datetime) -> Resource:

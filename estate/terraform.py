@@ -46,7 +46,7 @@ class BadState(ValueError):
 def read(content: bytes, *, where: str) -> list[Found]:
     """The state itself (kind `terraform-state`) and each managed resource (kind `terraform`). Raises BadState."""
     state = _parsed(content, where)
-    found = [_resource(address, type_, kept) for address, type_, kept in _instances(state, where)]
+    found = [_resource(where, address, type_, kept) for address, type_, kept in _instances(state, where)]
     facts = {
         "serial": int(state.get("serial", 0)),
         "lineage": _short(state.get("lineage", "")),
@@ -103,8 +103,9 @@ def _kept(type_: str, instance: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _resource(address: str, type_: str, kept: dict[str, Any]) -> Found:
-    return Found("terraform", address, address, {"type": type_, **kept})
+def _resource(where: str, address: str, type_: str, kept: dict[str, Any]) -> Found:
+    """Two states may well have something of the same address."""
+    return Found("terraform", f"{where}#{address}", address, {"type": type_, **kept})
 
 
 def _plain(value: Any) -> Any:

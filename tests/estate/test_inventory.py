@@ -64,6 +64,17 @@ def test_two_of_one_name_are_both_shown() -> None:
     assert Resource.objects.filter(name="same").count() == 2
 
 
+def test_what_is_too_long_or_has_no_letter_is_kept_as_it_can_be() -> None:
+    """A name tag, an address of Terraform's: whoever writes them has no limit in mind."""
+    odd = [Found("thing", "x" * 5000 + end, "n\0" * 400, {"said": ["a\0b"], "a\0": "\\u0000"}) for end in "ab"]
+    assert inventory.keep(source(), odd).wrong == ""
+    one, two = Resource.objects.order_by("key")
+    assert len(one.key) == len(two.key) == len(one.name) == 300
+    assert "\0" not in one.key + one.name + str(one.facts)
+    assert one.facts["said"] == ["a\ufffdb"]
+    assert not inventory.keep(source(), odd).changed
+
+
 def test_a_refusal_keeps_what_was_known_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     inventory.look([source(thing("a"))], every=0)
     inventory.look([source(fails=True)], every=0)

@@ -33,6 +33,12 @@ def test_what_is_known_is_kept_with_its_address() -> None:
     assert len(found[1].facts["user_data_sha256"]) == 64
 
 
+def test_two_states_may_have_the_same_address() -> None:
+    content = state(resource("aws_vpc", "main", {"id": "vpc-1"}))
+    ids = {terraform.read(content, where=where)[1].id for where in ("s3://states/one.tfstate", "s3://states/two.tfstate")}
+    assert len(ids) == 2
+
+
 def test_modules_indexes_data_deposed_and_tainted() -> None:
     many = {
         "mode": "managed",
@@ -52,7 +58,15 @@ def test_modules_indexes_data_deposed_and_tainted() -> None:
 
 
 def test_no_secret_leaves_the_state() -> None:
-    """Forty of them, at every place where a state has any."""
+    hidden, resources, content = with_secrets()
+    found = terraform.read(content, where=WHERE)
+    assert len(found) == resources + 1
+    told = json.dumps([[each.id, each.name, dict(each.facts)] for each in found])
+    assert [secret for secret in hidden if secret in told] == []
+
+
+def with_secrets() -> tuple[list[str], int, bytes]:
+    """Forty of them, at every place where a state has any; how many resources it has, and the state."""
     hidden = [secrets.token_hex(12) for _ in range(40)]
     left = iter(hidden)
     kinds = (
@@ -70,10 +84,7 @@ def test_no_secret_leaves_the_state() -> None:
     outputs = {"password": {"value": next(left), "type": "string", "sensitive": True}}
     rest = list(left)
     resources.append(resource("aws_instance", "x", {"id": "i-1", "user_data": " ".join(rest), "tags": {"token": rest[0]}}, private=rest[1]))
-    found = terraform.read(state(*resources, outputs=outputs), where=WHERE)
-    assert len(found) == len(resources) + 1
-    told = json.dumps([[each.id, each.name, dict(each.facts)] for each in found])
-    assert [secret for secret in hidden if secret in told] == []
+    return hidden, len(resources), state(*resources, outputs=outputs)
 
 
 def test_a_secret_is_not_in_the_words_about_a_bad_state() -> None:
