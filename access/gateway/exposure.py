@@ -114,8 +114,8 @@ def _vpn(facts: dict[str, Any]) -> Iterator[Way]:
 
 
 def _tunnel(each: dict[str, Any]) -> Way:
-    light = "ok" if each["up"] == each["tunnels"] else "warn" if each["up"] else "bad"
+    up, tunnels = each["up"], each["tunnels"]
+    light = "unknown" if not tunnels else "ok" if up == tunnels else "warn" if up else "bad"
+    to = f"{up} of {tunnels} tunnels up" if tunnels else "AWS says nothing of its tunnels"
     note = "The document does not say what depends on it."
-    return Way(
-        each["name"], "all", "IPSec tunnel", "the client's own network", light, f"{each['up']} of {each['tunnels']} tunnels up", None, note
-    )
+    return Way(each["name"], "all", "IPSec tunnel", "the client's own network", light, to, None, note)

@@ -79,6 +79,11 @@ def test_a_link_with_one_tunnel_down_is_not_well() -> None:
     assert [(way.what, way.light) for way in ways] == [("2", "ok"), ("1", "warn"), ("0", "bad")]
 
 
+def test_a_link_of_whose_tunnels_nothing_is_told_is_unknown() -> None:
+    (way,) = exposure.ways(None, Seen(name="gateway", facts={"links": [{"name": "DLM-Ml", "up": 0, "tunnels": 0}]}), None, None)
+    assert (way.light, way.to) == ("unknown", "AWS says nothing of its tunnels")
+
+
 def test_what_two_frontends_claim_is_said_and_what_they_share_is_not() -> None:
     assert haproxy.problems(haproxy.config(HAPROXY)) == [
         "Port 3389 of rdp lies inside 2048-4096 of ftp: who is allowed ftp is allowed rdp, too."
