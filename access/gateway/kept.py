@@ -28,23 +28,26 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 def compared(running: str, before: Mapping[str, Any]) -> dict[str, Any]:
     """{repository, branch, path, commit, asked, lines, error}: `lines` are none where both say the same. {} where estate.yaml names none.
 
-    `before` is the last answer: where the repository does not answer, its commit goes on counting, and `error` says why.
+    `before` is the last answer: where the repository does not answer, its commit goes on counting, and `error` says why. `asked`: when it
+    was last asked, whether it answered or not.
     """
     kept = place.gateway().configuration
     if kept is None:
         return {}
     where = {"repository": kept.repository, "branch": kept.branch, "path": kept.path}
     before = before if {name: before.get(name) for name in where} == where else {}
-    try:
-        commit, asked, error = *_asked(kept, before), ""
-    except RemoteError as refused:
-        commit, asked, error = str(before.get("commit", "")), str(before.get("asked", "")), f"{refused} {refused.next_step}".strip()
-    found: dict[str, Any] = {**where, "commit": commit, "asked": asked, "error": error, "lines": []}
-    if commit:
+    found: dict[str, Any] = {**where, "commit": "", "asked": "", "error": "", "lines": []} | {**before, "lines": []}
+    if not found["asked"] or timezone.now() - datetime.fromisoformat(found["asked"]) >= EVERY:
+        found |= {"asked": timezone.now().isoformat(), "error": ""}
         try:
-            found["lines"] = list(differences(_mirror(kept).file(commit, kept.path).decode("utf-8", "replace"), running))
-        except RemoteError as refused:
-            found |= {"commit": "", "error": f"{refused} {refused.next_step}".strip()}
+            found["commit"] = _head(kept)
+        except (RemoteError, OSError) as error:
+            found["error"] = _why(error)
+    if found["commit"]:
+        try:
+            found["lines"] = list(differences(_mirror(kept).file(found["commit"], kept.path).decode("utf-8", "replace"), running))
+        except (RemoteError, OSError) as error:
+            found |= {"commit": "", "error": _why(error)}
     return found
 
 
@@ -68,15 +71,19 @@ def differences(kept: str, running: str) -> Iterator[dict[str, Any]]:
         old, new = old + (kind != "+"), new + (kind != "-")
 
 
-def _asked(kept: Kept, before: Mapping[str, Any]) -> tuple[str, str]:
-    """The branch's commit, in the mirror by now, and when the repository said so. Raises RemoteError."""
-    its, now = _mirror(kept), timezone.now()
-    if before.get("asked") and before.get("commit") and not before.get("error") and now - datetime.fromisoformat(before["asked"]) < EVERY:
-        return str(before["commit"]), str(before["asked"])
+def _head(kept: Kept) -> str:
+    """The branch's commit, in the mirror by now. Raises RemoteError, OSError."""
+    its = _mirror(kept)
     commit = its.heads(kept.branch)[kept.branch]
     if not its.has(commit):
         its.fetch([kept.branch])
-    return commit, now.isoformat()
+    return commit
+
+
+def _why(error: RemoteError | OSError) -> str:
+    if isinstance(error, RemoteError):
+        return f"{error} {error.next_step}".strip()
+    return f"The console's own mirror of it cannot be used: {error}. Look at the disk of its data folder."
 
 
 def _mirror(kept: Kept) -> Mirror:

@@ -83,7 +83,7 @@ def list_entries(gateway: Gateway) -> list[str]:
 
 
 def look_at_host() -> None:
-    """Raises RemoteError."""
+    """Raises RemoteError. What the host says is stored before any repository is asked, which takes its time."""
     before = Seen.objects.get_or_create(name=HOST)[0].facts
     Seen.objects.filter(name=HOST).update(tried=timezone.now())
     where = place.find(place.gateway().instance)
@@ -93,7 +93,7 @@ def look_at_host() -> None:
         "service": found.word("service"),
         "valid": found.word("valid"),
         "problems": haproxy.problems(config),
-        "kept": kept.compared(found.text("config"), before.get("kept") or {}),
+        "kept": before.get("kept") or {},
         "binds": [{"frontend": each.frontend, "first": each.first, "last": each.last} for each in config.binds],
         "backends": [asdict(each) for each in haproxy.backends(found.text("stat"))],
         "backend_of": config.backends,
@@ -102,6 +102,8 @@ def look_at_host() -> None:
         "instance_id": where.instance_id,
     }
     Seen.objects.filter(name=HOST).update(answered=timezone.now(), error="", facts=facts)
+    compared = kept.compared(found.text("config"), facts["kept"])
+    Seen.objects.filter(name=HOST).update(facts=facts | {"kept": compared})
 
 
 def _open_to_all() -> list[dict[str, str]]:

@@ -11,8 +11,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from access import place
-from access.gateway import exposure, haproxy, kept, rules
+from access.gateway import exposure, haproxy, kept, observe, rules
 from access.models import AllowedAddress, Seen
+from access.place import Place
+from access.programs import Sections
 from estate.ways_in import Kept
 from remote.aws.security_groups import Rule
 from remote.errors import Unreachable
@@ -146,6 +148,43 @@ def test_the_repository_s_configuration_is_compared_and_asked_again_only_after_a
     assert late["lines"] == first["lines"]
     never = kept.compared(CONFIG, {})
     assert (never["commit"], never["lines"]) == ("", [])
+
+
+@pytest.mark.parametrize("refusal", [Unreachable("no way to the repository", "Try again."), OSError(28, "No space left on device")])
+def test_a_repository_that_fails_is_said_and_not_asked_at_each_look(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    asked = []
+
+    def fails(its: Mirror, *names: str) -> dict[str, str]:
+        asked.append(names)
+        raise refusal
+
+    monkeypatch.setattr(Mirror, "heads", fails)
+    found = kept.compared(CONFIG, {})
+    assert str(refusal) in found["error"]
+    again = kept.compared(CONFIG, found)
+    assert (again["error"], len(asked)) == (found["error"], 1)
+    kept.compared(CONFIG, again | {"asked": (timezone.now() - timedelta(minutes=6)).isoformat()})
+    assert len(asked) == 2
+
+
+@pytest.mark.django_db
+def test_what_the_gateway_says_is_stored_before_a_repository_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = []
+
+    def compared(running: str, before: object) -> dict[str, str]:
+        stored.append(Seen.objects.get(name="haproxy").facts["service"])
+        return {"commit": "c0ffee"}
+
+    monkeypatch.setattr(place, "find", lambda instance: Place(instance, "i-0abc", "10.0.101.8", "ami-0"))
+    monkeypatch.setattr(observe, "ask", lambda program, ip, verb: Sections(f"\036service active\n\036config\n{CONFIG}"))
+    monkeypatch.setattr(kept, "compared", compared)
+    observe.look_at_host()
+    seen = Seen.objects.get(name="haproxy")
+    assert stored == ["active"]
+    assert (seen.facts["kept"], seen.facts["service"]) == ({"commit": "c0ffee"}, "active")
+    assert seen.answered is not None
 
 
 def test_a_path_that_the_repository_does_not_have_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
