@@ -24,16 +24,17 @@ HONEST = ("unknown", "waiting")
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """Where the box's list of deeds, its statics and its versions stood when a run began."""
+    """Where the box's list of deeds, its statics, its versions and the number of its things stood when a run began."""
 
     deeds: int
     statics: dict[str, str]
     labels: dict[str, str]
+    things: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class World:
-    """What a release has left. `deeds` counts what was done, by what and where."""
+    """What a release has left. `deeds` counts what was done, by what and where, and what is there more than before."""
 
     hosts: dict[str, dict[str, Any]]
     environments: dict[str, dict[str, Any]]
@@ -63,7 +64,19 @@ class World:
 def before(rig: Rig) -> Before:
     hosts = rig.state()["hosts"]
     statics, labels = ({host["name"]: host[what] for host in hosts} for what in ("statics", "label"))
-    return Before(len(rig.deeds()), statics, labels)
+    return Before(len(rig.deeds()), statics, labels, things(rig))
+
+
+def things(rig: Rig) -> Counter[str]:
+    """How many there are of what is no deed of a host's or of Beanstalk's."""
+    index = rig.host_root("openvpn") / "root/easy-rsa/pki/index.txt"
+    lines = index.read_text().splitlines() if index.exists() else []
+    groups = rig.aws("ec2").describe_security_groups(Filters=[{"Name": "group-name", "Values": ["client-gateway"]}])["SecurityGroups"]
+    found = Counter({f"certificates {line[:1]}": 0 for line in lines})
+    found.update(f"certificates {line[:1]}" for line in lines)
+    found["rules of the gateway"] = sum(len(each["IpRanges"]) for group in groups for each in group["IpPermissions"])
+    found["mute rules"] = len(rig.aws("cloudwatch").list_alarm_mute_rules()["AlarmMuteRuleSummaries"])
+    return found
 
 
 def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
@@ -88,7 +101,7 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
         if host["instance_id"] in names
     }
     wanted = sorted({host["beanstalk"] for host in names.values()})
-    found = rig.aws("elasticbeanstalk").describe_environments(EnvironmentNames=wanted)["Environments"]
+    found = rig.aws("elasticbeanstalk").describe_environments(EnvironmentNames=wanted)["Environments"] if wanted else []
     environments = {
         each["EnvironmentName"]: {
             "version": _version(each["VersionLabel"], label, began),
@@ -96,7 +109,11 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
         }
         for each in found
     }
-    deeds = Counter(f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds) if not deed["what"].startswith("throttled "))
+    deeds: Counter[str] = Counter(
+        f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds) if not deed["what"].startswith("throttled ")
+    )
+    now = things(rig)
+    deeds.update({what: now[what] - began.things[what] for what in now if now[what] != began.things[what]})
     return World(hosts, environments, _stored(rig, plan), deeds)
 
 

@@ -84,44 +84,31 @@ def _plan(asked: dict[str, Any]) -> None:
     from runs import actions, plan
 
     made = actions.save_plan(plan.Plan.from_json(asked["document"]), by=Operator.objects.get(username="admin"))
-    _answer_plan(asked, made)
+    _answer(asked, _told(made))
 
 
 def _ways(asked: dict[str, Any]) -> None:
     """How this console changes the world, for `faults.ways`."""
-    from deployments.operations import operations_of
-    from estate.models import Host
-    from estate.reading import current
+    from faults import drawing
     from runs import effects
 
-    ways: dict[str, dict[str, Any]] = {}
-    for target in current().targets:
-        place = f"{target.service}:{target.environment.key}"
-        hosts = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None)
-        about = {
-            "hosts": list(hosts.values_list("name", flat=True)),
-            "beanstalk": target.tiers[-1].beanstalk,
-            "repository": target.code.repository.key,
-        }
-        kinds = ["release", *(f"operation:{operation.key}" for operation in operations_of(target)), "follow"]
-        ways |= {f"{kind}:{place}": about for kind in [*kinds, *(["exit"] if target.has_maintenance else [])]}
-    _answer(asked, {"ways": ways, "kinds": sorted(effects.kinds())})
+    _answer(asked, {"ways": drawing.ways(), "pressed": sorted(drawing.PRESSED), "kinds": sorted(effects.kinds())})
 
 
 def _draw(asked: dict[str, Any]) -> None:
-    """The plans that a page draws and starts in one go."""
-    from deployments import adoption, reopening
-    from estate.models import BeanstalkEnvironment
-    from estate.reading import current
+    """A plan that no API draws; with the number of its run where the two are made in one go. `none`: why there is none now."""
+    from faults import drawing
     from people.models import Operator
-    from runs import actions
 
-    target = current().target(asked["service"], asked["environment"])
-    if asked["kind"] == "exit":
-        drawn = reopening.plan(target, reopening.way_out(target))
-    else:
-        drawn = adoption.plan(target, BeanstalkEnvironment.objects.get(pk=target.tiers[-1].beanstalk))
-    _answer_plan(asked, actions.save_plan(drawn, by=Operator.objects.get(username="admin")))
+    by = Operator.objects.get(username="admin")
+    try:
+        if asked["way"] in drawing.PRESSED:
+            run = drawing.press(asked, by)
+            _answer(asked, {**_told(run.plan), "run": run.number})
+        else:
+            _answer(asked, _told(drawing.draw(asked, by)))
+    except LookupError as error:
+        _answer(asked, {"none": str(error)})
 
 
 def _approve(asked: dict[str, Any]) -> None:
@@ -136,8 +123,8 @@ def _approve(asked: dict[str, Any]) -> None:
     _answer(asked, {"approved": plan.hash})
 
 
-def _answer_plan(asked: dict[str, Any], made: Any) -> None:
-    _answer(asked, {"id": str(made.pk), "hash": made.hash, "steps": made.document["steps"], "facts": made.document["facts"]})
+def _told(made: Any) -> dict[str, Any]:
+    return {"id": str(made.pk), "hash": made.hash, "steps": made.document["steps"], "facts": {"hosts": [], **made.document["facts"]}}
 
 
 def _effects(asked: dict[str, Any]) -> None:

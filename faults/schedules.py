@@ -73,8 +73,8 @@ class Schedule:
             for event in self.events
         ]
         try:
-            self._hire()
             release = releases.start(rig, self.environment, plan)
+            self._hire()
             ended = self._follow(release)
             recovery = self._recovery(release.number)
             self.found += release.judged(ended)

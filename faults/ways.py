@@ -1,10 +1,13 @@
 """Every way in which this console changes the world: what P1 enumerates its cut points over.
 
-Releases of every service, every small operation, the safe exit and the following of somebody else's deployment; which there are is asked
-of the console. So a service, an operation or an effect that is new is enumerated without a word here; an effect that stands in no plan that
-the suite can draw is reported as not run, by its name.
+Releases of every service by every strategy, going back, every small operation, the safe exit, the following of somebody else's deployment,
+Rundeck's jobs, alarms, and who may come in; which there are is asked of the console (`faults.drawing`). So a service, an operation or an
+effect that is new in them is enumerated without a word here; an effect that stands in no plan that the suite can draw is reported as not
+run, by its name.
 
-    release:SERVICE:ENVIRONMENT   (Magento's by the environment alone)   operation:KEY:SERVICE:ENVIRONMENT   exit:…   follow:…
+    release:SERVICE:ENVIRONMENT   (Magento's by the environment alone)   operation:KEY:SERVICE:ENVIRONMENT   exit:…   follow:…   back:…
+    prepare:… roll:… window:…   (the migration-aware strategy: built once, then one of its two paths)
+    rundeck:job   alarm:mute   vpn:create   gateway:allow   ftp:rotate …
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 SHORT = {"pre-production": "release:magento:pre-production", "production": "release:magento:production"}
 ARGUMENT = "/frontend/*"  # for operations that want one; the others ignore it
+BUILT_ONCE = ("prepare", "roll", "window")
 FLAGS = {"maintenance-on": False, "maintenance-off": True}  # operations, and whether the flag stands on the hosts before
 
 
@@ -41,19 +45,26 @@ def uncovered(rig: Rig) -> list[str]:
 
 
 def acts(rig: Rig, name: str) -> list[dict[str, Any]]:
-    """Those of its plan; drawn once for each rig."""
+    """Those of its plan; drawn once for each rig. None where it cannot be drawn in this world."""
     if name not in rig.acts:
-        rig.acts[name] = [act for step in plan(rig, name, fresh=False)["steps"] for act in step["acts"]]
+        try:
+            drawn = plan(rig, name, fresh=False)["steps"]
+        except NotRun:
+            drawn = []
+        rig.acts[name] = [act for step in drawn for act in step["acts"]]
     return rig.acts[name]
 
 
 def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
-    """Draws it, in a world in which it has something to do. `fresh`: what it releases has not been released yet."""
+    """Draws it, in a world in which it has something to do. `fresh`: what it releases has not been released yet, and it is to be started.
+
+    Where a page draws and starts in one go it has begun then (`run`), as far as there is a worker. Raises NotRun, NotThere.
+    """
     name = SHORT.get(name, name)
     kind, *words = name.split(":")
-    service, environment = words[-2:]
+    service, environment = words[-2:] if len(words) > 1 else ("", "")
     about = found(rig)["ways"][name]
-    if kind == "release" and fresh:
+    if kind in ("release", "back") and fresh:
         rig.sim("actions/push-commit", message="Search: rank by stock", repository=about["repository"])
     if kind == "follow":
         rig.sim("actions/someone-else", environment=about["beanstalk"])
@@ -61,15 +72,60 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
         _flags(rig, about["hosts"], there=FLAGS.get(words[0], True))
     if kind == "release":
         return _drawn(rig, "plans", service=service, environment=environment)
+    if kind in BUILT_ONCE:
+        return _built_once(rig, kind, service, environment, about)
     if kind == "operation":
         return _drawn(rig, "operations", service=service, environment=environment, operation=words[0], argument=ARGUMENT)
-    return rig.ask("draw", kind=kind, service=service, environment=environment)
+    if kind == "back" and fresh:
+        _carried_out(rig, _drawn(rig, "plans", service=service, environment=environment))
+    drawn = rig.ask("draw", way=name, service=service, environment=environment, dry=not fresh)
+    if "none" in drawn:
+        raise NotRun(f"{name}: {drawn['none']}.")
+    if kind == "back":
+        _approved(rig, drawn)
+    return drawn
+
+
+def _built_once(rig: Rig, kind: str, service: str, environment: str, about: dict[str, Any]) -> dict[str, Any]:
+    """`prepare` is what comes first; a change of the schema decides which of the other two follows."""
+    more = {"schema": "yes"} if kind == "window" else {}
+    rig.sim("actions/push-commit", message="Search: rank by stock", repository=about["repository"], **more)
+    wanted = {"service": service, "environment": environment, "strategy": "migration-aware"}
+    for branch in about["branches"]:
+        if rig.http.post("/api/v1/plans", json={**wanted, "configuration_branch": branch}).status_code == 201:
+            wanted["configuration_branch"] = branch
+            break
+    else:
+        raise NotRun(f"no configuration of {service} in {environment} lets it be built once.")
+    preparation = _drawn(rig, "plans", **wanted)
+    if kind == "prepare":
+        return preparation
+    _carried_out(rig, preparation)
+    drawn = _drawn(rig, "plans", **wanted)
+    path = drawn["facts"].get("decision", {}).get("path")
+    if path != kind:
+        raise NotRun(f"the database's answers lead to {path}, not to {kind}.")
+    return drawn
+
+
+def _carried_out(rig: Rig, drawn: dict[str, Any]) -> None:
+    """By a worker whom nothing happens to. Raises NotThere."""
+    answer = rig.start_run(drawn)
+    if answer.status_code != 201:
+        raise NotThere(f"what comes before it was refused: {answer.text[:300]}")
+    worker = rig.fork("worker")
+    try:
+        ended = rig.finished(answer.json()["id"])
+    finally:
+        rig.nursery.kill(worker)
+    if ended["state"] != "succeeded":
+        raise NotThere(f"what comes before it is {ended['state']}: {ended['said']}")
 
 
 def tidy(rig: Rig, name: str) -> None:
     """The shop is open again: what comes next wants to find it so."""
     name = SHORT.get(name, name)
-    if name.startswith("operation:curtain-on:"):
+    if name.startswith(("operation:curtain-on:", "window:")):
         rig.sim("actions/no-curtain")
     if name.partition(":")[2].partition(":")[0] in FLAGS:
         _flags(rig, found(rig)["ways"][name]["hosts"], there=False)
@@ -96,14 +152,19 @@ def _drawn(rig: Rig, path: str, **wanted: Any) -> dict[str, Any]:
         made: dict[str, Any] = answer.json()
         shut[:] = [gate for gate in made["gates"] if gate["state"] in ("bad", "unknown")]
         if [gate["key"] for gate in shut] == ["approval"]:
-            rig.ask("approve", plan=made["id"])
-            return made
+            return _approved(rig, made)
         return None if shut else made
 
     try:
         return dict(until("a plan", once, seconds=60, pause=0.5))
     except NotThere as error:
         raise NotThere(f"{error}: {shut}") from error
+
+
+def _approved(rig: Rig, made: dict[str, Any]) -> dict[str, Any]:
+    """By somebody else; where the estate asks for nobody it does no harm."""
+    rig.ask("approve", plan=made["id"])
+    return made
 
 
 def not_run(kind: str) -> NotRun:

@@ -163,6 +163,7 @@ class Jobs:
         return self._world.faults.strikes("rundeck-lost-reply") is not None
 
     def _go(self, execution: Execution) -> None:
+        deed = self._world.deeds.begin(f"Rundeck: {execution.job.name}", "rundeck", str(execution.id))
         broken = self._world.faults.strikes("rundeck-fails") is not None
         for seconds, node, text in execution.job.lines:
             self._world.clock.sleep(seconds)
@@ -172,6 +173,7 @@ class Jobs:
         if broken and not execution.aborted:
             execution.entries.append((self._world.clock.now(), "rundeck", "Failed: NonZeroResultCode: Result code was 1"))
         execution.ended = self._world.clock.now()
+        self._world.deeds.end(deed)
         bad = broken or execution.job.name in _FAILS
         execution.status = "aborted" if execution.aborted else "failed" if bad else "succeeded"
 
