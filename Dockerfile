@@ -21,5 +21,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --retries=6 \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
 # A shell, because only it reads the variable; exec, because the signals are uvicorn's. Frames go out as they are: compressing each for each viewer
-# costs more than sending it.
-CMD ["sh", "-c", "exec uvicorn opsconsole.asgi:application --host 0.0.0.0 --port 8000 --timeout-graceful-shutdown 5 --ws-per-message-deflate false --forwarded-allow-ips \"${TRUSTED_PROXY:-127.0.0.1}\""]
+# costs more than sending it. No access log: the paths of one-time links are secrets.
+CMD ["sh", "-c", "exec uvicorn opsconsole.asgi:application --host 0.0.0.0 --port 8000 --no-access-log --timeout-graceful-shutdown 5 --ws-per-message-deflate false --forwarded-allow-ips \"${TRUSTED_PROXY:-127.0.0.1}\""]

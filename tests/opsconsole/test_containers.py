@@ -41,6 +41,7 @@ def test_the_web_process_believes_the_trusted_proxy_and_nobody_else(tmp_path: Pa
     words = subprocess.run(web_command(), env=environment, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
     assert words[words.index("--forwarded-allow-ips") + 1] == trusted
     assert words[0] == "opsconsole.asgi:application"
+    assert "--no-access-log" in words, "the path of a one-time link is a secret"
 
 
 @pytest.mark.parametrize(("said", "header"), [("", "None"), ("10.0.1.7", "('HTTP_X_FORWARDED_PROTO', 'https')")])
