@@ -26,7 +26,7 @@ def _allowed(item: pytest.Item) -> float:
     """Seconds that the file of a test asks for; files that ask for nothing go last, in the order in which they came."""
     module = item.getparent(pytest.Module)
     marks = () if module is None else module.iter_markers("timeout")
-    return max((float(mark.args[0]) for mark in marks), default=0.0)
+    return max((float(mark.args[0] if mark.args else mark.kwargs.get("timeout", 0)) for mark in marks), default=0.0)
 
 
 @pytest.fixture
