@@ -105,6 +105,13 @@ def test_the_units_are_those_that_are_described() -> None:
     assert named == {path.stem.rstrip("@") for path in UNITS}
 
 
+def test_the_secrets_that_are_put_beside_the_code_go_neither_into_the_image_nor_into_git() -> None:
+    made = set(re.findall(r"^    (?:mkdir -m 700|cat >) (\S+) ", OPERATIONS, re.MULTILINE))
+    assert made == {".env", "ssh"}
+    assert made <= set((ROOT / ".dockerignore").read_text().splitlines())
+    assert made <= {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("/")}
+
+
 def test_commands_settings_and_promises_that_are_named_exist() -> None:
     commands = set(re.findall(r"manage\.py ([a-z_]+)", OPERATIONS))
     assert {"operator", "token", "script", "distrust", "migrate"} <= commands
