@@ -53,7 +53,10 @@ class WithoutLinks(logging.Filter):
     """A link for one download is a secret for ten minutes, and Django names the path of whatever goes wrong."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # words and arguments that do not fit: the handler says so, as logging always does
+            return True
         if "/access/get/" in text:
             record.msg, record.args = _ONE_TIME_LINK.sub(r"\1[secret]", text), ()
         return True

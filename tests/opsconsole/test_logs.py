@@ -53,6 +53,17 @@ def test_a_link_for_one_download_is_in_no_line(lines: Callable[[], list[dict[str
     assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["links"]
 
 
+def test_a_call_whose_arguments_do_not_fit_is_no_fault_of_the_program(
+    lines: Callable[[], list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = logging.LogRecord("library", logging.WARNING, __file__, 1, "%d of %d", ("one",), None)
+    assert logs.WithoutLinks().filter(record)
+    handler = logging.StreamHandler(io.StringIO())
+    handler.addFilter(logs.WithoutLinks())
+    handler.handle(record)
+    assert "Logging error" in capsys.readouterr().err
+
+
 def test_the_setting_is_one_that_logging_takes() -> None:
     for form in ("text", "json"):
         assert logs.configuration(form, "INFO")["handlers"]["stderr"]["formatter"] == form
