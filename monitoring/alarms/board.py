@@ -238,15 +238,16 @@ def _drawn(names: tuple[str, ...], now: datetime) -> _Drawn:
     """The strip of each, how often it fired, and in releases. Drawn anew when there is another transition, and once a minute."""
     global _kept
     key = (names, history.newest(), int(now.timestamp()) // 60)
-    if _kept is None or _kept[0] != key:
+    found = _kept  # another thread may put its own there meanwhile
+    if found is None or found[0] != key:
         by_name = history.since(names, now - STRIP, most=STRIP_ROWS)
         drawn = []
         for name in names:
             mine = by_name.get(name, [])
             fired = [each for each in mine if each.new == "ALARM"]
             drawn.append((tuple(_spans(mine, now)), len(fired), sum(each.expected for each in fired)))
-        _kept = (key, drawn)
-    return _kept[1]
+        found = _kept = (key, drawn)
+    return found[1]
 
 
 _Drawn = list[tuple[tuple[Span, ...], int, int]]

@@ -431,3 +431,19 @@ def test_a_strip_is_drawn_anew_when_another_transition_is_stored() -> None:
     [(ended, _, _)] = board._drawn((CPU,), at)
     assert ended[0].width < spans[0].width
     assert board._drawn((CPU, "another"), at)[1] == ((), 0, 0)
+
+
+@pytest.mark.django_db
+def test_a_strip_is_its_own_alarms_also_where_another_thread_draws_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Replaced(tuple[Any, ...]):
+        """Whoever looks for whom it was drawn loses it to another thread."""
+
+        def __getitem__(self, index: Any) -> Any:
+            board._kept = ("another's", [])
+            return super().__getitem__(index)
+
+    at = timezone.now()
+    drawn = board._drawn((CPU,), at)
+    assert board._kept is not None
+    monkeypatch.setattr(board, "_kept", Replaced(board._kept))
+    assert board._drawn((CPU,), at) is drawn
