@@ -64,7 +64,7 @@ def _reckoned(table: str) -> str:
 def _kept() -> dict[str, tuple[str, str]]:
     found = {
         "audit_entry": (f"{FOR_EVER}; who it was, {settings.PERSON_DAYS} days", "PERSON_DAYS"),
-        "django_session": ("a day after they end", ""),
+        "django_session": ("at most a day after they end", ""),
     }
     for kind in retention.registered():
         days = f"{kind.days} days" if kind.days else FOR_EVER
