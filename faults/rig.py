@@ -331,7 +331,10 @@ class Rig:
 
 def _done(argv: list[str], env: Mapping[str, str]) -> str:
     root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(argv, env=dict(env), cwd=root, capture_output=True, text=True, timeout=180, check=False)
+    try:
+        done = subprocess.run(argv, env=dict(env), cwd=root, capture_output=True, text=True, timeout=180 * timing.slack(), check=False)
+    except subprocess.TimeoutExpired as error:
+        raise NotThere(f"{' '.join(argv)}: {error}") from error
     if done.returncode != 0:
         raise NotThere(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
     return done.stdout
