@@ -16,6 +16,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
@@ -31,6 +32,23 @@ def role_of(claims: Mapping[str, Any]) -> Role:
     groups = claims.get(settings.OIDC_GROUPS_CLAIM, ())
     known = {settings.OIDC_ROLES[group] for group in groups if isinstance(group, str) and group in settings.OIDC_ROLES}
     return next((role for role in _ORDER if role.value in known), Role.NONE)
+
+
+def _give(operator: Operator, role: Role) -> None:
+    before, operator.role = operator.role, role
+    operator.save(update_fields=["role"])
+    sessions.look_again(operator)
+    facts = {"before": str(before), "now": role.value}
+    audit.record("change role", by=None, target=operator.username, why="groups of the provider", facts=facts)
+
+
+@transaction.atomic
+def _take_away(operator: Operator) -> None:
+    """Who has no group there any more may do nothing here: by no token, and in no browser that is still open."""
+    if operator.role != Role.NONE:
+        _give(operator, Role.NONE)
+    if ended := sessions.end(operator):
+        audit.record("end sessions", by=None, target=operator.username, why="groups of the provider", facts={"ended": str(ended)})
 
 
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -75,6 +93,8 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
         operator = sociallogin.user
         name = operator.username or str(sociallogin.account.uid)
         if role is Role.NONE:
+            if sociallogin.is_existing:
+                _take_away(operator)
             self._refuse(request, name, "no group of theirs has a role here")
         if not sociallogin.is_existing:
             if Operator.objects.filter(username=operator.username).exists():
@@ -82,12 +102,7 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
             operator.role = role
             operator.set_unusable_password()
         elif operator.role != role:
-            before, operator.role = operator.role, role
-            operator.save(update_fields=["role"])
-            sessions.look_again(operator)
-            audit.record(
-                "change role", by=None, target=operator.username, why="groups of the provider", facts={"before": before, "now": role.value}
-            )
+            _give(operator, role)
 
     def _refuse(self, request: HttpRequest, name: str, why: str) -> None:
         audit.record("sign in", by=None, target=name, why=f"single sign-on: {why}", result="refused")

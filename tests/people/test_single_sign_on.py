@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ from django.urls import reverse
 from oidc_provider_mock import run_server_in_thread
 from pytest_django.fixtures import Settings
 
-from people.models import AuditEntry, Operator, Role
+from people.models import AuditEntry, Operator, Role, Token
 from people.single_sign_on import role_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # the provider's own, of its libraries
@@ -71,6 +72,26 @@ def test_a_group_that_was_taken_away_there_is_taken_away_here(provider: str) -> 
     assert AuditEntry.objects.get(action="change role").facts == {"before": "admin", "now": "viewer"}
     known_there(provider, "joe", preferred_username="joe", groups=["others"])
     assert operator_of(comes(provider, "joe")) is None
+
+
+def test_who_lost_every_group_loses_what_is_still_open_here(provider: str, admin: Operator) -> None:
+    """Sessions in other browsers end, and tokens may do nothing more; those of others stay."""
+    known_there(provider, "kim", preferred_username="kim", groups=["ops"])
+    open_one, bystander = comes(provider, "kim"), Client()
+    bystander.force_login(admin)
+    kim = operator_of(open_one)
+    assert kim is not None
+    by_token = Client(headers={"Authorization": f"Bearer {Token.issue(kim, 'build', lives=timedelta(hours=1))[1]}"})
+    assert (open_one.get("/").status_code, by_token.get("/api/v1/services").status_code) == (200, 200)
+    known_there(provider, "kim", preferred_username="kim", groups=[])
+    assert operator_of(comes(provider, "kim")) is None
+    assert (open_one.get("/").status_code, by_token.get("/api/v1/services").status_code) == (302, 403)
+    assert bystander.get("/").status_code == 200
+    assert AuditEntry.objects.get(action="end sessions").facts == {"ended": "1"}
+    known_there(provider, "kim", preferred_username="kim", groups=["everybody"])
+    back = operator_of(comes(provider, "kim"))
+    assert back is not None
+    assert back.role == "viewer"
 
 
 def test_who_has_no_group_stays_outside(provider: str) -> None:
