@@ -29,7 +29,7 @@ import runs.deciding_api
 import runs.draining_api
 from deployments.actions import start_release
 from deployments.operations import start_operation
-from opsconsole import problems
+from opsconsole import once, problems
 from people import origin
 from people.models import Operator, Token
 from people.permissions import Forbidden
@@ -67,6 +67,7 @@ class Described(NinjaAPI):
 
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)
+        once.describe(schema)
         schema["components"]["schemas"]["Problem"] = problems.SCHEMA
         wrong = {"description": "A problem", "content": {problems.TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
         for operations in schema["paths"].values():
@@ -98,6 +99,7 @@ for router in (
     people.api.router,
 ):
     api.add_router("", router)
+once.install(api)
 runs.api.register_starter("release", start_release)
 runs.api.register_starter("operation", start_operation)
 

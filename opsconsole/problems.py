@@ -25,6 +25,7 @@ from deployments.actions import NotPlannable, NotStartable
 from estate.definition import UnknownTarget
 from handover.actions import NotSaid
 from people.actions import NotPossible
+from people.answered import CutOff, OtherRequest, UnderWay
 from people.permissions import Forbidden
 from people.second_factor import ProveAgain
 from remote import errors as remote
@@ -83,6 +84,9 @@ def install(api: NinjaAPI) -> None:
     on(NotSaid, lambda request, error: problem(request, 422, str(error)))
     on(NotPlannable, lambda request, error: problem(request, 422, str(error)))
     on(NotStartable, lambda request, error: problem(request, 409, str(error), reasons=error.reasons))
+    on(OtherRequest, lambda request, error: problem(request, 422, str(error)))
+    on(UnderWay, lambda request, error: problem(request, 409, str(error), headers={"Retry-After": "2"}))
+    on(CutOff, lambda request, error: problem(request, 409, str(error)))
     on(LockHeld, _held)
     on(Refusal, lambda request, error: problem(request, 409, str(error)))
     on(RequestDataTooBig, lambda request, error: problem(request, 413, "The request is too large."))

@@ -103,6 +103,21 @@ class FailedSignIn(models.Model):
         indexes = [models.Index(fields=["name", "time"], name="failed_sign_in_name")]
 
 
+class Answered(models.Model):
+    """What the API answered to one intention; `people.answered` says how. Forgotten after a day."""
+
+    operator = models.ForeignKey(Operator, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)  # of the Idempotency-Key, and of the token that came with it
+    asked = models.CharField(max_length=64)  # digest of the whole request
+    begun = models.DateTimeField(default=timezone.now, db_index=True)
+    status = models.IntegerField(null=True)  # None: not answered yet
+    sealed = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "answered"
+        constraints = [models.UniqueConstraint(fields=["operator", "digest"], name="answered_once")]
+
+
 class NeverChanged(TypeError):
     """Somebody tried to change or to delete what is kept for ever."""
 

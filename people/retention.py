@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from people import audit
-from people.models import FailedSignIn, Token
+from people import answered, audit
+from people.models import Answered, FailedSignIn, Token
 
 _FAILED_SIGN_INS = timedelta(days=1)
 _AT_ONCE = 500  # rows in one transaction
@@ -28,6 +28,7 @@ def forget() -> dict[str, int]:
     ended = {
         "failed sign-ins": FailedSignIn.objects.filter(time__lt=now - _FAILED_SIGN_INS),
         "sessions that have ended": Session.objects.filter(expire_date__lt=now),
+        "answers given to programs": Answered.objects.filter(begun__lt=now - answered.KEPT),
         "tokens that have ended": Token.objects.filter(expires__lt=now - _ENDED_TOKENS),
     }
     erased = audit.erase(now - timedelta(days=settings.PERSON_DAYS))  # it records itself

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from estate.validators import idempotency_key
 from monitoring.alarms import actions, board, chart, history, plans
 from monitoring.alarms import sns as messages_of_sns
-from monitoring.alarms.models import Transition
+from monitoring.alarms.models import Alarm, Transition
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 from remote.errors import RemoteError
@@ -93,7 +93,8 @@ def apply(request: HttpRequest, name: str) -> HttpResponseBase:
 def mute(request: HttpRequest) -> HttpResponseBase:
     names, why = request.POST.getlist("alarm"), request.POST.get("why", "")
     minutes = whole(request.POST.get("minutes", "")) or 0
-    back = reverse("alarms:detail", args=(names[0],)) if len(names) == 1 else reverse("alarms:list")
+    is_known = len(names) == 1 and Alarm.objects.filter(name=names[0]).exists()
+    back = reverse("alarms:detail", args=(names[0],)) if is_known else reverse("alarms:list")
     return _planned(request, lambda: actions.plan_mute(names, minutes=minutes, why=why, by=request.user), back)  # type: ignore[arg-type]
 
 

@@ -330,6 +330,25 @@ def test_the_database_itself_refuses_to_change_or_delete_a_row(operator: Operato
 
 
 @pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the database's own guard is PostgreSQL's; `./console test --postgresql`")
+@pytest.mark.parametrize(
+    "statement, refused",
+    [("TRUNCATE audit_entry", True), ("TRUNCATE failed_sign_in, audit_entry CASCADE", True), ("TRUNCATE failed_sign_in", False)],
+)
+def test_the_database_itself_refuses_to_empty_the_trail(operator: Operator, statement: str, refused: bool) -> None:
+    write(3, by=operator)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_is_not_emptied")  # it is off for what empties all between tests
+        if refused:
+            with pytest.raises(IntegrityError, match="never emptied"), transaction.atomic():
+                cursor.execute(statement)
+        else:
+            cursor.execute(statement)
+    assert audit.first_bad() is None
+    assert AuditEntry.objects.count() == 3
+
+
+@pytest.mark.django_db
 def test_the_trail_is_verified_once_a_day_and_a_fault_is_told(operator: Operator) -> None:
     assert ("audit trail verified", 86_400) in [(each.name, each.every_seconds) for each in periodic.registered()]
     write(5)

@@ -33,6 +33,7 @@ def test_persons_are_forgotten_after_their_time_and_no_sooner(operator: Operator
         "persons in audit rows: 0",
         "failed sign-ins: 1",
         "sessions that have ended: 0",
+        "answers given to programs: 0",
         "tokens that have ended: 1",
     ]
     assert AuditEntry.objects.get(number=1).who == "operator"
