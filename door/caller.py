@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -15,6 +16,7 @@ from door.places import Failed
 REFUSED = 2
 UNREACHABLE = 4
 _SECONDS = 60  # a plan builds its bundle before it answers
+_TRIES, _PAUSE = 3, 2.0  # of a change whose answer was lost: its key makes that it is done once
 
 
 class Refused(Failed):
@@ -38,12 +40,19 @@ class Caller:
         return self._ask("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
     def post(self, path: str, document: dict[str, Any]) -> Any:
-        return self._ask("POST", path, document)
+        key = str(uuid.uuid4())
+        for _ in range(_TRIES - 1):
+            try:
+                return self._ask("POST", path, document, key)
+            except Unreachable:
+                time.sleep(_PAUSE)
+        return self._ask("POST", path, document, key)
 
-    def _ask(self, method: str, path: str, document: dict[str, Any] | None) -> Any:
+    def _ask(self, method: str, path: str, document: dict[str, Any] | None, key: str = "") -> Any:
         """Redirects are not followed: a token goes to that one address."""
         url = f"{self.site}/api/v1/{path}"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers |= {"Idempotency-Key": key} if key else {}
         data = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  (the address is the caller's own setting)
         try:

@@ -91,7 +91,7 @@ def _follow(caller: Caller, number: int) -> int:
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("release", help="plan a release of a console and start it (SITE_URL, API_TOKEN)", description=__doc__)
     parser.add_argument("service", metavar="SERVICE", help="such as magento")
-    parser.add_argument("--env", required=True, metavar="ENVIRONMENT")
+    parser.add_argument("--environment", "--env", dest="env", required=True, metavar="KEY")
     parser.add_argument("--strategy", default="as-written")
     parser.add_argument("--branch", default="", help="of the code; the estate's first where none is named")
     parser.add_argument("--release", type=int, metavar="N", help="an earlier release again")

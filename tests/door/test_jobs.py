@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from door import jobs
+from door import caller, jobs
 from door.__main__ import main
-from door.caller import Caller
+from door.caller import Caller, Unreachable
 from door.places import Failed
+from monitoring.alarms.models import Alarm, Reading
 from people.models import Operator, Token
+from runs import api as runs_api
 from runs.models import Run
 from tests import scenery
 
@@ -80,6 +82,38 @@ def test_a_console_that_is_not_there_has_a_code_of_its_own(console: Any, monkeyp
 def test_alarms_of_which_nothing_is_known_are_listed_so_and_none_rings(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert console("alarms") == 0
     assert f"{'unknown':18} DB CPU Prod" in capsys.readouterr().out.splitlines()
+
+
+def test_an_alarm_that_rings_has_an_exit_code(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    now = timezone.now()
+    Reading.objects.create(asked=now, answered=now)
+    alarm = Alarm.objects.create(name="DB CPU Prod", state="ALARM", since=now, changed=now, seen=now)
+    assert console("alarms") == 3
+    assert f"{'ALARM':18} DB CPU Prod" in capsys.readouterr().out.splitlines()
+    Alarm.objects.filter(pk=alarm.pk).update(state="OK")
+    assert console("alarms") == 0
+
+
+def test_a_change_whose_answer_was_lost_is_asked_for_again_by_the_same_key(
+    console: Any, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks after the console has done it: one run, and its number is told."""
+    made, asked, heard = scenery.plan(releaser), Caller._ask, []
+    monkeypatch.setitem(runs_api._starters, "release", runs_api._start_plainly)
+    monkeypatch.setattr(caller, "_PAUSE", 0.0)
+
+    def loses_the_first(self: Caller, *words: Any) -> Any:
+        answer = asked(self, *words)
+        heard.append(words[-1])
+        if len(heard) == 1:
+            raise Unreachable("the connection broke")
+        return answer
+
+    monkeypatch.setattr(Caller, "_ask", loses_the_first)
+    told = Caller().post("runs", {"plan": str(made.pk), "hash": made.hash})
+    assert len(heard) == 2
+    assert len(set(heard)) == 1
+    assert told["id"] == Run.objects.get().number
 
 
 def test_whom_the_console_does_not_let_into_the_vpn_gets_its_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:

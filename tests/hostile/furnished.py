@@ -28,7 +28,7 @@ from deployments.models import Booking
 from estate import observe
 from estate.models import Resource
 from monitoring.alarms import plans as alarm_plans
-from monitoring.alarms.models import Alarm, Mute, Transition
+from monitoring.alarms.models import Alarm, Mute, Reading, Transition
 from monitoring.dashboards.models import StoredDashboard
 from people import sessions
 from people.models import Operator, Role, Token
@@ -141,6 +141,7 @@ def rows(owner: Operator, other: Operator, now: Any) -> None:
     AllowedAddress.objects.create(
         pk=2, cidr="198.51.100.0/22", services=["rdp"], owner="x", reason="y", until=ends, state=AllowedAddress.State.ASKED, asked_by=other
     )
+    Reading.objects.create(asked=now, answered=now)
     Alarm.objects.create(name=ALARM, state="ALARM", since=now, changed=now, seen=now)
     Mute.objects.create(name=OBJECTS["rule"], alarms=[ALARM], ends=ends, schedule="x", active=True)
     Transition.objects.create(alarm=ALARM, at=now, kind=Transition.Kind.STATE, old="OK", new="ALARM", summary="to ALARM")

@@ -37,6 +37,7 @@ class Demo:
     url: str
     sandbox: str
     data: Path
+    token: str  # of the API, the admin's
     passwords: dict[str, str] = field(default_factory=dict)
 
     def fault(self, kind: str, **more: object) -> None:
@@ -74,6 +75,7 @@ def running_demo(data: Path, *, speed: int, seconds: float = 200) -> Iterator[De
             url=re.findall(r"(?m)^Ready: (\S+)$", words)[0],
             sandbox=re.findall(r"(?m)^Sandbox: (\S+)$", words)[0],
             data=data,
+            token=re.findall(r"(?m)^API token: (\S+)$", words)[0],
             passwords=dict(re.findall(r"(?m)^Sign in: (\S+) / (\S+)$", words)),
         )
     finally:
