@@ -114,6 +114,45 @@ def show_vpn_user(request: HttpRequest, name: str) -> dict[str, Any]:
     return _out(row, seen is not None and seen.facts.get("sessions") is not None)
 
 
+class ClaimIn(Schema):
+    """Who answers for a certificate that was found on the server, and until when."""
+
+    person: str
+    reason: str
+    expires: datetime
+    contact: str = ""
+
+
+@router.post("/vpn-users/{name}/claim", response={201: VpnUserOut})
+def claim_vpn_user(request: HttpRequest, name: str, wanted: ClaimIn) -> Status[dict[str, Any]]:
+    """Of a name that only the server knows. Nothing is changed there."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    words = {"person": wanted.person, "reason": wanted.reason, "contact": wanted.contact}
+    made = actions.claim(name, expires=wanted.expires, by=by, **words)
+    return Status(201, show_vpn_user(request, made.name))
+
+
+@router.post("/vpn-users/{name}/revoke-unknown", response={202: Begun})
+def revoke_unknown(request: HttpRequest, name: str, why: Reason) -> Status[dict[str, Any]]:
+    """A certificate that nobody claims."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    return Status(202, _begun(request, name, "revoking", actions.revoke_unknown(name, reason=why.reason, by=by)))
+
+
+@router.post("/vpn/reapply", response={202: Begun})
+def reapply(request: HttpRequest) -> Status[dict[str, Any]]:
+    """After the server's image was rebuilt: what its index lost, the CRL, and whoever is revoked put out."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    return Status(202, _begun(request, "the register", "re-applying", actions.reapply(by=by)))
+
+
+@router.post("/vpn/crl", response={202: Begun})
+def renew_crl(request: HttpRequest) -> Status[dict[str, Any]]:
+    """Before it is over, which puts everybody out."""
+    by = require(request.user, plans.KIND, place.ways_in().environment)
+    return Status(202, _begun(request, "the CRL", "renewing", actions.renew_crl(by=by)))
+
+
 @router.post("/vpn-users/{name}/revoke", response={202: Begun})
 def revoke_vpn_user(request: HttpRequest, name: str, why: Reason) -> Status[dict[str, Any]]:
     """“revoking” until the server proves it."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest
-from ninja import Query, Router, Schema, Status
+from ninja import Header, Query, Router, Schema, Status
 
-from handover import actions, document, rows
+from estate.models import Resource
+from estate.validators import idempotency_key
+from handover import actions, document, operations, rows
 from handover.rows import Row
 from people.permissions import require
+from runs.api import RunOut, told
 
 router = Router(tags=["handover"])
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -80,6 +84,27 @@ def say(request: HttpRequest, claim: int, said: SayIn) -> Status[dict[str, Any]]
         case "withdraw":
             actions.withdraw(known, said.text, by=by)
     return Status(201, _out(rows.rows([known])[0]))
+
+
+class ResourceOperationIn(Schema):
+    """`operation` as the resource's card has it, such as snapshot. `confirmation`: the resource's name."""
+
+    kind: str
+    resource: str
+    operation: str
+    confirmation: str
+
+
+@router.post("/resource-operations", response={201: RunOut})
+def operate(
+    request: HttpRequest, wanted: ResourceOperationIn, key: Annotated[str, Header(alias="Idempotency-Key")] = ""
+) -> Status[dict[str, Any]]:
+    """Plans and starts what the card shows."""
+    known = Resource.objects.get(kind=wanted.kind, key=wanted.resource)
+    by = require(request.user, operations.KIND, operations.environment_of(known))
+    named = idempotency_key(key) if key else uuid.uuid4().hex
+    run = operations.start(known, wanted.operation, confirmation=wanted.confirmation, idempotency_key=named, by=by)
+    return Status(201, told(request, run))
 
 
 def _out(row: Row) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class DeadlinePage(Schema):
     cannot_check: list[UnreadOut]
 
 
-class LineOut(Schema):
+class MetricLineOut(Schema):
     key: str
     label: str
     namespace: str
@@ -74,7 +74,7 @@ class WidgetOut(Schema):
     view: str
     stacked: bool
     period: int
-    lines: list[LineOut]
+    lines: list[MetricLineOut]
     alarms: list[str]
     said: list[str]
 

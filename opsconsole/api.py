@@ -19,6 +19,7 @@ from ninja.utils import check_csrf
 
 import access.api
 import deployments.api
+import deployments.besides_api
 import estate.api
 import handover.api
 import monitoring.alarms.api
@@ -90,6 +91,7 @@ for router in (
     estate.api.router,
     handover.api.router,
     deployments.api.router,
+    deployments.besides_api.router,
     monitoring.api.router,
     monitoring.alarms.api.router,
     access.api.router,

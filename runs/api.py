@@ -104,7 +104,7 @@ class RunPage(Schema):
     next: str | None
 
 
-class LineOut(Schema):
+class LogLineOut(Schema):
     seq: int
     time: datetime
     host: str
@@ -117,7 +117,7 @@ class LogPage(Schema):
     Lines below `first` were removed after their time.
     """
 
-    items: list[LineOut]
+    items: list[LogLineOut]
     next: str | None
     first: int
     last: int

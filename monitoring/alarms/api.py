@@ -21,7 +21,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str, Query(max_length=100)]
 
 
-class LineOut(Schema):
+class DifferenceOut(Schema):
     name: str
     declared: str
     live: str
@@ -45,7 +45,7 @@ class AlarmOut(Schema):
     declared: str
     live: str
     verdict: str
-    differences: list[LineOut]
+    differences: list[DifferenceOut]
     expected: bool
     run: int | None
     acknowledged_by: str | None
@@ -160,6 +160,17 @@ def plan_mute(request: HttpRequest, wanted: MuteIn) -> Status[dict[str, Any]]:
 def plan_unmute(request: HttpRequest, rule: str) -> Status[dict[str, Any]]:
     by = require(request.user, plans.MUTE, planning=True)
     return Status(201, _plan(actions.plan_unmute(rule, by=by)))
+
+
+class TopicIn(Schema):
+    topic: str
+
+
+@router.post("/alarm-subscriptions", response={201: SmallPlanOut})
+def plan_subscribe(request: HttpRequest, wanted: TopicIn) -> Status[dict[str, Any]]:
+    """Has a topic that alarms tell also tell this console."""
+    by = require(request.user, plans.CHANGE)
+    return Status(201, _plan(actions.plan_subscribe(wanted.topic, by=by)))
 
 
 def _plan(made: Plan) -> dict[str, Any]:

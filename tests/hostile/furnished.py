@@ -27,6 +27,7 @@ from deployments import gates
 from deployments.models import Booking
 from estate import observe
 from estate.models import Resource
+from estate.reading import current
 from monitoring.alarms import plans as alarm_plans
 from monitoring.alarms.models import Alarm, Mute, Reading, Transition
 from monitoring.dashboards.models import StoredDashboard
@@ -121,6 +122,10 @@ def instead_of(waiting: Run, ended: Run) -> dict[str, dict[str, Any]]:
         "POST /runs/{int:number}/release-lock": {"number": str(ended.number)},
         "POST /allowed-addresses/{int:entry}/agree": {"entry": "2"},
         "POST /claims/{int:claim}/statements": {"until": f"{timezone.now() + timedelta(days=9):%Y-%m-%d}"},
+        "POST /vpn-users/{name}/claim": {"name": "jane.roe"},
+        "POST /vpn-users/{name}/revoke-unknown": {"name": "jane.roe"},
+        "POST /alarm-subscriptions": {"topic": current().alarms[ALARM].topics[0]},
+        "POST /resource-operations": {"kind": "volume"},
         "POST /mutes": {"alarms": [ALARM]},
         "DELETE /operators/{int:person}/tokens/{int:token}": {"token": str(Token.objects.get(operator__username="mary").pk)},
     }

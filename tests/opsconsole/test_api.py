@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from ninja import Schema
 
 import deployments.actions
 from estate.models import Host, Resource
@@ -378,6 +380,29 @@ def test_openapi_describes_every_route_and_says_how_to_get_in() -> None:
     assert {"http", "apiKey"} == {scheme["type"] for scheme in schemes.values()}
     for path in ("services", "hosts", "plans", "releases", "runs", "runs/{number}", "runs/{number}/log"):
         assert f"/api/v1/{path}" in described["paths"]
+
+
+def test_no_two_documents_share_a_name() -> None:
+    """OpenAPI names them by their class alone: the second of a name would be described as the first."""
+    named: dict[str, set[type]] = {}
+
+    def look(kind: Any) -> None:
+        for each in get_args(kind):
+            look(each)
+        if isinstance(kind, type) and issubclass(kind, Schema):
+            named.setdefault(kind.__name__, set()).add(kind)
+            for inside in kind.model_fields.values():
+                look(inside.annotation)
+
+    for module in {sys.modules[operation.view_func.__module__] for operation in bound()}:
+        for each in vars(module).values():
+            look(each)
+    assert len(named) > 60
+    assert not {name: kinds for name, kinds in named.items() if len(kinds) > 1}
+
+
+def bound() -> list[Any]:
+    return [each for router in api.api._get_bound_routers() for path in router.path_operations.values() for each in path.operations]
 
 
 def test_no_route_is_open_but_the_description(person: Callable[[str, Role], Operator]) -> None:

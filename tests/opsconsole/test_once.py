@@ -31,6 +31,10 @@ REFUSED_HERE = {
     "POST /api/v1/plans",  # it reads the repositories, which cannot be reached here
     "POST /api/v1/plans/{plan_id}/break-glass",  # nothing is frozen
     "DELETE /api/v1/drain",  # nothing is drained
+    "POST /api/v1/vpn/reapply",  # the server's index lacks nothing
+    "POST /api/v1/services/{service}/{environment}/following",  # nobody deploys elsewhere
+    "POST /api/v1/services/{service}/{environment}/reopening",  # no host is in maintenance mode
+    "POST /api/v1/rundeck-jobs/{job}/runs",  # it asks Rundeck, which cannot be reached here
 }
 
 

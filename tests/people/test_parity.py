@@ -40,6 +40,16 @@ TWINS = {
     "alarms:acknowledge": "POST /alarms/{name}/acknowledgement",
     "console-drain": "POST /drain",
     "console-lift": "DELETE /drain",
+    "access:vpn-claim": "POST /vpn-users/{name}/claim",
+    "access:vpn-revoke-unknown": "POST /vpn-users/{name}/revoke-unknown",
+    "access:vpn-reapply": "POST /vpn/reapply",
+    "access:vpn-crl": "POST /vpn/crl",
+    "alarms:subscribe": "POST /alarm-subscriptions",
+    "deployments:follow": "POST /services/{service}/{environment}/following",
+    "deployments:reopen": "POST /services/{service}/{environment}/reopening",
+    "deployments:by-hand-note": "POST /by-hand/{thing}/notes",
+    "deployments:rundeck-run": "POST /rundeck-jobs/{job}/runs",
+    "handover:operate": "POST /resource-operations",
     "handover:say": "POST /claims/{int:claim}/statements",
     "people:let-in": "POST /operators",
     "people:role": "POST /operators/{int:person}",
@@ -51,25 +61,14 @@ TWINS = {
     "people:account-token": "POST /tokens",
 }
 HANDED_OVER = "what it shows is a secret that one person takes once, and looks at"
-AT_A_DESK = "about the console's own pages, for who sits before them"
-RARE = "rare, asked for on its page with what was seen beside it; not in the API"
+ONES_OWN = "by which way somebody hears of things is theirs, and a token of a build is nobody whom one tells"
 PAGES_ALONE = {
     "access:vpn-download": HANDED_OVER,
     "access:vpn-link": HANDED_OVER,
     "access:ftp-show": HANDED_OVER,
     "access:ftp-rotate": HANDED_OVER,
-    "notifications:add": AT_A_DESK,
-    "notifications:change": AT_A_DESK,
-    "access:vpn-claim": RARE,
-    "access:vpn-revoke-unknown": RARE,
-    "access:vpn-reapply": RARE,
-    "access:vpn-crl": RARE,
-    "alarms:subscribe": RARE,
-    "deployments:follow": RARE,
-    "deployments:reopen": RARE,
-    "deployments:by-hand-note": RARE,
-    "deployments:rundeck-run": RARE,
-    "handover:operate": RARE,
+    "notifications:add": ONES_OWN,
+    "notifications:change": ONES_OWN,
     "handover:renew": "it takes a private key, which is handed in by a person and kept nowhere",
 }
 
