@@ -8,7 +8,7 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         """Tells the floors below what only this one knows."""
-        from access import standing
+        from access import kept, standing
         from access.ftp import account as ftp
         from access.gateway import effects as gateway
         from access.gateway import ending as gateway_ending
@@ -16,6 +16,7 @@ class AccessConfig(AppConfig):
         from access.vpn import effects as vpn
         from access.vpn import ending, observe
         from estate import deadlines
+        from people import retention
         from runs import effects, periodic
 
         kinds: dict[str, effects.Kind] = {
@@ -44,4 +45,7 @@ class AccessConfig(AppConfig):
         periodic.register("allowed addresses that end", gateway_ending.EVERY, gateway_ending.check)
         deadlines.register("Allow-list", gateway_ending.deadlines, every=300)
         periodic.register("ftp account", ftp.EVERY, ftp.watch)
+        retention.register("VPN users who are out", kept.vpn_users)
+        retention.register("VPN certificates that are over", kept.certificates)
+        retention.register("addresses that were let in", kept.addresses)
         standing.register()

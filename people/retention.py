@@ -5,7 +5,8 @@ What is seen of the world ends by `runs.retention`; `delete_some` serves both.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,16 +23,26 @@ _AT_ONCE = 500  # rows in one transaction
 _ENDED_TOKENS = timedelta(days=30)  # for whoever asks what has ended
 
 
+_registered: dict[str, Callable[[datetime], QuerySet[Any]]] = {}
+
+
+def register(name: str, rows: Callable[[datetime], QuerySet[Any]]) -> None:
+    """Told from above: what else is kept of persons, and which of it is over since before a moment. It goes after `PERSON_DAYS`."""
+    _registered[name] = rows
+
+
 def forget() -> dict[str, int]:
     """How many of each. Asked again it finds nothing more."""
     now = timezone.now()
-    ended = {
+    ended: dict[str, QuerySet[Any]] = {
         "failed sign-ins": FailedSignIn.objects.filter(time__lt=now - _FAILED_SIGN_INS),
         "sessions that have ended": Session.objects.filter(expire_date__lt=now),
         "answers given to programs": Answered.objects.filter(begun__lt=now - answered.KEPT),
         "tokens that have ended": Token.objects.filter(expires__lt=now - _ENDED_TOKENS),
     }
-    erased = audit.erase(now - timedelta(days=settings.PERSON_DAYS))  # it records itself
+    over = now - timedelta(days=settings.PERSON_DAYS)
+    ended |= {name: rows(over) for name, rows in _registered.items()}
+    erased = audit.erase(over)  # it records itself
     return {"persons in audit rows": erased, **{name: _forget(name, rows) for name, rows in ended.items()}}
 
 

@@ -35,6 +35,9 @@ def test_persons_are_forgotten_after_their_time_and_no_sooner(operator: Operator
         "sessions that have ended: 0",
         "answers given to programs: 0",
         "tokens that have ended: 1",
+        "VPN users who are out: 0",
+        "VPN certificates that are over: 0",
+        "addresses that were let in: 0",
     ]
     assert AuditEntry.objects.get(number=1).who == "operator"
     cleaned = AuditEntry.objects.filter(action="clean up").order_by("number").values_list("target", flat=True)
