@@ -19,16 +19,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from people.models import Operator, Token
+from tests.hostile import furnished
 
-pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "6"))
 # What fits the description may still name a service that there is not: that is a 422 with words, not a fault.
 NOT_MEANT = [positive_data_acceptance]
 
 
 @pytest.fixture
-def description(db: None) -> Iterator[Any]:
-    """The application itself, in the test's own transaction: no request ends its connection."""
+def description(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The application itself, in the test's own transaction: no request ends its connection. What is there is what was last seen."""
+    furnished.nobody_there(monkeypatch)
+    furnished.as_observed(monkeypatch)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
