@@ -59,15 +59,16 @@ def _once(operation: Operation) -> Callable[..., Any]:
             return HttpResponse(
                 before.content, status=before.status, content_type="application/json", headers={"Idempotency-Replayed": "true"}
             )
-        answer = None
+        done = False
         try:
             result = view(request, **values)
-            answer = operation._result_to_response(request, result, operation.api.create_temporal_response(request))
+            done = True
         finally:
-            if isinstance(answer, HttpResponse):
-                intention.end(Answer(answer.status_code, answer.content))
-            else:
+            if not done:  # refused: the key may try again
                 intention.forget()
+        answer = operation._result_to_response(request, result, operation.api.create_temporal_response(request))
+        assert isinstance(answer, HttpResponse)  # noqa: S101 -- no operation that changes something streams
+        intention.end(Answer(answer.status_code, answer.content))
         return answer
 
     return once
