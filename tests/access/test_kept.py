@@ -40,8 +40,8 @@ def test_who_is_out_for_long_is_forgotten_and_nobody_else(operator: Operator, se
         user(operator, f"still-{state}", state)
     address(operator, "198.51.100.1", Address.REMOVED, LONG_AGO)
     address(operator, "198.51.100.2", Address.REMOVED, LATELY)
-    for number, state in enumerate((Address.ALLOWED, Address.REMOVING, Address.FAILED, Address.ASKED), 3):
-        address(operator, f"198.51.100.{number}", state)
+    for number, open_one in enumerate((Address.ALLOWED, Address.REMOVING, Address.FAILED, Address.ASKED), 3):
+        address(operator, f"198.51.100.{number}", open_one)
     gone = retention.forget()
     assert gone["VPN users who are out"] == 3
     assert gone["VPN certificates that are over"] == 2
