@@ -20,25 +20,36 @@ from runs.effects import Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act
 
+UNASKABLE = timedelta(minutes=5)  # throttling of two minutes ends no release; who waits longer is told
+ASK_AGAIN = 5.0  # seconds
 SETTLING = timedelta(seconds=180)  # health goes from Info to Ok one or two minutes after an update
 GOOD_PAGES = 5  # in a row
 ANSWER_SECONDS = 5.0
 
 
 class Gates:
-    """The plan's gates, asked again. Warnings were accepted with the plan; bad or unknown stops the run before any change."""
+    """The plan's gates, asked again. Warnings were accepted with the plan; a bad one stops the run before any change.
+
+    What cannot be asked is asked again for a while: AWS may throttle, and nothing has been changed that would have to hurry.
+    """
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         return {}
 
     def probe(self, act: Act, context: Context) -> Finding:
         found = self.ask(Run.objects.select_related("plan__made_by").get(number=context.run), context)
-        out = context.out("console")
-        for gate in found:
-            out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
         closed = [gate for gate in found if gate.closes]
+        why = "; ".join(f"{gate.title}: {gate.said}" for gate in closed)
+        waits = timezone.now() - context.intent_at < UNASKABLE and closed and all(gate.state == "unknown" for gate in closed)
+        if waits and why == context.answer.get("unknown"):
+            return Running(f"Asked again: {why}", ask_again=ASK_AGAIN)  # told already
+        out = context.out("console")
+        for gate in closed if waits else found:
+            out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
+        if waits:
+            return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
         if closed:
-            return Failed("Not started: " + "; ".join(f"{gate.title}: {gate.said}" for gate in closed) + ". Nothing has been changed.")
+            return Failed(f"Not started: {why}. Nothing has been changed.")
         return Done(f"{len(found)} of {len(found)} gates are open")
 
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:

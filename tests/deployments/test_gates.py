@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from deployments import actions, gates, shipments
 from deployments.actions import NotPlannable
+from deployments.effects import looks
+from deployments.effects.looks import Gates
 from deployments.models import Release
 from deployments.steps import PlannedHost
 from estate.models import Host
@@ -21,9 +23,9 @@ from people.models import Operator
 from remote.ssh.connections import Result
 from runs import actions as runs
 from runs import host_commands
-from runs.effects import Context
+from runs.effects import Context, Done, Failed, Finding, Running
 from runs.models import Run
-from runs.plan import Plan, Step
+from runs.plan import Act, Plan, Step
 
 TARGET = current().target("magento", "production")
 HOST = PlannedHost("fe-1", "i-08d2e6b41f09c7a53", "10.0.101.24", "front", "client-magento-prod")
@@ -121,3 +123,45 @@ def test_only_a_release_of_this_target_is_deployed_again(releaser: Operator) -> 
     for number in (419, 420, -1, 10**30):
         with pytest.raises(NotPlannable, match=f"r{number}"):
             actions.earlier_release(TARGET, number)
+
+
+class Told:
+    """Gates that answer what a test says, one answer after the other."""
+
+    def __init__(self, run: Run, *answers: str) -> None:
+        self.lines: list[str] = []
+        self._run = run
+        self._answers = iter(answers)
+
+    def probe(self, *, waited: timedelta = timedelta(0), **answer: Any) -> Finding:
+        state = next(self._answers)
+
+        class Asked(Gates):
+            def ask(self, run: Run, context: Context) -> list[gates.Gate]:
+                return [gates.Gate("lock", "The lock", "ok", "free"), gates.Gate("ready", "Ready", state, "AWS throttles")]
+
+        context = Context(self._run.number, 1, {}, timezone.now() - waited, answer, lambda host: self, lambda: False, 0.0)  # type: ignore[arg-type,return-value]
+        return Asked().probe(Act("release.gates", "gates", "console"), context)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_what_cannot_be_asked_is_asked_again_and_told_once(held: Run) -> None:
+    told = Told(held, "unknown", "unknown", "ok")
+    found = told.probe()
+    assert isinstance(found, Running)
+    assert found.answer == {"unknown": "Ready: AWS throttles"}
+    assert isinstance(told.probe(**found.answer), Running)
+    assert told.lines == ["unknown  Ready: AWS throttles"]
+    assert told.probe(**found.answer) == Done("2 of 2 gates are open")
+
+
+def test_what_cannot_be_asked_for_too_long_starts_nothing(held: Run) -> None:
+    assert isinstance(Told(held, "unknown").probe(waited=looks.UNASKABLE - timedelta(seconds=5)), Running)
+    found = Told(held, "unknown").probe(waited=looks.UNASKABLE)
+    assert found == Failed("Not started: Ready: AWS throttles. Nothing has been changed.")
+
+
+def test_a_bad_gate_starts_nothing_at_once(held: Run) -> None:
+    assert isinstance(Told(held, "bad").probe(), Failed)
