@@ -75,11 +75,17 @@ class Wanted:
     def promises(self) -> list[Promise]:
         if self.replay:
             return [_named(name) for name in dict.fromkeys(token.partition(":")[0] for token in self.replay)]
-        return [_named(name.partition(":")[0]) for name in self.names] or list(PROMISES.values())
+        return [_named(name) for name in dict.fromkeys(name.partition(":")[0].upper() for name in self.names)] or list(PROMISES.values())
 
-    def prefix(self, promise: str) -> str:
-        """What its points are to begin with."""
-        return next((rest for name, _, rest in (each.partition(":") for each in self.names) if name.upper() == promise), "")
+    def prefixes(self, promise: str) -> tuple[str, ...]:
+        """What its points are to begin with, any of these; nothing where all are wanted."""
+        asked = [rest for name, _, rest in (each.partition(":") for each in self.names) if name.upper() == promise]
+        return () if "" in asked else tuple(dict.fromkeys(asked))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether what comes of it says nothing about a promise as a whole."""
+        return bool(self.replay) or self.sample < 1 or any(self.prefixes(promise.name) for promise in self.promises())
 
 
 def _named(name: str) -> Promise:
@@ -145,7 +151,8 @@ def main(wanted: Wanted, *, as_json: bool) -> int:
     results = []
     for result in run(wanted):
         results.append(result)
-        keep(result)
+        if not wanted.is_part:
+            keep(result)
         if not as_json:
             print(_row(result), flush=True)
     if as_json:
@@ -193,9 +200,13 @@ def chosen(promise: Promise, wanted: Wanted, rigs: Rigs) -> Sequence[str]:
     """All points, or a sample that the seed chooses: at least one. Where time is limited they come in a random order of the seed's."""
     if wanted.replay:
         return [token.partition(":")[2] for token in wanted.replay if token.partition(":")[0].upper() == promise.name]
-    rig, prefix = rigs.get(), wanted.prefix(promise.name)
-    rig.prefix = prefix
-    points = [point for point in promise.points(rig) if point.startswith(prefix)]
+    rig, prefixes = rigs.get(), wanted.prefixes(promise.name)
+    rig.prefix = prefixes[0] if len(prefixes) == 1 else ""
+    points = [point for point in promise.points(rig) if point.startswith(prefixes or "")]
+    if not points and prefixes:
+        sys.exit(
+            f"{promise.name} has no point that begins with {' or '.join(prefixes)}. ./console faults {promise.name} --list prints them."
+        )
     chance = random.Random(f"{wanted.seed}:{promise.name}")
     if wanted.minutes:
         return chance.sample(points, max(1, round(len(points) * min(1.0, wanted.sample))))
@@ -223,7 +234,9 @@ class _Playing:
         """When every player has left it."""
         self._over.wait()
         if self._left:
-            self._not_run(f"{len(self._left)} points: the time for this promise was over.", len(self._left))
+            over = self._end is not None and time.monotonic() > self._end
+            why = "the time for this promise was over" if over else "whoever played them ended early"
+            self._not_run(f"{len(self._left)} points: {why}.", len(self._left))
         return self._result
 
     def play(self, rigs: Rigs) -> None:

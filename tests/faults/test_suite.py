@@ -97,6 +97,20 @@ def test_points_side_by_side_are_each_played_once(monkeypatch: pytest.MonkeyPatc
 def test_points_may_be_asked_for_by_how_they_begin(monkeypatch: pytest.MonkeyPatch, no_rig: None) -> None:
     monkeypatch.setitem(suite.PROMISES, "P99", promise(*[Verdict() for _ in range(20)]))
     assert next(iter(suite.run(Wanted(("P99:1",))))).runs == 11
+    assert [result.runs for result in suite.run(Wanted(("P99:1", "p99:0")))] == [12]
+    assert [result.runs for result in suite.run(Wanted(("P99:1", "P99")))] == [20]
+    with pytest.raises(SystemExit, match="no point that begins with 7x"):
+        list(suite.run(Wanted(("P99:7x",))))
+
+
+@pytest.mark.parametrize("part", [Wanted(("P99:1",)), Wanted(("P99",), sample=0.5), Wanted(replay=("P99:1",))])
+def test_some_points_are_not_kept_as_the_promise(monkeypatch: pytest.MonkeyPatch, no_rig: None, tmp_path: Path, part: Wanted) -> None:
+    monkeypatch.setitem(suite.PROMISES, "P99", promise(*[Verdict() for _ in range(4)]))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    suite.main(part, as_json=False)
+    assert not (tmp_path / "promises.json").exists()
+    suite.main(Wanted(("P99",)), as_json=False)
+    assert (tmp_path / "promises.json").exists()
 
 
 def test_a_schedule_follows_from_its_seed() -> None:
