@@ -44,11 +44,12 @@ def _second_factor() -> list[CheckMessage]:
 
 
 def _kept() -> list[CheckMessage]:
-    """What is kept for too short a time is lost before anybody misses it."""
-    said = "{} is {}: that is fewer days than AWS itself remembers."
-    hint = f"Set it to {retention.FEWEST} or more, or to 0: for ever."
-    wrong = {kind.setting: kind.days for kind in retention.registered() if kind.days and kind.days < retention.FEWEST}
-    return [Error(said.format(name, days), hint=hint, id="console.E008") for name, days in wrong.items()]
+    """What is kept for too short a time is lost before anybody misses it; of what is kept for too long nothing could be removed."""
+    hint = f"Set it to {retention.FEWEST} to {retention.MOST}, or to 0: for ever."
+    days = {kind.setting: kind.days for kind in retention.registered() if kind.days}
+    short = [f"{name} is {each}: that is fewer days than AWS itself remembers." for name, each in days.items() if each < retention.FEWEST]
+    long = [f"{name} is {each}: that is more days than there are." for name, each in days.items() if each > retention.MOST]
+    return [Error(said, hint=hint, id="console.E008") for said in [*short, *long]]
 
 
 def _hosts() -> list[CheckMessage]:

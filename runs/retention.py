@@ -20,16 +20,19 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from people import audit
+from people.models import AuditEntry
 from runs.models import LogChunk, LogHead, Run
 
 logger = logging.getLogger(__name__)
 
 EVERY = 3600.0
 FEWEST = 60  # days: AWS goes on telling of the last six weeks, and what was removed would come again
+MOST = 36_500  # days; beyond that the calendar ends
 AT_ONCE = 500  # rows in one transaction
 LONGEST = 20.0  # seconds for one kind in one round; what is left comes in the next
 _NOT_OVER = Q(state__in=Run.ACTIVE) | Q(holds_lock=True)
 _LOGS_AT_ONCE = 50  # runs
+_ALL = "what is kept for a number of days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,19 @@ def registered() -> list[Kind]:
 
 
 def tidy() -> dict[str, int]:
-    """How many rows of each kind went. Asked again it finds nothing more."""
-    now = timezone.now()
-    return {kind.name: _remove(kind, now - timedelta(days=kind.days)) for kind in registered() if kind.days >= FEWEST}
+    """How many rows of each kind went. Asked again it finds nothing more. What fails with one kind is raised when all had their turn."""
+    now, gone, failed = timezone.now(), dict[str, int](), list[Exception]()
+    for kind in registered():
+        if kind.days < FEWEST:
+            continue
+        try:
+            gone[kind.name] = _remove(kind, now - timedelta(days=kind.days))
+        except Exception as error:  # noqa: BLE001 -- raised below
+            error.add_note(f"It was the turn of: {kind.name}.")
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("Not everything could be removed after its time", failed)
+    return gone
 
 
 def _remove(kind: Kind, before: datetime) -> int:
@@ -69,14 +82,21 @@ def _remove(kind: Kind, before: datetime) -> int:
         with transaction.atomic():
             removed = kind.remove(_bounded(before), AT_ONCE)
             if removed and not gone:  # in the transaction that removes the first of them: none goes unwritten
-                facts = {"older than": f"{before:%Y-%m-%d %H:%M} UTC", "kept for": f"{kind.days} days"}
-                audit.record("clean up", by=None, target=kind.name, facts=facts)
+                _record()
         gone += removed
         if not removed:
             break
     if gone:
         logger.info("%s: %s rows of before %s are removed", kind.name, gone, before.isoformat())
     return gone
+
+
+def _record() -> None:
+    """One row a day for all kinds, and another where what is kept for how long has changed since."""
+    facts = {kind.name: f"{kind.days} days" for kind in registered() if kind.days >= FEWEST}
+    told = AuditEntry.objects.filter(action="clean up", target=_ALL).order_by("-number").first()
+    if told is None or told.time < timezone.now() - timedelta(days=1) or told.facts != facts:
+        audit.record("clean up", by=None, target=_ALL, facts=facts)
 
 
 def _bounded(before: datetime) -> datetime:

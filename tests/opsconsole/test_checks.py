@@ -34,6 +34,7 @@ from opsconsole.checks import console_settings, require_sound_settings
         ("TRUSTED_PROXY", [], ["proxy.client.url"], "from where a request comes"),
         ("KEEP_LOG_DAYS", 60, 59, "fewer days than AWS"),
         ("KEEP_ALARM_DAYS", 0, -1, "fewer days than AWS"),
+        ("KEEP_EVENT_DAYS", 36_500, 36_501, "more days than there are"),
         ("RQ_QUEUES", {}, {"runs": {"SERIALIZER": "rq.serializers.DefaultSerializer"}}, "do not use JSON"),
     ],
 )

@@ -109,6 +109,7 @@ def test_what_grows_is_shown_with_how_much_there_is(client: Client, releaser: Op
     assert (found["pieces of logs"].bytes is None) is (connection.vendor == "sqlite")
     assert (found["pieces of logs"].kept, found["pieces of logs"].setting) == ("730 days", "KEEP_LOG_DAYS")
     assert found["runs"].kept == "for ever"
+    assert f"| sessions, failed sign-ins | {found['sessions'].kept} |" in (settings.BASE_DIR / "docs/operations.md").read_text()
     client.force_login(releaser)
     assert "Pieces of logs" in said(client)
 

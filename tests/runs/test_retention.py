@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -104,7 +104,43 @@ def test_the_old_goes_the_young_stays_and_the_audit_trail_says_so(name: str, set
     assert left(rows) == [False, False, False, True, True]
     assert not any(retention.tidy().values())
     told = AuditEntry.objects.get(action="clean up")
-    assert (told.target, told.who, told.facts["kept for"]) == (name, "", "100 days")
+    assert (told.target, told.who, told.facts[name]) == ("what is kept for a number of days", "", "100 days")
+
+
+def test_a_day_of_cleaning_up_is_one_row_of_the_audit_trail(settings: Settings) -> None:
+    def rows() -> int:
+        return AuditEntry.objects.filter(action="clean up").count()
+
+    retention.tidy()
+    assert rows() == 0, "nothing was removed"
+    for days in (300, 250, 200):
+        event(days), answer(days), notification(days)
+        assert sum(retention.tidy().values()) == 3
+    assert rows() == 1
+    settings.KEEP_EVENT_DAYS = 60
+    event(70)
+    retention.tidy()
+    assert rows() == 2, "it says how long each is kept, and that is another time now"
+    QuerySet(AuditEntry).update(time=ago(1.1))
+    event(70.5)
+    retention.tidy()
+    assert rows() == 3, "another day"
+
+
+def test_a_kind_that_fails_keeps_no_other_from_its_turn(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    def fails(before: datetime, most: int) -> int:
+        raise LookupError("of a test")
+
+    rows = [event(300), answer(300)]
+    kinds = retention.registered()
+    broken = retention.Kind("broken", "KEEP_LOG_DAYS", (), fails)
+    monkeypatch.setattr(retention, "registered", lambda: [broken, *kinds])
+    settings.KEEP_ALARM_DAYS = 10**12
+    with pytest.raises(ExceptionGroup) as failed:
+        retention.tidy()
+    assert [type(error) for error in failed.value.exceptions] == [LookupError, OverflowError]
+    assert failed.value.exceptions[0].__notes__ == ["It was the turn of: broken."]
+    assert left(rows) == [False, False]
 
 
 @pytest.mark.parametrize("name", MAKERS)
