@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,22 +90,38 @@ def keep(source: Source, found: Iterable[Found]) -> News:
         if said := each.facts.get("unknown"):
             wrong.append(f"{each.name}: {said}")
     known = {(row.kind, row.key): row for row in Resource.objects.filter(source=source.name)}
+    renamed = _renamed(known, by_key)
     new = [_row(source, each, now) for key, each in by_key.items() if key not in known]
-    altered = [row for key, row in known.items() if key in by_key and _alter(row, by_key[key], now)]
+    altered = [row for key, row in known.items() if key in by_key and (_alter(row, by_key[key], now) or row in renamed)]
     left = [row for key, row in known.items() if key not in by_key and row.gone is None]
     for row in left:
         row.gone = now
     Resource.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
-    Resource.objects.bulk_update([*altered, *left], ["name", "facts", "changed", "gone"], batch_size=500)
+    Resource.objects.bulk_update([*altered, *left], ["key", "name", "facts", "changed", "gone"], batch_size=500)
     return News(bool(new or altered or left), "; ".join(dict.fromkeys(wrong)))
+
+
+def _renamed(known: dict[tuple[str, str], Resource], by_key: Mapping[tuple[str, str], Found]) -> set[Resource]:
+    """What is known by an earlier id goes on under its new one, and has been there since it was first seen."""
+    renamed = set()
+    for key, each in by_key.items():
+        before = (each.kind, each.was)
+        if each.was and key not in known and before in known and before not in by_key:
+            row = known[key] = known.pop(before)
+            row.key = each.id
+            renamed.add(row)
+    return renamed
 
 
 def _storable(found: Found) -> Found:
     """As the database can keep it, whoever named it: no longer than its columns, without the letter that PostgreSQL has no place for."""
-    key, name = _written(found.id), _written(found.name)
-    if len(key) > _LONGEST:
-        key = f"{key[: _LONGEST - 65]}…{hashlib.sha256(key.encode()).hexdigest()}"
-    return Found(found.kind, key, name[:_LONGEST], _written(dict(found.facts)))
+    name = _written(found.name)[:_LONGEST]
+    return Found(found.kind, _key(found.id), name, _written(dict(found.facts)), was=_key(found.was))
+
+
+def _key(id_: str) -> str:
+    key: str = _written(id_)
+    return key if len(key) <= _LONGEST else f"{key[: _LONGEST - 65]}…{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _written(value: Any) -> Any:

@@ -105,7 +105,7 @@ def _kept(type_: str, instance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _resource(where: str, address: str, type_: str, kept: dict[str, Any]) -> Found:
     """Two states may well have something of the same address."""
-    return Found("terraform", f"{where}#{address}", address, {"type": type_, **kept})
+    return Found("terraform", f"{where}#{address}", address, {"type": type_, **kept}, was=address)
 
 
 def _plain(value: Any) -> Any:

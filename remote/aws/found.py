@@ -19,6 +19,7 @@ class Found:
     id: str
     name: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    was: str = ""  # the id by which an earlier version of the console knew it
 
 
 def name_of(raw: Mapping[str, Any]) -> str:

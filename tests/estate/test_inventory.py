@@ -52,6 +52,23 @@ def test_the_same_again_changes_nothing() -> None:
     assert Resource.objects.get(key="a").changed == before
 
 
+def test_what_an_earlier_version_knew_by_another_id_goes_on_with_its_row() -> None:
+    long = "x" * 400
+    inventory.keep(source(), [thing("a", size=1), thing(long)])
+    before = {row.pk: row.first_seen for row in Resource.objects.all()}
+    now = [
+        Found("thing", "one#a", "A", {"size": 1}, was="a"),
+        Found("thing", "two#a", "A", {}, was="a"),
+        Found("thing", "one#x", "X", {}, was=long),
+    ]
+    assert inventory.keep(source(), now).changed
+    rows = {row.key: row for row in Resource.objects.all()}
+    assert set(rows) == {"one#a", "two#a", "one#x"}
+    assert {rows[key].pk: rows[key].first_seen for key in ("one#a", "one#x")} == before
+    assert not [row for row in rows.values() if row.gone]
+    assert not inventory.keep(source(), now).changed
+
+
 def test_two_of_one_id_are_named_and_the_first_is_shown() -> None:
     news = inventory.keep(source(), [thing("a", size=1), thing("a", size=2), thing("b")])
     assert "Two of kind thing are called a" in news.wrong

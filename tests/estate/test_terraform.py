@@ -35,8 +35,9 @@ def test_what_is_known_is_kept_with_its_address() -> None:
 
 def test_two_states_may_have_the_same_address() -> None:
     content = state(resource("aws_vpc", "main", {"id": "vpc-1"}))
-    ids = {terraform.read(content, where=where)[1].id for where in ("s3://states/one.tfstate", "s3://states/two.tfstate")}
-    assert len(ids) == 2
+    found = [terraform.read(content, where=where)[1] for where in ("s3://states/one.tfstate", "s3://states/two.tfstate")]
+    assert len({each.id for each in found}) == 2
+    assert {each.was for each in found} == {"aws_vpc.main"}, "as the rows of before are called"
 
 
 def test_modules_indexes_data_deposed_and_tainted() -> None:
