@@ -21,10 +21,11 @@ from runs.redact import Redactor
 
 EVERY = 1.0  # seconds between two looks
 LESS_OFTEN = 5.0  # where there is nothing to be had
+BEAT = 15.0  # a page that hears nothing for 40 s connects anew
 
 
 class TailConsumer(Watching):
-    """Frames: {"kind": "lines", "host", "lines"} and {"kind": "problem", "host", "said"}."""
+    """Frames: {"kind": "lines", "host", "lines"} and {"kind": "problem", "host", "said"}, and {"kind": "beat"}."""
 
     async def find(self) -> bool:
         asked = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
@@ -36,9 +37,12 @@ class TailConsumer(Watching):
         log, hosts = await _wanted(self._asked)
         if log is None or not hosts:
             await self._say({"kind": "problem", "host": "", "said": "Name a service, one of its logs and its hosts."})
-            await asyncio.Event().wait()
-            return
-        await asyncio.gather(*(self._follow(name, ip, log) for name, ip in hosts))
+        await asyncio.gather(self._beat(), *(self._follow(name, ip, log) for name, ip in hosts if log is not None))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            await self._say({"kind": "beat"})
 
     async def _follow(self, name: str, ip: str, log: KnownLog) -> None:
         offset: int | None = None

@@ -1,4 +1,5 @@
 // Logs of several hosts, side by side: lines are added as they come; a reader who scrolled up is left where they are.
+import { socket } from "./socket.js";
 
 const KEPT = 5000; // lines of each host
 
@@ -17,19 +18,20 @@ function follow(whole) {
       if (!host || each.dataset.tailState === host) each.textContent = words;
     }
   };
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}${whole.dataset.tail}`);
-  socket.addEventListener("message", (event) => {
-    const frame = JSON.parse(event.data);
-    if (frame.kind === "lines" && pane(frame.host)) {
-      add(pane(frame.host), frame.lines);
-      state(frame.host, "following");
-    } else if (frame.kind === "problem") {
-      state(frame.host, frame.said || "following");
-    }
-  });
-  socket.addEventListener("close", () => {
-    state("", "not following: reload the page");
+  socket(() => whole.dataset.tail, {
+    opened: () => {
+      for (const each of whole.querySelectorAll("[data-tail-host]")) delete each.dataset.fresh;
+      state("", "following");
+    },
+    closed: () => { state("", "not following: connecting again"); },
+    told: (frame) => {
+      if (frame.kind === "lines" && pane(frame.host)) {
+        add(pane(frame.host), frame.lines);
+        state(frame.host, "following");
+      } else if (frame.kind === "problem") {
+        state(frame.host, frame.said || "following");
+      }
+    },
   });
 }
 

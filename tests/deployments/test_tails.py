@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from deployments import doors, tails
+from deployments import doors, tail_consumers, tails
 from estate.reading import current
 from opsconsole.asgi import application
 from people.models import Operator
+from runs.consumers import QUIET, QUIET_ESTATE
 from tests import scenery
 from tests.websocket import Websocket
 
@@ -108,6 +111,33 @@ async def test_several_hosts_are_followed_side_by_side_without_secrets(logs: dic
     await socket.disconnect()
     assert {frame["host"] for frame in heard} == {"fe-1", "fe-2"}
     assert key not in json.dumps(heard)
+
+
+@pytest.mark.parametrize("hosts", ["", "&host=fe-1"])
+async def test_a_page_hears_something_while_its_logs_are_quiet(
+    hosts: str, viewer: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    monkeypatch.setattr(tail_consumers, "BEAT", 0.1)
+    monkeypatch.setattr(tails, "read", lambda ip, path, offset: tails.Piece((), 0))
+    client = Client()
+    await sync_to_async(scenery.observed)()
+    await sync_to_async(client.force_login)(viewer)
+    sent = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    path = f"/ws/tail/?service=magento&environment=production&log=magento-cron{hosts}"
+    socket = Websocket(application, path, [(b"origin", b"http://testserver"), (b"cookie", sent.encode())])
+    assert await socket.connect()
+    heard = [json.loads(await socket.hear())["kind"] for _ in range(3)]
+    await socket.disconnect()
+    assert heard == [*([] if hosts else ["problem"]), *["beat"] * 3][:3]
+
+
+def test_every_page_that_follows_something_notices_that_it_is_cut_off() -> None:
+    """One place makes sockets: it rings an alarm when nothing was heard, and connects anew."""
+    sources = Path(django_settings.BASE_DIR, "static/js")
+    assert [path.name for path in sources.rglob("*.js") if "new WebSocket" in path.read_text()] == ["socket.js"]
+    [silence] = re.findall(r"const SILENCE = ([\d_]+);", (sources / "socket.js").read_text())
+    assert max(tail_consumers.BEAT, QUIET_ESTATE, QUIET) * 2 < int(silence) / 1000
 
 
 async def _until(socket: Websocket, words: set[str]) -> list[dict[str, Any]]:
