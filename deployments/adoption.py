@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from deployments import timeline
 from deployments.overview import TargetRow
@@ -29,6 +29,7 @@ from runs.plan import Act, Plan, Step
 KIND = "adopted"
 CHANGING = ("Updating", "Aborting")
 CLOCKS = timedelta(minutes=1)  # by which Beanstalk's and ours may differ
+_LAST_RUNS = 20  # their plans are read
 
 
 class NothingToFollow(runs.Refusal):
@@ -63,17 +64,32 @@ def _elsewhere(seen: BeanstalkEnvironment, events: Sequence[BeanstalkEvent]) -> 
 
 
 def done_elsewhere(row: TargetRow) -> tuple[Elsewhere, ...]:
-    """Beanstalk environments whose last deployment ended while no run of the console was at work there. `row` with whole hosts."""
+    """Beanstalk environments whose last deployment no run of the console asked for, or was at work beside. `row` with whole hosts.
+
+    `since` is when the first host had it.
+    """
     found = []
-    ours = Run.objects.filter(service=row.target.service, environment=row.target.environment.key)
+    ours = Run.objects.filter(service=row.target.service, environment=row.target.environment.key, started__isnull=False)
     for tier in row.tiers:
-        ends = [each.host.deployed for each in tier.hosts if isinstance(each.host, Host) and each.host.deployed]
-        if tier.beanstalk is None or tier.beanstalk.status in CHANGING or not ends:
+        hosts = [each.host for each in tier.hosts if isinstance(each.host, Host) and each.host.deployed]
+        if tier.beanstalk is None or tier.beanstalk.status in CHANGING or not hosts:
             continue
-        at = max(ends)
-        if not ours.filter(Q(ended=None) | Q(ended__gte=at - CLOCKS), started__lte=at + CLOCKS).exists():
+        at = _first_had(hosts)
+        beside = ours.filter(Q(ended=None) | Q(ended__gte=at - CLOCKS), started__lte=at + CLOCKS)
+        if not beside.exists() and tier.beanstalk.version not in _asked_for(ours):
             found.append(Elsewhere(tier.beanstalk.name, tier.beanstalk.status, tier.beanstalk.version, at, ()))
     return tuple(found)
+
+
+def _first_had(hosts: Sequence[Host]) -> datetime:
+    """Of the newest deployment. An instance that Auto Scaling put there afterwards has the same one, with a later time of its own."""
+    newest = max(host.deployment_id or 0 for host in hosts)
+    return min(host.deployed for host in hosts if host.deployed and (host.deployment_id or 0) == newest)
+
+
+def _asked_for(ours: QuerySet[Run]) -> set[str]:
+    """Labels of the last runs: Beanstalk may have gone on with one after its run was given up."""
+    return set(ours.order_by("-number").values_list("plan__document__facts__label", flat=True)[:_LAST_RUNS])
 
 
 def follow(target: Target, beanstalk: str, *, idempotency_key: str, by: Operator) -> Run:

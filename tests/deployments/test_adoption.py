@@ -70,15 +70,45 @@ def test_what_somebody_else_did_while_nothing_ran_is_said_afterwards(client: Cli
     client.force_login(releaser)
     at = timezone.now()
     Host.objects.filter(beanstalk=FRONT).update(deployed=at, version="hotfix-1")
-    said = f'The last deployment to <span class="mono">{FRONT}</span> ended'
+    said = f'The last deployment to <span class="mono">{FRONT}</span>, of '
     assert said not in client.get(address).content.decode(), "it is still under way, and said as that"
     BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version="hotfix-1")
     page = client.get(address).content.decode()
-    assert said in page
-    assert "hotfix-1, and no run of the console was at work there" in page
+    assert f"{said}hotfix-1, was on the first host" in page
+    assert "No run of the console is known to have asked for it" in page
     run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.SUCCEEDED, holds_lock=False)
     Run.objects.filter(pk=run.pk).update(started=at - timedelta(minutes=9), ended=at + timedelta(minutes=1))
     assert said not in client.get(address).content.decode(), "a run of ours did it"
+
+
+def done(releaser: Operator) -> list[str]:
+    (row,) = overview(releaser, [], timezone.now(), only=scenery.target())
+    return [each.name for each in adoption.done_elsewhere(row)]
+
+
+def test_an_instance_that_was_replaced_is_no_deployment_of_somebody_else(releaser: Operator, someone: None) -> None:
+    at = timezone.now()
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version="of-a-run-that-names-none")
+    Host.objects.filter(beanstalk=FRONT).update(deployed=at - timedelta(hours=5), deployment_id=7)
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.SUCCEEDED, holds_lock=False)
+    Run.objects.filter(pk=run.pk).update(started=at - timedelta(hours=6), ended=at - timedelta(hours=4))
+    Host.objects.filter(beanstalk=FRONT, name="fe-2").update(deployed=at)
+    assert done(releaser) == []
+    Host.objects.filter(beanstalk=FRONT, name="fe-2").update(deployment_id=8)
+    assert done(releaser) == [FRONT]
+
+
+def test_what_a_run_of_ours_asked_for_is_ours_however_long_beanstalk_took(releaser: Operator, someone: None) -> None:
+    at = timezone.now()
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version=scenery.NEW)
+    Host.objects.filter(beanstalk=FRONT).update(deployed=at, deployment_id=7)
+    assert done(releaser) == [FRONT]
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.FAILED, holds_lock=False)
+    assert done(releaser) == [FRONT], "it has not begun"
+    Run.objects.filter(pk=run.pk).update(started=at - timedelta(hours=2), ended=at - timedelta(hours=1))
+    assert done(releaser) == []
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(version="hotfix-1")
+    assert done(releaser) == [FRONT]
 
 
 def test_both_pages_say_so(
