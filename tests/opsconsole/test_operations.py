@@ -53,6 +53,17 @@ def test_the_file_is_one_that_compose_takes() -> None:
         assert variable in {*table(), "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "SSH_FOLDER", "PORT", "AWS_DEFAULT_REGION"}, variable
 
 
+def test_what_env_says_counts_but_for_what_is_said_not_to() -> None:
+    """`environment` is above `env_file`: what it does not take from there is what it is."""
+    services = compose()["services"]
+    pairs = [pair for service in ("web", "worker", "scheduler", "broker") for pair in services[service]["environment"].items()]
+    set_here = {name for name, _ in pairs} - {name for name, value in pairs if str(value).startswith(f"${{{name}:-")}
+    [said] = re.findall(r"([^.]*) do not count there", OPERATIONS)
+    assert set(re.findall(r"`(\w+)`", said)) == set_here
+    assert services["worker"]["environment"]["DATABASE_POOL"] == 0, "a pool does not survive a fork"
+    assert all(services[name]["env_file"] == [{"path": ".env", "required": False}] for name in ("web", "worker", "scheduler", "broker"))
+
+
 def test_people_come_through_the_proxy_alone_and_it_alone_is_believed() -> None:
     found = compose()
     services = found["services"]
