@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 _SERIAL = re.compile(r"[0-9A-F]{1,40}")
 _NAME = re.compile(r"/CN=(.+?)(?:/[A-Za-z][A-Za-z0-9]*=.*)?")  # an e-mail address may stand behind it
+_OF_A_SERVER = re.compile(r"server|ca|server_[A-Za-z0-9]{16}")  # the last is what the usual install script calls it, anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +61,5 @@ def newest_valid(found: Iterable[Line], name: str) -> Line | None:
 
 
 def people(found: Iterable[Line], server: str) -> Iterator[Line]:
-    """Without the certificates of the server itself, which has this name."""
-    return (line for line in found if line.name != server)
+    """Without the certificates of the server itself: of this name, and those that it had before."""
+    return (line for line in found if line.name != server and not _OF_A_SERVER.fullmatch(line.name))

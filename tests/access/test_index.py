@@ -48,8 +48,9 @@ def test_what_is_no_line_is_left_out(line: str) -> None:
 
 
 def test_the_server_s_own_certificates_are_nobody_s_and_its_likes_are_somebody_s() -> None:
-    found = index.lines("\n".join(RIGHT.replace("jane.doe", name) for name in ("server", "server_7Kd", "server_bob", "jane.doe")))
-    assert [line.name for line in index.people(found, "server_7Kd")] == ["server", "server_bob", "jane.doe"]
+    earlier = ("server", "ca", "server_x7KdPq2LmN8vRt4Z")
+    found = index.lines("\n".join(RIGHT.replace("jane.doe", name) for name in (*earlier, "vpn.client", "server_bob", "jane.doe")))
+    assert [line.name for line in index.people(found, "vpn.client")] == ["server_bob", "jane.doe"]
 
 
 _words = st.text(st.characters(codec="utf-8"), max_size=30)
