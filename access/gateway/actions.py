@@ -22,7 +22,7 @@ from estate.ways_in import Gateway
 from people import audit
 from people.models import Operator
 from people.permissions import require
-from runs.actions import Refusal
+from runs.actions import KeyReused, Refusal
 from runs.models import Run
 from runs.plan import Act, Plan, Step
 
@@ -40,21 +40,23 @@ class NotPossible(Refusal):
 def allow(
     *, cidr: str, services: Sequence[str], owner: str, reason: str, until: datetime, idempotency_key: str = "", by: Operator
 ) -> AllowedAddress:
-    """Its run is `entry.run`; None where a second person has to agree first. Raises ValidationError, Forbidden, LockHeld, RemoteError."""
+    """Its run is `entry.run`; None where a second person has to agree first. Raises ValidationError, Forbidden, KeyReused, LockHeld,
+    RemoteError."""
     require(by, KIND, place.ways_in().environment)
     key = idempotency_key or uuid.uuid4().hex
-    gateway = place.gateway()
+    gateway, cidr, owner, reason = place.gateway(), network(cidr.strip(), wide=True), person_name(owner), reason_given(reason)
+    # Before it is judged by the time and the estate of now: what was right once is the same intention later, too.
+    earlier = _begun_with(key, cidr=cidr, services=sorted(set(services)), owner=owner, reason=reason, until=until)
+    if earlier is not None:
+        return earlier
     entry = AllowedAddress(
-        cidr=network(cidr.strip(), wide=True),
+        cidr=cidr,
         services=_known(services, gateway),
-        owner=person_name(owner),
-        reason=reason_given(reason),
+        owner=owner,
+        reason=reason,
         until=until_given(until, longest=LONGEST),
         asked_by=by,
     )
-    earlier = AllowedAddress.objects.filter(run__idempotency_key=key, cidr=entry.cidr, services=entry.services).first()
-    if earlier is not None:
-        return earlier
     _not_twice(entry)
     if is_wide(entry.cidr):
         entry.state, entry.said = State.ASKED, "It is wider than /24 (/48): a second admin has to agree."
@@ -113,6 +115,17 @@ def close(entry: AllowedAddress, *, reason: str, by: Operator) -> Run | None:
 def end(entry: AllowedAddress, *, by: Operator) -> Run | None:
     """Its time is over: the console itself closes it."""
     return _close(entry, reason=f"its time was over {entry.until:%d %b %Y %H:%M} UTC", kind=OWN_KIND, by=by)
+
+
+def _begun_with(key: str, **wanted: object) -> AllowedAddress | None:
+    """The entry that this key opened, whatever became of it since. Raises KeyReused where something else was wanted then."""
+    run = Run.objects.filter(idempotency_key=key).select_related("plan").first()
+    if run is None:
+        return None
+    entry = AllowedAddress.objects.filter(pk=run.plan.document["facts"].get("entry")).first()
+    if entry is None or {name: sorted(entry.services) if name == "services" else getattr(entry, name) for name in wanted} != wanted:
+        raise KeyReused(f"This idempotency key started run {run.number}, which something else was asked of. Use a new key.")
+    return entry
 
 
 def _close(entry: AllowedAddress, *, reason: str, kind: str, by: Operator) -> Run | None:

@@ -142,12 +142,32 @@ def allow(by: Operator, key: str, *, cidr: str = "203.0.113.7", until: datetime 
 
 
 def test_a_key_is_good_for_one_intention(admin: Operator) -> None:
+    key, until = uuid.uuid4().hex, timezone.now() + timedelta(days=2)
+    entry = allow(admin, key, until=until)
+    assert allow(admin, key, until=until).pk == entry.pk
+    for words in ({"cidr": "203.0.113.8"}, {"until": until + timedelta(days=1)}, {"until": timezone.now() - timedelta(days=1)}):
+        with pytest.raises(KeyReused):
+            allow(admin, key, **({"until": until} | words))
+    of_another_kind = create(admin).run
+    assert of_another_kind is not None
+    with pytest.raises(KeyReused, match=f"run {of_another_kind.number}"):
+        allow(admin, of_another_kind.idempotency_key)
+    assert AllowedAddress.objects.count() == 1
+
+
+def test_a_key_gives_its_entry_again_when_that_is_over(admin: Operator) -> None:
     key = uuid.uuid4().hex
     entry = allow(admin, key)
-    assert allow(admin, key).pk == entry.pk
-    with pytest.raises(KeyReused):
-        allow(admin, key, cidr="203.0.113.8")
-    assert AllowedAddress.objects.count() == 1
+    assert entry.run is not None
+    over(entry.run, timedelta(minutes=30))
+    gone = timezone.now() - timedelta(minutes=20)
+    AllowedAddress.objects.update(state="allowed", until=gone)
+    gateway_ending.check()
+    entry.refresh_from_db()
+    assert (entry.state, Run.objects.count()) == ("removing", 2)
+    assert allow(admin, key, until=gone).pk == entry.pk
+    with pytest.raises(ValidationError, match="over already"):
+        allow(admin, uuid.uuid4().hex, until=gone)
 
 
 def test_an_entry_that_could_not_be_closed_is_closed_later(admin: Operator) -> None:
