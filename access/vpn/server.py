@@ -177,15 +177,23 @@ def _iso(at: datetime | None) -> str | None:
 
 
 def proof_of_revocation(server: Server, name: str, serials: Sequence[str]) -> list[dict[str, Any]]:
-    """The lines that have to be true before anybody may read “revoked”. `ok` is None where it cannot be seen."""
+    """The lines that have to be true before anybody may read “revoked”. `ok` is None where it cannot be seen.
+
+    `serials`: of the certificates that have time left; without any, nothing has to be revoked.
+    """
     mine = [line for line in server.lines if line.serial in serials]
-    still = [line for line in server.of(name) if line.state == "V"]
+    still = [line for line in server.of(name) if line.state == "V" and line.ends > server.at]
+    marked = not serials or (bool(mine) and all(line.state == "R" for line in mine))
     listed = all(serial in server.crl.serials for serial in serials)
     there = server.sessions_of(name)
     ends = f"next update {server.crl.next_update:%d %b %Y}" if server.crl.next_update else ""
     connected = "nobody can say who is connected" if there is None else f"{len(there)} of its sessions left" if there else server.heard
     return [
-        _line("The index marks it revoked", bool(mine) and all(line.state == "R" for line in mine), "\n".join(line.text for line in mine)),
+        _line(
+            "The index marks it revoked",
+            marked,
+            "\n".join(line.text for line in mine) if serials else f"{name} has no unexpired certificate",
+        ),
         _line(f"No other certificate of {name} is valid", not still, ", ".join(line.serial for line in still)),
         _line("The CRL contains the serial", listed, f"{len(server.crl.serials)} revoked in it · {ends}"),
         _line(

@@ -89,3 +89,18 @@ def test_a_session_of_a_name_that_no_index_has_is_shown() -> None:
     sessions = [Session(name, "203.0.113.9:1", "10.8.0.6", 1, 1, None).to_json() for name in ("jane.doe", "nobody")]
     found = {row.name: (row.state, row.light) for row in all_rows(timezone.now(), {"sessions": sessions})}
     assert found == {"jane.doe": ("not in register", "unknown"), "nobody": ("connected, in no index", "bad")}
+
+
+@pytest.mark.parametrize(
+    "text, serials, ok",
+    [
+        (RIGHT.replace("V\t28", "V\t25"), [], [True, True]),
+        (RIGHT, ["7A01"], [False, False]),
+        (RIGHT.replace("V\t280226104500Z\t", "R\t280226104500Z\t261126104500Z"), ["7A01"], [True, True]),
+        ("", ["7A01"], [False, True]),
+    ],
+    ids=["run out", "valid", "revoked", "lost"],
+)
+def test_who_has_no_certificate_with_time_left_has_none_to_be_revoked(text: str, serials: list[str], ok: list[bool]) -> None:
+    found = server.read(Sections(f"\036now {datetime(2026, 11, 26, tzinfo=UTC).timestamp():.0f}\n\036index\n{text}\n"))
+    assert [line["ok"] for line in server.proof_of_revocation(found, "jane.doe", serials)][:2] == ok
