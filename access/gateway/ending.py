@@ -13,6 +13,7 @@ from access.models import AllowedAddress
 from access.starting import by_itself
 from estate.deadlines import Deadline
 from people.notifications import notify
+from remote import observing
 from remote.errors import RemoteError
 from runs.actions import Refusal
 from runs.models import Run
@@ -30,6 +31,9 @@ def check() -> None:
     for entry in over.select_related("run"):
         if entry.run is not None and entry.run.state == Run.State.FAILED and entry.run.ended and now - entry.run.ended < AGAIN:
             continue
+        if observing.is_on():
+            _tell_that_it_stays(entry)
+            continue
         try:
             actions.end(entry, by=by_itself())
         except (Refusal, RemoteError) as error:
@@ -44,6 +48,16 @@ def check() -> None:
             url="/access/allow-list/",
             key=f"allowed:{entry.pk}:{entry.until.isoformat()}",
         )
+
+
+def _tell_that_it_stays(entry: AllowedAddress) -> None:
+    notify(
+        "access",
+        title=f"An allowed address should have ended: {entry.cidr}",
+        text=f"{entry.owner} ({entry.cidr}) was let in until {entry.until:%d %b %Y %H:%M} UTC. {observing.WHY} Take it out in AWS.",
+        url="/access/allow-list/",
+        key=f"allowed:{entry.pk}:observed:{entry.until.isoformat()}",
+    )
 
 
 def deadlines() -> Iterator[Deadline]:

@@ -114,16 +114,14 @@ def revoke(user: VpnUser, *, reason: str, by: Operator) -> Run:
     reason = reason_given(reason)
     if user.state in (State.REVOKED, State.CREATING):
         raise NotPossible(f"{user.name} is {user.state}: there is nothing to revoke now.")
-    mine = list(VpnCertificate.objects.filter(name=user.name, ends__gt=timezone.now()))
-    if any(row.is_lost and not row.is_revoked for row in mine):
-        raise NotPossible(
-            f"The server's index has lost the certificate of {user.name}, which works all the same. Re-apply the register first."
-        )
-    serials = [row.serial for row in mine if row.on_server == "V"]
+    mine, now = list(VpnCertificate.objects.filter(name=user.name)), timezone.now()
+    lost = [row for row in mine if row.is_lost and row.ends > now]  # they work all the same, and the index can only revoke what it has
+    serials = [row.serial for row in mine if row.on_server == "V" or (row in lost and not row.is_revoked)]
     if user.state == State.FAILED and not serials:
         raise NotPossible(f"No certificate of {user.name} was made: there is nothing to revoke.")
     where = place.find(place.vpn().instance)
-    return _change(user, plans.revoke(where, user.name, serials), State.REVOKING, "vpn.revoke", reason, by, proof=[])
+    plan = plans.revoke(where, user.name, serials, lost=[row.line for row in lost])
+    return _change(user, plan, State.REVOKING, "vpn.revoke", reason, by, proof=[])
 
 
 def suspend(user: VpnUser, *, on: bool, reason: str, by: Operator) -> Run:

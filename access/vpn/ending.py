@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from access import place
-from access.models import Seen, VpnUser
+from access.models import Seen, VpnCertificate, VpnUser
 from access.starting import by_itself
 from access.vpn import actions
 from access.vpn.actions import REVIEW_EVERY
 from estate.deadlines import CannotCheck, Deadline
 from people.notifications import notify
+from remote import observing
 from remote.errors import RemoteError
 from runs.actions import Refusal
 
@@ -34,7 +36,7 @@ def check() -> None:
     for user in VpnUser.objects.select_related("run").filter(state=State.REVOKING, expires__lte=now):
         if user.run is not None and user.run.ended is not None and now - user.run.ended > AGAIN:
             _revoke(user)  # what could not be proven is tried again
-    for user in VpnUser.objects.filter(state__in=(State.VALID, State.SUSPENDED)):
+    for user in _with_access(now):
         if user.expires <= now:
             _revoke(user)
         else:
@@ -42,7 +44,17 @@ def check() -> None:
             _remind(user, now)
 
 
+def _with_access(now: datetime) -> QuerySet[VpnUser]:
+    """Where a re-issue failed, too, the certificate from before works still."""
+    working = VpnCertificate.objects.filter(ends__gt=now, is_revoked=False).values("name")
+    return VpnUser.objects.filter(Q(state__in=(State.VALID, State.SUSPENDED)) | Q(state=State.FAILED, name__in=working))
+
+
 def _revoke(user: VpnUser) -> None:
+    if observing.is_on():
+        said = f"{user.person}: its time is over, and it can still connect. {observing.WHY} Revoke it on the server."
+        _tell(user, f"VPN user {user.name} should have ended", said, f"observed:{user.expires.isoformat()}")
+        return
     try:
         run = actions.revoke(user, reason=f"its time was over {user.expires:%d %b %Y %H:%M} UTC", by=by_itself())
     except (Refusal, RemoteError) as error:
@@ -92,5 +104,5 @@ def deadlines() -> Iterator[Deadline]:
         ("server", "certificate", f"VPN server certificate of {host}", facts["server_ends"], "No client connects after it."),
     ):
         yield Deadline(f"vpn:{key}", kind, title, datetime.fromisoformat(due) if due else None, "/access/", why)
-    for user in VpnUser.objects.filter(state__in=(State.VALID, State.SUSPENDED)):
+    for user in _with_access(timezone.now()):
         yield Deadline(f"vpn:user:{user.name}", "VPN user", f"VPN user {user.name}", user.expires, f"/access/vpn/{user.name}/", user.person)

@@ -19,8 +19,9 @@ def create(where: Place, name: str, *, leftovers: bool, old: str = "") -> Plan:
     return _plan(f"{'Re-issue' if old else 'Create'} VPN user {name}", _creating(where, name, leftovers, old), where, name)
 
 
-def revoke(where: Place, name: str, serials: Sequence[str]) -> Plan:
-    steps = [_revoke(where, name, serial) for serial in serials]
+def revoke(where: Place, name: str, serials: Sequence[str], *, lost: Sequence[str] = ()) -> Plan:
+    """`lost`: lines of that name which the index has to have back before it can revoke them."""
+    steps = [*_merge(where, lost), *(_revoke(where, name, serial) for serial in serials)]
     ending = (_crl(where), _end(where, name, stays_out=True), _back(where, [name], ["revoked"]))
     return _plan(f"Revoke VPN user {name}", (*steps, *ending), where, name)
 
@@ -47,13 +48,7 @@ def disconnect(where: Place, name: str) -> Plan:
 
 def reapply(where: Place, lines: Sequence[str], revoked: Iterable[str]) -> Plan:
     """After a rebuild of the image: what the index has lost comes back, the CRL with it, and whoever is revoked is put out."""
-    steps: list[Step] = []
-    if lines:
-        act = _act("vpn.merge", "merge", where, commands.merge(lines), "", lines=list(lines))
-        steps.append(
-            Step("merge", "Bring back what the image has lost", (act,), f"{len(lines)} lines of the index", where.name, LOOK_SECONDS)
-        )
-    steps.append(_crl(where))
+    steps = [*_merge(where, lines), _crl(where)]
     steps += [_end(where, name, stays_out=True) for name in sorted(set(revoked))]
     return _plan("Re-apply the VPN's register after a rebuild", (*steps, _back(where, [], [])), where, "")
 
@@ -84,6 +79,13 @@ def _creating(where: Place, name: str, leftovers: bool, old: str) -> Iterator[St
         yield _crl(where)
         yield _end(where, name, stays_out=False)
     yield _back(where, [name], ["valid", "suspended"])
+
+
+def _merge(where: Place, lines: Sequence[str]) -> Iterator[Step]:
+    if lines:
+        act = _act("vpn.merge", "merge", where, commands.merge(lines), "", lines=list(lines))
+        note = "1 line of the index" if len(lines) == 1 else f"{len(lines)} lines of the index"
+        yield Step("merge", "Bring back what the image has lost", (act,), note, where.name, LOOK_SECONDS)
 
 
 def _revoke(where: Place, name: str, serial: str) -> Step:

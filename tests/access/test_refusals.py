@@ -18,7 +18,8 @@ from access.place import Place
 from access.vpn import actions, ending, profile
 from access.vpn.actions import NameTaken, NotPossible
 from access.vpn.profile import Found
-from people.models import Operator
+from people.models import AuditEntry, Operator
+from people.notifications.models import Notification
 from runs.actions import KeyReused, LockHeld
 from runs.models import Run
 
@@ -64,12 +65,67 @@ def test_who_has_no_certificate_is_not_revoked_for_ever(operator: Operator) -> N
 
 
 def test_who_is_lost_from_the_index_is_brought_back_before_they_are_revoked(operator: Operator) -> None:
-    lost, row = user(operator, State.VALID), certificate("")
-    with pytest.raises(NotPossible, match="Re-apply the register first"):
-        actions.revoke(lost, reason="left", by=operator)
-    VpnCertificate.objects.filter(pk=row.pk).update(on_server="V")
-    run = actions.revoke(lost, reason="left", by=operator)
-    assert [step.key for step in run.steps.all()] == ["revoke-7a01", "crl", "kill-jane.doe", "read-back"]
+    lost = user(operator, State.VALID, serial="7A01", expires=timezone.now() - timedelta(hours=1))
+    certificate("", line="V\tmine")
+    certificate("", serial="7A00", line="V\tran out", ends=timezone.now() - timedelta(days=1))
+    certificate("", serial="7A02", name="john.doe", line="V\tjohn's")
+    ending.check()
+    lost.refresh_from_db()
+    assert (lost.state, VpnCertificate.objects.count()) == (State.REVOKING, 3)
+    assert lost.run is not None
+    assert [step.key for step in lost.run.steps.all()] == ["merge", "revoke-7a01", "crl", "kill-jane.doe", "read-back"]
+    (merge,) = (step for step in lost.run.plan.document["steps"] if step["key"] == "merge")
+    assert merge["acts"][0]["params"]["lines"] == ["V\tmine"]
+
+
+def test_who_has_run_out_is_revoked_in_the_index_all_the_same(operator: Operator) -> None:
+    gone = user(operator, State.VALID, serial="7A01", expires=timezone.now() - timedelta(hours=1))
+    certificate("V", ends=timezone.now() - timedelta(days=1))
+    ending.check()
+    gone.refresh_from_db()
+    assert gone.run is not None
+    assert [step.key for step in gone.run.steps.all()] == ["revoke-7a01", "crl", "kill-jane.doe", "read-back"]
+
+
+def test_after_a_re_issue_that_failed_access_ends_as_well(operator: Operator) -> None:
+    past = timezone.now() - timedelta(hours=1)
+    failed = user(operator, State.FAILED, expires=past)
+    nothing = user(operator, State.FAILED, name="john.doe", expires=past)
+    certificate("V", ends=past, serial="7A02", name="john.doe")
+    certificate("V")
+    ending.check()
+    failed.refresh_from_db()
+    nothing.refresh_from_db()
+    assert (failed.state, nothing.state) == (State.REVOKING, State.FAILED)
+
+
+def test_who_only_observes_says_what_should_have_ended_and_goes_on(admin: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = timezone.now() + timedelta(hours=20)
+    entries = [allow(admin, uuid.uuid4().hex)]
+    AllowedAddress.objects.update(state="allowed", until=timezone.now() - timedelta(minutes=30))
+    assert entries[0].run is not None
+    over(entries[0].run, timedelta(hours=1))
+    allow(admin, uuid.uuid4().hex, cidr="203.0.113.8", until=soon)
+    AllowedAddress.objects.update(state="allowed")
+    user(admin, State.VALID, name="a.doe", expires=timezone.now() - timedelta(hours=1))
+    user(admin, State.VALID, name="b.doe", expires=soon)
+    certificate("V", name="a.doe")
+    runs, refused = Run.objects.count(), AuditEntry.objects.filter(result="refused").count()
+    monkeypatch.setenv("OBSERVE", "1")
+    for _ in range(2):
+        ending.check()
+        gateway_ending.check()
+    assert set(Notification.objects.values_list("title", flat=True)) == {
+        "VPN user a.doe should have ended",
+        "VPN user b.doe ends soon",
+        "An allowed address should have ended: 203.0.113.7/32",
+        "An allowed address ends soon: 203.0.113.8/32",
+    }
+    assert Notification.objects.count() == 4
+    assert (Run.objects.count(), AuditEntry.objects.filter(result="refused").count()) == (runs, refused)
+    monkeypatch.delenv("OBSERVE")
+    ending.check()
+    assert VpnUser.objects.get(name="a.doe").state == State.REVOKING
 
 
 def create(by: Operator, **more: object) -> VpnUser:
