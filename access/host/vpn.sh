@@ -89,15 +89,18 @@ ask() {
     esac
 }
 
-talk() {
-    pipe=$(mktemp -d) && mkfifo "$pipe/in" || return 1
+# The pipe is made where there is room on a full disk, too. What fails is said as the interface says its own errors.
+talk() (
+    pipe=$({ TMPDIR=/run mktemp -d || mktemp -d; } 2>/dev/null) && trap 'rm -rf "$pipe"' EXIT && mkfifo "$pipe/in" 2>/dev/null || {
+        echo "ERROR: no pipe to the management interface can be made in /run or /tmp: make room on the disk"
+        exit 1
+    }
     (cd "$2" && exec socat -T 3 - "$3") 2>/dev/null <"$pipe/in" | {
         printf '%s\n' "$1" >&4
         sed -n 'p;/^END/q;/^SUCCESS/q;/^ERROR/q'
         printf 'quit\n' >&4
     } 4>"$pipe/in" 2>/dev/null
-    rm -rf "$pipe"
-}
+)
 
 # The service reads the CRL as nobody, at each new connection.
 readable() {

@@ -123,7 +123,8 @@ class EndSessions(OnServer):
         found = server.look(act.params["ip"])
         left = found.sessions_of(name)
         if left is None:
-            return _wait(context, f"{act.target}: nobody can say who is connected: no management interface, and no status file")
+            why = found.silent or "no management interface, and no status file"
+            return _wait(context, f"{act.target}: nobody can say who is connected: {why}")
         # A status file from before says nothing about now.
         if left or (found.heard_at is not None and found.heard_at < context.intent_at - timedelta(seconds=5)):
             return _wait(context, f"{act.target}: {len(left)} sessions of {name} by {found.heard}")

@@ -59,6 +59,7 @@ class Server:
     heard_at: datetime | None
     lacks: tuple[str, ...]
     routes: tuple[str, ...]
+    silent: str = ""  # why the management interface does not say who is connected, where that is known
 
     def of(self, name: str) -> list[Line]:
         return [line for line in self.lines if line.name == name]
@@ -86,6 +87,7 @@ class Server:
             "sessions": None if self.sessions is None else [each.to_json() for each in self.sessions],
             "heard": self.heard,
             "heard_at": _iso(self.heard_at),
+            "silent": self.silent,
             "lacks": list(self.lacks),
             "routes": list(self.routes),
         }
@@ -119,6 +121,7 @@ def read(found: Sections) -> Server:
         heard_at=heard_at,
         lacks=tuple(name for name in MISSING if found.word(name) == "no"),
         routes=tuple(line.removeprefix("push ").strip().strip('"') for line in found.lines("routes")),
+        silent=next((line.removeprefix("ERROR:").strip() for line in found.lines("management") if line.startswith("ERROR:")), ""),
     )
 
 
@@ -187,7 +190,8 @@ def proof_of_revocation(server: Server, name: str, serials: Sequence[str]) -> li
     listed = all(serial in server.crl.serials for serial in serials)
     there = server.sessions_of(name)
     ends = f"next update {server.crl.next_update:%d %b %Y}" if server.crl.next_update else ""
-    connected = "nobody can say who is connected" if there is None else f"{len(there)} of its sessions left" if there else server.heard
+    nobody = f"nobody can say who is connected: {server.silent}" if server.silent else "nobody can say who is connected"
+    connected = nobody if there is None else f"{len(there)} of its sessions left" if there else server.heard
     return [
         _line(
             "The index marks it revoked",

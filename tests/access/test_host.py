@@ -80,3 +80,31 @@ def test_lines_with_names_of_another_kind_come_back_after_a_rebuild(ground: Grou
     for bad in ("X\tx", ODD.replace("7A01", "7A01; id"), ODD.replace("Jane", "J\tane"), ODD.replace("/C=FR/CN=", "/C=FR/")):
         assert "none of an index" in ground.run("merge", base64.b64encode(f"{bad}\n".encode()).decode()), bad
     assert [line.text for line in ground.report().lines][before:] == [gone]
+
+
+@pytest.mark.parametrize("lacking", ["mktemp", "mkfifo"])
+def test_a_full_disk_is_said_apart_from_an_interface_that_does_not_answer(ground: Ground, tmp_path: Path, lacking: str) -> None:
+    config = ground.root / "etc/openvpn/server.conf"
+    assert "management" in config.read_text()
+    assert "The management interface does not answer." in ground.run("kill", "laptop.shop")
+    assert ground.report().silent == ""
+    (tmp_path / lacking).write_text('#!/bin/sh\necho "No space left on device" >&2\nexit 1\n')
+    (tmp_path / lacking).chmod(0o755)
+    assert ground.run("kill", "laptop.shop").startswith("ERROR: no pipe to the management interface can be made")
+    found = ground.report()
+    assert "make room" in found.silent
+    assert found.heard != "the management interface"
+
+
+def test_no_pipe_is_left_behind(ground: Ground, tmp_path: Path) -> None:
+    (tmp_path / "pipes").mkdir()
+    (tmp_path / "mktemp").write_text(f'#!/bin/sh\nexec /usr/bin/mktemp -d -p "{tmp_path}/pipes"\n')
+    (tmp_path / "mktemp").chmod(0o755)
+    (tmp_path / "mkfifo").write_text('#!/bin/sh\n/usr/bin/mkfifo "$@"\ntouch "$OPSCONSOLE_ROOT/piped"\n')
+    (tmp_path / "mkfifo").chmod(0o755)
+    ground.run("kill", "laptop.shop")
+    assert (ground.root / "piped").exists()
+    assert list((tmp_path / "pipes").iterdir()) == []
+    (tmp_path / "mkfifo").write_text("#!/bin/sh\nexit 1\n")
+    ground.run("kill", "laptop.shop")
+    assert list((tmp_path / "pipes").iterdir()) == []
