@@ -1,0 +1,104 @@
+"""A build's last job, as `docs/ci/release.sh` has it, against the whole demo; and what else a terminal asks of it. Without a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.browser import ROOT, Demo, running_demo, wait_until
+from tests.journeys.conftest import SPEED
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Of this file's own: it fails releases, and leaves what they hold."""
+    with running_demo(tmp_path_factory.mktemp("demo"), speed=SPEED) as found:
+        yield found
+
+
+def called(demo: Demo, *words: str | Path, token: str = "") -> subprocess.CompletedProcess[str]:
+    """As a runner of builds calls it: an environment of its own, and an exit code."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment |= {"SITE_URL": demo.url, "API_TOKEN": token or demo.token, "CI_JOB_URL": "https://ci.client.example/jobs/418"}
+    return subprocess.run([*map(str, words)], cwd=ROOT.parent, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def asked(demo: Demo, path: str) -> Any:
+    request = urllib.request.Request(f"{demo.url}/api/v1/{path}", headers={"Authorization": f"Bearer {demo.token}"})  # noqa: S310
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+JOB, CONSOLE = ROOT / "docs/ci/release.sh", ROOT / "console"
+
+
+def test_a_build_releases_to_pre_production_and_ends_as_the_release_does(demo: Demo) -> None:
+    demo.act("push-commit")
+    done = called(demo, JOB)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    number = re.findall(r"(?m)^Run (\d+) succeeded\.", done.stdout)[0]
+    run = asked(demo, f"runs/{number}")
+    assert (run["service"], run["environment"], run["state"]) == ("magento", "pre-production", "succeeded")
+    assert run["reason"] == "https://ci.client.example/jobs/418"
+    assert done.stdout.index("(plan ") < done.stdout.index(f"Run {number}:"), "the plan is printed before anything is started"
+    assert len(done.stdout.splitlines()) > 20, "and the log after it"
+
+
+def test_what_the_console_refuses_starts_nothing(demo: Demo) -> None:
+    before = asked(demo, "runs")["items"]
+    for words, said in ((("no-such-service",), "no-such-service"), (("magento", "pre-production", "no-such-branch"), "no-such-branch")):
+        refused = called(demo, JOB, *words)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert said in refused.stderr
+    assert called(demo, JOB, token="oc_wrong").returncode == 2
+    assert asked(demo, "runs")["items"] == before
+
+
+def test_somebody_is_let_into_the_vpn_from_a_terminal(demo: Demo) -> None:
+    ends = f"{datetime.now(UTC) + timedelta(days=60):%Y-%m-%d}"
+    words = ("vpn", "add", "mary.shift", "--person", "Mary", "--reason", "shift", "--expires", ends)
+    done = called(demo, CONSOLE, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"(?m)^Run \d+ succeeded\.", done.stdout)
+    made = asked(demo, "vpn-users/mary.shift")
+    assert (made["state"], made["person"]) == ("valid", "Mary")
+    twice = called(demo, CONSOLE, *words)
+    assert twice.returncode == 2
+    assert "exists already" in twice.stderr
+
+
+def test_alarms_that_ring_have_an_exit_code(demo: Demo) -> None:
+    def rings() -> bool:
+        demo.act("lasted", minutes="5")
+        return called(demo, CONSOLE, "alarms").returncode == 3
+
+    demo.act("database", kind="cpu", state="busy")
+    try:
+        wait_until(rings, seconds=120, what="an alarm that rings")
+        assert re.search(r"(?m)^ALARM\s+\S", called(demo, CONSOLE, "alarms").stdout)
+    finally:
+        demo.act("database", kind="cpu", state="calm")
+
+
+def test_a_release_that_fails_ends_the_job_with_a_code_of_its_own(demo: Demo) -> None:
+    """Last: it leaves a run that holds its lock, and the next job is refused in words."""
+    demo.act("push-commit", schema="yes")
+    demo.fault("command-fails", host="pp-be", options={"command": "setup:upgrade"})
+    try:
+        failed = called(demo, JOB)
+        assert failed.returncode in (1, 3), failed.stdout[-3000:] + failed.stderr
+        assert re.search(r"(?m)^Run \d+ (failed|waiting)\.", failed.stdout)
+    finally:
+        demo.no_faults()
+    assert called(demo, JOB).returncode == 2
