@@ -46,6 +46,9 @@ class Demo:
     def no_faults(self) -> None:
         self._tell("DELETE", "/sim/faults", {})
 
+    def speed(self, speed: float) -> None:
+        self._tell("POST", "/sim/speed", {"speed": speed})
+
     def act(self, name: str, /, **options: str) -> None:
         self._tell("POST", f"/sim/actions/{name}", options)
 

@@ -194,6 +194,7 @@ def test_every_page_is_for_everybody(arrives: Arrives, demo: Demo, theme: str, s
     plans(person, "production")
     plan = person.page.url.removeprefix(demo.url)
     pages = {"now": "/", "services": "/services/", "service": "/services/magento/production/", "plan": plan, "runs": "/runs/"}
+    pages |= {"by-hand": "/by-hand/windows/", "logs": "/services/magento/production/logs/", "rundeck": "/rundeck/"}
     for name, path in pages.items():
         assert person.go(path) == 200
         person.page.wait_for_load_state("networkidle" if name == "plan" else "load")

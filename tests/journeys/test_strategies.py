@@ -1,14 +1,23 @@
-"""The strategies of Magento through a real browser: chosen by what the database says, and each path gone once."""
+"""The strategies of Magento through a real browser: chosen by what the database says, and each path gone once; where one fails."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from tests.journeys.browser import Demo, Person, violations, wait_until
-from tests.journeys.conftest import Arrives
-from tests.journeys.releasing import LONG, ends, plans, starts
+from tests.journeys.conftest import SPEED, Arrives
+from tests.journeys.releasing import LONG, ends, plans, starts, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(autouse=True)
+def no_faults_stay(demo: Demo) -> Iterator[None]:
+    yield
+    demo.no_faults()
+    demo.speed(SPEED)
 
 
 def test_the_strategy_is_chosen_by_what_the_database_says_and_each_path_is_gone_once(arrives: Arrives, demo: Demo) -> None:
@@ -44,6 +53,69 @@ def test_the_strategy_is_chosen_by_what_the_database_says_and_each_path_is_gone_
     person.reads("Was the shop down?")
     person.keeps("strategy-6-rolled")
     assert violations(person.page) == []
+
+
+def test_a_migration_that_fails_leaves_the_shop_closed_and_goes_on_from_there(arrives: Arrives, demo: Demo) -> None:
+    person = arrives("operator", theme="dark")
+    demo.act("push-commit", schema="yes")
+    prepares(person)
+    plans_what_was_built(person)
+    demo.fault("command-fails", host="pp-be", options={"command": "setup:upgrade"})
+    starts(person, "pre-production")
+    ends(person, "failed")
+    for words in ("“Migrate the database, once” failed", "Closed by the curtain", "Go on from this step"):
+        person.reads(words)
+    assert violations(person.page) == []
+    person.keeps("strategy-7-migration-failed")
+    person.page.click("button:has-text('Go on from this step')")
+    wait_until(lambda: "failed" not in told(person), seconds=30, what="the run's going on")
+    ends(person, "succeeded")
+    person.reads("The curtain was drawn for")
+    person.keeps("strategy-8-went-on")
+
+
+def test_a_wrong_answer_is_found_and_an_aborted_window_stays_closed_until_it_is_opened(arrives: Arrives, demo: Demo) -> None:
+    person = arrives("operator")
+    demo.act("push-commit", schema="yes")
+    demo.fault("status-lies", host="build")
+    prepares(person)
+    person.reads("Built. No migration is needed")
+    plans_what_was_built(person)
+    starts(person, "pre-production")
+    ends(person, "failed")
+    person.reads("The decision was wrong. The front end has not been touched")
+    person.keeps("strategy-9-wrong-answer")
+    releases_the_lock(person, "planned again with what the code says now")
+
+    prepares(person)
+    person.reads("Built. The database has to be migrated")
+    plans_what_was_built(person)
+    demo.speed(40)  # so that there is time to press it
+    starts(person, "pre-production")
+    wait_until(lambda: "Closed by the curtain" in person.page.inner_text("main"), seconds=LONG, what="the curtain")
+    person.page.click("text=Stop this run…")
+    person.page.check("[name=strength][value=abort]")
+    person.page.click("#stop button")
+    ends(person, "cancelled")
+    demo.speed(SPEED)
+    person.reads("Closed by the curtain")
+    person.keeps("strategy-10-aborted")
+    releases_the_lock(person, "opened by the operations")
+    for operation in ("curtain-off", "roll-again"):
+        person.go("/services/magento/pre-production/")
+        person.page.click(f"form[action$='/operations/{operation}/'] button")
+        person.page.wait_for_url("**/plans/**", timeout=60_000)
+        wait_until(person.page.locator("[data-go]").is_enabled, seconds=60, what="an enabled button")
+        person.page.click("[data-go]")
+        person.page.wait_for_url("**/runs/**", timeout=60_000)
+        ends(person, "succeeded")
+
+
+def releases_the_lock(person: Person, why: str) -> None:
+    person.page.click("text=Release the lock…")
+    person.page.fill("#released", why)
+    person.page.click("button:has-text('Release the lock')")
+    person.reads("others may start")
 
 
 def prepares(person: Person) -> None:
