@@ -31,7 +31,7 @@ def test(arguments: Sequence[str]) -> int:
 def run_tests(arguments: Sequence[str], env: Mapping[str, str], *, journeys: bool, again: bool) -> int:
     """pytest's exit code. `again`: what failed beside others is run once more, alone, and that answer counts."""
     only = [] if journeys else ["-m", "not browser"]
-    argv = [PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-q", *arguments, *only]
+    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-q", *arguments, *only]
     code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
     if code == FAILED and again:
         print(

@@ -37,6 +37,9 @@ def draw_ways_in(seen: Seen, draft: Draft) -> None:
             group = next(group for group in _groups(seen, gateway) if any(_is_an_address(rule) for rule in group.facts["in"]))
             access["gateway"] = {"instance": gateway.name, "group": group.name, "owner": "console", "services": _offers(group)}
             draft.doubt("access", "gateway", "services", why="which ports belong together, and what people call them")
+            draft.doubt(
+                "access", "gateway", "configuration", why="the repository and file that haproxy.cfg is kept in, where it is kept in one"
+            )
             draft.doubt("access", "gateway", "owner", why="terraform, with prefix_list, where Terraform owns the group's rules")
         draft.document["access"] = without_empty(access)
         draft.doubt("access", "ftp", why="the FTP account, where there is one: service, environment, user, group")

@@ -188,12 +188,15 @@ def test_a_profile_that_others_may_read_and_one_that_is_older_than_the_index(gro
     (problem,) = ground.look("jane.doe").problems
     assert "mode 644" in problem
     path.chmod(0o600)
-    ground.created("jane.doe")
+    ground.created("jim.doe")
+    path = ground.file("jim.doe")
+    older = path.read_text()
+    ground.created("jim.doe")
     newer = path.read_text()
-    path.write_text(good)
-    assert any("is not the newest one" in each for each in ground.look("jane.doe").problems)
+    path.write_text(older)
+    assert any("is not the newest one" in each for each in ground.look("jim.doe").problems)
     path.write_text(newer)
-    assert ground.look("jane.doe").problems == ()
+    assert ground.look("jim.doe").problems == ()
 
 
 def test_no_secret_leaves_the_host_with_a_look(ground: Ground, good: str) -> None:

@@ -50,6 +50,7 @@ CANNOT_TELL = {
     "services.*.environments.*.money": "the payouts' calendar",
     "services.*.environments.*.approval": "a rule of the team",
     "services.*.environments.*.cdn": "which of its files is always there",
+    "access.gateway.configuration": "which repository keeps what runs on the gateway",
     "access.gateway.services": "which ports belong together, and their names",
     "access.ftp": "an account on a host",
     "by_hand.*.name": "words for people",

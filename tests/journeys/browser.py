@@ -139,7 +139,7 @@ class Person:
 
     def leaves(self) -> None:
         self.context.close()
-        assert self.complaints == []
+        assert not self.complaints, self.complaints
 
 
 def violations(page: Page) -> list[str]:

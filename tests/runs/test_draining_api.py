@@ -21,7 +21,7 @@ def program(operator: Operator, **scope: str) -> Client:
 
 
 def sent(client: Client, **body: object) -> tuple[int, dict[str, object]]:
-    answer = client.post(DRAIN, body, "application/json", headers={"Idempotency-Key": f"drain-{AuditEntry.objects.count()}"})
+    answer = client.post(DRAIN, body, "application/json", headers={"Idempotency-Key": f"drain-by-api-{AuditEntry.objects.count()}"})
     return answer.status_code, answer.json()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.apps import apps
 
-from runs import redact
+from runs import periodic, redact
 from runs.redact import MARK, Redactor
 
 
@@ -130,6 +130,7 @@ def test_what_is_too_short_to_tell_is_refused() -> None:
 def test_a_process_knows_the_secrets_it_was_started_with(monkeypatch: pytest.MonkeyPatch, name: str, value: str, secret: str) -> None:
     assert redact.redact(f"said {secret} twice") == f"said {secret} twice"
     monkeypatch.setenv(name, value)
+    monkeypatch.setattr(periodic, "_registered", {})
     apps.get_app_config("runs").ready()
     assert redact.redact(f"said {secret} twice") == f"said {MARK} twice"
 
