@@ -14,6 +14,8 @@ import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.tokens import default_token_generator
+from django.core.management.color import no_style
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -146,6 +148,9 @@ def rows(owner: Operator, other: Operator, now: Any) -> None:
     AllowedAddress.objects.create(
         pk=2, cidr="198.51.100.0/22", services=["rdp"], owner="x", reason="y", until=ends, state=AllowedAddress.State.ASKED, asked_by=other
     )
+    with connection.cursor() as cursor:  # PostgreSQL does not count what came with a number
+        for statement in connection.ops.sequence_reset_sql(no_style(), [AllowedAddress]):
+            cursor.execute(statement)
     Reading.objects.create(asked=now, answered=now)
     Alarm.objects.create(name=ALARM, state="ALARM", since=now, changed=now, seen=now)
     Mute.objects.create(name=OBJECTS["rule"], alarms=[ALARM], ends=ends, schedule="x", active=True)
