@@ -110,6 +110,7 @@ def furnish(person: Any) -> Place:
     Channel.objects.create(owner=owner, how=Channel.How.MAIL, kinds=["release"])
     for who in (owner, mary):
         Token.issue(who, "another", lives=timedelta(days=9))
+    objects["token"] = str(Token.objects.get(operator=owner).pk)
     secret = Token.issue(owner, "test", lives=timedelta(days=9))[1]
     program = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
     return Place(
