@@ -136,11 +136,16 @@ class SmallPlanOut(Schema):
 def acknowledge(request: HttpRequest, name: str, given: NoteIn) -> dict[str, Any]:
     """Somebody looks after it: good for this alarm, not for the next."""
     by = require(request.user, "acknowledge")
+    _row(name)
     actions.acknowledge(name, note=given.note, by=by)
+    return _alarm(_row(name))
+
+
+def _row(name: str) -> board.Row:
     row = board.row_of(name, timezone.now())
     if row is None:
         raise Http404(f"There is no alarm {name}. GET /api/v1/alarms lists what there is.")
-    return _alarm(row)
+    return row
 
 
 @router.post("/alarms/{name}/plans", response={201: SmallPlanOut})
