@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.browser import Demo, Person, violations, wait_until
+from tests.journeys.browser import Demo, Person, running_demo, violations, wait_until
 from tests.journeys.conftest import SPEED, Arrives
 from tests.journeys.releasing import LONG, ends, plans, starts, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 
-@pytest.fixture(autouse=True)
-def no_faults_stay(demo: Demo) -> Iterator[None]:
-    yield
-    demo.no_faults()
-    demo.speed(SPEED)
+@pytest.fixture
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One for each: what a window leaves behind that failed or was aborted, no other could begin with."""
+    with running_demo(tmp_path_factory.mktemp("demo"), speed=SPEED) as found:
+        yield found
 
 
 def test_the_strategy_is_chosen_by_what_the_database_says_and_each_path_is_gone_once(arrives: Arrives, demo: Demo) -> None:
