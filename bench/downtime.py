@@ -143,12 +143,13 @@ class Console:
                 raise RuntimeError(f"no release could be started: {started.text[:800]}")
             time.sleep(2)
 
-    def _through(self, number: int) -> None:
-        end = time.monotonic() + LONGEST
+    def _through(self, number: int, *, longest: float = LONGEST) -> dict[str, Any]:
+        """The run, when it has succeeded. Raises RuntimeError where it ends otherwise, or takes more than so many seconds."""
+        end = time.monotonic() + longest
         while True:
             run: dict[str, Any] = self._api.get(f"/runs/{number}").json()
             if run["state"] == "succeeded":
-                return
+                return run
             if run["state"] not in ("queued", "running") or time.monotonic() > end:
                 raise RuntimeError(f"run {number} is {run['state']}: {run.get('said', '')}")
             time.sleep(0.5)

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import boto3
 
-from bench.downtime import Console, _console
+from bench.downtime import _console
 
 SPEED, QUICK_SPEED = 1, 60
 LONGEST = 3 * 3600.0
@@ -30,7 +28,7 @@ def run(*, quick: bool) -> list[dict[str, object]]:
     speed = QUICK_SPEED if quick else SPEED
     with tempfile.TemporaryDirectory(prefix="bench-overhead-") as name, _console(Path(name), speed) as console:
         console.sim("actions/push-commit", schema="yes")
-        whole = _through(console, console._start(configuration_branch="prod", strategy="as-written"))
+        whole = console._through(console._start(configuration_branch="prod", strategy="as-written"), longest=LONGEST)
         ready = json.loads(next(Path(name).rglob("ready.json")).read_text())
         spans = [*_commands(Path(name), whole["id"]), *_updates(ready["aws_endpoint"], _at(whole["started"]), _at(whole["ended"]))]
     ours, world = _at(whole["ended"]) - _at(whole["started"]), _covered(spans)
@@ -45,18 +43,6 @@ def run(*, quick: bool) -> list[dict[str, object]]:
             "better": "lower",
         }
     ]
-
-
-def _through(console: Console, number: int) -> dict[str, Any]:
-    end = time.monotonic() + LONGEST
-    while time.monotonic() < end:
-        found: dict[str, Any] = console._api.get(f"/runs/{number}").json()
-        if found["state"] == "succeeded":
-            return found
-        if found["state"] not in ("queued", "running"):
-            raise RuntimeError(f"run {number} is {found['state']}: {found['said']}")
-        time.sleep(5)
-    raise RuntimeError(f"run {number} took longer than {LONGEST:.0f} s")
 
 
 def _at(text: str) -> float:

@@ -103,8 +103,8 @@ def transitions(request: HttpRequest, name: str, limit: Limit = 50, cursor: Curs
         page = history.page(name, cursor=cursor, size=limit)
     except history.BadCursor as error:
         raise Http404(str(error)) from error
-    if not page.lines and board.row_of(name, timezone.now()) is None and not Transition.objects.filter(alarm=name).exists():
-        raise Http404(f"There is no alarm {name}. GET /api/v1/alarms lists what there is.")
+    if not page.lines and not Transition.objects.filter(alarm=name).exists():
+        _row(name)
     return {"items": [_transition(line) for line in page.lines], "next": page.next or None}
 
 
@@ -142,6 +142,7 @@ def acknowledge(request: HttpRequest, name: str, given: NoteIn) -> dict[str, Any
 
 
 def _row(name: str) -> board.Row:
+    """Raises Http404 where the board has none of that name."""
     row = board.row_of(name, timezone.now())
     if row is None:
         raise Http404(f"There is no alarm {name}. GET /api/v1/alarms lists what there is.")
