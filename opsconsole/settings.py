@@ -64,7 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "opsconsole.logs.RequestId",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "opsconsole.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "opsconsole.nul.RefuseNul",
     "people.origin.KnowsOrigin",
