@@ -5,19 +5,35 @@ Open to load balancers, so nothing is told here that a stranger should not know.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from opsconsole import workers
 from runs.models import Duty
 
+INSIDE = frozenset({"/healthz", "/readyz", "/metrics"})
 SCHEDULER_SECONDS = 30.0  # it works once a second; without it nothing waits or is watched
+
+
+class ByAnyName:
+    """Who asks how the console is, asks a machine by its address, or by a name that only containers know: they are not in ALLOWED_HOSTS."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in INSIDE:
+            request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        return self._get_response(request)
 
 
 @require_safe

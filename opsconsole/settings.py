@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "opsconsole.logs.RequestId",
+    "opsconsole.health.ByAnyName",
     "django.middleware.security.SecurityMiddleware",
     "opsconsole.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",

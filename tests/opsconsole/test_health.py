@@ -38,6 +38,17 @@ def test_alive_needs_nothing() -> None:
     assert asked("/healthz") == (200, {"status": "ok"})
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "web:8000", "10.0.0.7:8000"])
+def test_machines_ask_by_any_name_and_people_by_the_console_s_own(host: str, settings: Settings, valkey_server: Valkey) -> None:
+    """The image's health check, the proxy's, and Prometheus: none of them knows how people call the console."""
+    settings.ALLOWED_HOSTS, settings.SITE_URL = ["ops.client.url"], "https://ops.client.url"
+    settings.REDIS_URL = valkey_server.url
+    status = {path: Client().get(path, headers={"host": host}).status_code for path in (*health.INSIDE, "/sign-in/", "/healthz/x")}
+    assert status == {"/healthz": 200, "/readyz": 503, "/metrics": 200, "/sign-in/": 400, "/healthz/x": 400}
+    assert Client().get("/sign-in/", headers={"host": "ops.client.url"}).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_only_looking_is_possible(path: str) -> None:
     assert Client().post(path).status_code == 405
