@@ -1,5 +1,5 @@
-// One cursor through all charts, a span chosen by dragging, and the same by keys.
-import { element, share } from "./draw.js";
+// One cursor through all charts, a span chosen by dragging, and the same by keys. Both lie on the charts as layers of their own: whatever
+// they do, no chart is painted again.
 
 const DRAGGED = 6; // pixels: less is a click
 
@@ -8,13 +8,28 @@ export function cursor(root, hooks) {
   let time = null;
   let begun = null;
 
-  const plots = () => root.querySelectorAll("[data-plot] > svg, [data-lane] > svg");
-  const clear = (name) => root.querySelectorAll(`.${name}`).forEach((each) => each.remove());
+  const plots = () => root.querySelectorAll("[data-plot], [data-lane]");
+  const along = (at) => { const { from, to } = hooks.view(); return (100 * (at - from)) / (to - from); }; // percent of a plot's width
+
+  function layer(plot, name) {
+    return plot.querySelector(`:scope > .${name}`) ?? plot.appendChild(Object.assign(document.createElement("i"), { className: name, hidden: true }));
+  }
+
+  function clear(name) {
+    for (const each of root.querySelectorAll(`i.${name}`)) each.hidden = true;
+  }
 
   function show(next) {
     time = next;
-    clear("cross");
-    if (time !== null) for (const svg of plots()) svg.append(element("line", { class: "cross", x1: share(time, hooks.view()), x2: share(time, hooks.view()), y1: 0, y2: "100%" }));
+    const place = time === null ? -1 : along(time);
+    if (place < 0 || place > 100) clear("cross");
+    else {
+      for (const plot of plots()) {
+        const cross = layer(plot, "cross");
+        cross.style.transform = `translateX(${place.toFixed(3)}cqw)`;
+        cross.hidden = false;
+      }
+    }
     hooks.at(time);
   }
 
@@ -25,19 +40,30 @@ export function cursor(root, hooks) {
   }
 
   function mark(from, to) {
-    clear("drag");
-    const view = hooks.view();
-    const [start, end] = [Math.min(from, to), Math.max(from, to)];
-    for (const svg of plots()) svg.append(element("rect", { class: "drag", x: share(start, view), width: `${100 * (end - start) / (view.to - view.from)}%`, height: "100%" }));
+    const [start, end] = [along(Math.min(from, to)), along(Math.max(from, to))];
+    for (const plot of plots()) {
+      const drag = layer(plot, "drag");
+      drag.style.transform = `translateX(${start.toFixed(3)}cqw) scaleX(${((end - start) / 100).toFixed(5)})`;
+      drag.hidden = false;
+    }
   }
 
+  // However many moves there are between two frames, the last one is shown.
+  let moved = null;
   root.addEventListener("pointermove", (event) => {
     const plot = event.target.closest?.("[data-plot]");
     if (!plot) return;
-    const at = timeAt(plot, event.clientX);
-    show(at);
-    if (begun && Math.abs(event.clientX - begun.x) > DRAGGED) mark(begun.time, at);
+    if (!moved) requestAnimationFrame(follow);
+    moved = { plot, x: event.clientX };
   });
+  function follow() {
+    if (!moved) return;
+    const { plot, x } = moved;
+    moved = null;
+    const at = timeAt(plot, x);
+    show(at);
+    if (begun && Math.abs(x - begun.x) > DRAGGED) mark(begun.time, at);
+  }
   root.addEventListener("pointerdown", (event) => {
     const plot = event.target.closest?.("[data-plot]");
     if (!plot || event.button !== 0) return;
@@ -54,7 +80,7 @@ export function cursor(root, hooks) {
     hooks.zoom(Math.min(from, to), Math.max(from, to));
   });
   root.addEventListener("pointercancel", () => { begun = null; clear("drag"); });
-  root.addEventListener("pointerleave", () => show(null));
+  root.addEventListener("pointerleave", () => { moved = null; show(null); });
   root.addEventListener("dblclick", () => hooks.back());
   root.addEventListener("keydown", (event) => {
     if (!event.target.closest?.("[data-plot]")) return;

@@ -3,6 +3,7 @@ import { roundUp, ticks, told } from "./scale.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEALTH = [[0, "Ok", "ok"], [1, "Info", "info"], [5, "Unknown", "unknown"], [10, "No data", "unknown"], [15, "Warning", "warn"], [20, "Degraded", "bad"], [25, "Severe", "bad"]];
+const PIECE = 48; // points of a line in one path
 const GAP = 3; // steps without a value, in all lines, before it is called one
 
 export function element(name, attributes, text) {
@@ -68,28 +69,35 @@ function scale(axis, lines, view, stacked, marks) {
 
 const height = (value, axis) => 100 - 100 * (value - axis.low) / (axis.high - axis.low);
 
-// Made once for each line, in its own seconds and values: a zoom only changes the box through which it is seen.
-// A gap begins a new piece, a point between two gaps is a dot.
+// Made once for each line, in its own seconds and values: a zoom only changes the box through which it is seen. In pieces, so that of what
+// is painted anew only that is painted which can be seen there. A gap begins a new piece, a point between two gaps is a dot.
 const kept = new WeakMap();
 
-function path(line) {
-  let found = kept.get(line);
-  if (found) return found;
-  const pieces = [];
+function boxOf(line) {
+  let box = kept.get(line);
+  if (box) return box;
+  box = element("svg", BOX);
+  let pieces = [];
   let open = false;
+  const end = () => { if (pieces.length) box.append(element("path", { class: "ln", d: pieces.join("") })); pieces = []; };
   for (let place = 0; place < line.values.length; place += 1) {
     const value = line.values[place];
     if (value === null) {
       open = false;
       continue;
     }
+    if (place % PIECE === 0) {
+      if (open) pieces.push("L", place * line.step, " ", -value);
+      end();
+      open = false;
+    }
     pieces.push(open ? "L" : "M", place * line.step, " ", -value);
     if (!open && (place === line.values.length - 1 || line.values[place + 1] === null)) pieces.push("h", line.step / 100);
     open = true;
   }
-  found = element("path", { d: pieces.join("") });
-  kept.set(line, found);
-  return found;
+  end();
+  kept.set(line, box);
+  return box;
 }
 
 function areas(lines, view, axis) {
@@ -114,7 +122,7 @@ function areas(lines, view, axis) {
 }
 
 const areaClass = (line, place) => (/5xx/i.test(line.label) ? "ar3" : /4xx/i.test(line.label) ? "ar2" : /3xx/i.test(line.label) ? "ar1" : ["ar1", "ar2", "ar4", "ar5"][place % 4]);
-export const lineClass = (place) => `l${place % 4 + 1}`;
+export const lineClass = (place) => `l${place % 8 + 1}`;
 export const swatch = (widget, line, place) => {
   const svg = element("svg", { class: "key", "aria-hidden": "true" });
   svg.append(widget.stacked ? element("rect", { class: areaClass(line, place), width: "100%", height: "100%" }) : element("line", { class: `ln ${lineClass(place)}`, x1: 0, x2: 18, y1: 4, y2: 4 }));
@@ -158,43 +166,51 @@ export function grid(svg, view, most) {
 const BOX = { preserveAspectRatio: "none", width: "100%", height: "84%", y: "8%", overflow: "visible" };
 const inBox = (percent) => `${(8 + 0.84 * percent).toFixed(2)}%`;
 
-export function drawChart(svg, widget, lines, changes, view) {
-  const made = document.createDocumentFragment();
-  releases(made, changes, view);
-  grid(made, view, 12);
-  for (const [from, to] of gaps(lines, view)) {
-    made.append(element("rect", { class: "f-unk", x: share(from, view), width: `${(100 * (to - from) / (view.to - view.from)).toFixed(3)}%`, height: "100%" }));
-    made.append(element("text", { class: "pt", x: share(to, view), dx: 5, y: "22%" }, "no data"));
-  }
-  if (widget.bands) bands(made, lines.filter((line) => line.health), view);
-  else curves(made, widget, lines, view);
-  for (const mark of widget.marks) if (mark.time !== null && within(mark.time, view)) made.append(element("line", { class: "band-e", x1: share(mark.time, view), x2: share(mark.time, view), y1: 0, y2: "100%" }), element("text", { class: "band-t", x: share(mark.time, view), y: "12%" }, mark.label));
-  if (!lines.some((line) => newest(line) >= 0)) made.append(element("text", { class: "pt", x: "50%", y: "50%", "text-anchor": "middle" }, "no data in this span"));
-  svg.replaceChildren(made);
+// Below the lines, the lines, above them: a zoom builds the first and the last anew and leaves the lines where they are.
+function floors(svg) {
+  if (svg.children.length !== 3) svg.replaceChildren(element("g"), element("g"), element("g"));
+  return svg.children;
 }
 
-function curves(made, widget, lines, view) {
+export function drawChart(svg, widget, lines, changes, view) {
+  const [below, between, above] = floors(svg);
+  const [under, boxes, over] = [document.createDocumentFragment(), [], document.createDocumentFragment()];
+  releases(under, changes, view);
+  grid(under, view, 12);
+  for (const [from, to] of gaps(lines, view)) {
+    under.append(element("rect", { class: "f-unk", x: share(from, view), width: `${(100 * (to - from) / (view.to - view.from)).toFixed(3)}%`, height: "100%" }));
+    under.append(element("text", { class: "pt", x: share(to, view), dx: 5, y: "22%" }, "no data"));
+  }
+  if (widget.bands) bands(over, lines.filter((line) => line.health), view);
+  else curves({ under, boxes, over }, widget, lines, view);
+  for (const mark of widget.marks) if (mark.time !== null && within(mark.time, view)) over.append(element("line", { class: "band-e", x1: share(mark.time, view), x2: share(mark.time, view), y1: 0, y2: "100%" }), element("text", { class: "band-t", x: share(mark.time, view), y: "12%" }, mark.label));
+  if (!lines.some((line) => newest(line) >= 0)) over.append(element("text", { class: "pt", x: "50%", y: "50%", "text-anchor": "middle" }, "no data in this span"));
+  below.replaceChildren(under);
+  if (boxes.length !== between.children.length || boxes.some((box, place) => box !== between.children[place])) between.replaceChildren(...boxes);
+  above.replaceChildren(over);
+}
+
+function curves({ under, boxes, over }, widget, lines, view) {
   for (const right of [false, true]) {
     const mine = lines.filter((line) => line.right === right);
     if (!mine.length) continue;
     const marks = widget.marks.filter((mark) => mark.right === right && mark.value !== null);
     const axis = scale(right ? widget.right : widget.left, mine, view, widget.stacked, marks);
-    threshold(made, marks, axis);
+    threshold(under, marks, axis);
     if (widget.stacked) {
       const box = element("svg", { ...BOX, viewBox: "0 0 1000 100" });
       areas(mine, view, axis).forEach((d, place) => box.append(element("path", { class: areaClass(mine[place], place), d })));
-      made.append(box);
+      boxes.push(box);
     }
     for (const line of widget.stacked ? [] : mine) {
-      const box = element("svg", { ...BOX, viewBox: `${view.from - line.start} ${-axis.high} ${view.to - view.from} ${axis.high - axis.low}` });
-      const curve = path(line);
-      curve.setAttribute("class", `ln ${lineClass(lines.indexOf(line))}`);
-      box.append(curve);
-      made.append(box);
+      const box = boxOf(line);
+      box.setAttribute("class", lineClass(lines.indexOf(line)));
+      box.setAttribute("viewBox", `${view.from - line.start} ${-axis.high} ${view.to - view.from} ${axis.high - axis.low}`);
+      boxes.push(box);
     }
     const unit = mine[0].unit;
     const at = right ? { class: "ax r", x: "99.6%" } : { class: "ax l", x: 4 };
-    made.append(element("text", { ...at, y: "10%" }, told(axis.high, unit)), element("text", { ...at, y: "92%" }, told(axis.low, axis.low ? unit : "")));
+    over.append(element("text", { ...at, y: "10%" }, told(axis.high, unit)), element("text", { ...at, y: "92%" }, told(axis.low, axis.low ? unit : "")));
   }
 }
 

@@ -14,9 +14,9 @@ const OLD = 180; // seconds: older figures are said aloud
 
 const root = document.querySelector("[data-charts]");
 const { widgets, span } = JSON.parse(document.getElementById("drawing").textContent);
-const charts = [...root.querySelectorAll("[data-chart]")].map((row) => ({ row, widget: widgets.find((each) => each.key === row.dataset.chart), lines: [] }));
+const charts = [...root.querySelectorAll("[data-chart]")].map((row) => ({ row, widget: widgets.find((each) => each.key === row.dataset.chart), svg: row.querySelector("[data-plot] > svg"), lines: [] }));
 const back = root.querySelector("[data-back]");
-const state = { figures: null, whole: null, view: null, changes: [], alarms: [], asked: span, tag: "", cursor: null };
+const state = { figures: null, whole: null, view: null, changes: [], alarms: [], asked: span, tag: "", cursor: null, wide: 0 };
 
 const address = (place, of) => `${place}?span=${encodeURIComponent(of)}`;
 
@@ -63,7 +63,11 @@ function take(figures) {
     const [widget, described] = describe(line);
     return { ...described, ...line, label: line.label ?? described.label, title: line.label ?? described.title, health: /^EnvironmentHealth/.test(described.title) || Boolean(widget?.bands) };
   });
-  for (const chart of charts) chart.lines = lines.filter((line) => line.widget === chart.widget.key);
+  for (const chart of charts) {
+    chart.lines = lines.filter((line) => line.widget === chart.widget.key);
+    chart.svg.setAttribute("aria-label", summary(chart));
+    legend(chart);
+  }
   for (const place of root.querySelectorAll("[data-numbers]")) numbers(place, lines.filter((line) => line.widget === place.dataset.numbers));
 }
 
@@ -75,11 +79,7 @@ function describe(line) {
 function draw() {
   const { view, changes } = state;
   axis(view, changes);
-  for (const chart of charts) {
-    const svg = chart.row.querySelector("[data-plot] > svg");
-    drawChart(svg, chart.widget, chart.lines, changes, view);
-    svg.setAttribute("aria-label", summary(chart));
-  }
+  for (const { svg, widget, lines } of charts) drawChart(svg, widget, lines, changes, view);
   drawLanes(root.querySelector("[data-lanes]"), state.alarms, changes, view);
   state.cursor?.redraw();
   if (!state.cursor) at(null);
@@ -98,7 +98,7 @@ function axis(view, changes) {
 
 // The names of releases, then those of other changes where there is room; the newest of each kind first.
 function labels(svg, changes, view) {
-  const wide = svg.clientWidth || 1;
+  const wide = state.wide || 1;
   const taken = [];
   for (const change of [...changes].sort((one, other) => other.release - one.release || other.number - one.number)) {
     const words = change.release && change.state !== "succeeded" ? `${change.label} ${change.state}` : change.label.slice(0, 24);
@@ -152,25 +152,39 @@ function fill(box, key, value, lines) {
 
 // -- The values at the cursor, or the newest
 
+// Built when figures come; the cursor changes only what its values are.
+function legend(chart) {
+  const { row, widget, lines } = chart;
+  const list = document.createElement("dl");
+  chart.values = lines.map((line, place) => {
+    const term = document.createElement("dt");
+    if (!widget.bands) term.append(swatch(widget, line, place));
+    term.append(Object.assign(document.createElement("span"), { textContent: line.label, title: line.title }));
+    const value = document.createElement("dd");
+    if (line.said) value.title = line.said;
+    list.append(term, value);
+    return value;
+  });
+  const last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + newest(line) * line.step)), 0);
+  const aged = Object.assign(document.createElement("span"), { className: "qq", textContent: last ? `newest ${duration(Math.max(0, now() / 1000 - last))} old` : "" });
+  row.querySelector("[data-values]").replaceChildren(list, ...lines.filter((line) => line.said).slice(0, 1).map((line) => Object.assign(document.createElement("p"), { textContent: line.said })), aged);
+}
+
+function reading(widget, line, time) {
+  if (line.said) return "unknown";
+  const value = time === null ? line.values[newest(line)] ?? null : valueAt(line, time);
+  if (value === null) return "no data";
+  return widget.bands ? `${health(value)[1]} ${value}` : told(value, line.unit);
+}
+
 function at(time) {
   const head = root.querySelector("[data-at]");
   if (head) head.textContent = time === null ? "newest" : `at ${atMinute(time)}`;
-  for (const { row, widget, lines } of charts) {
-    const list = document.createElement("dl");
+  for (const { widget, lines, values } of charts) {
     lines.forEach((line, place) => {
-      const term = document.createElement("dt");
-      const name = Object.assign(document.createElement("span"), { textContent: line.label, title: line.title });
-      if (!widget.bands) term.append(swatch(widget, line, place));
-      term.append(name);
-      const value = time === null ? line.values[newest(line)] ?? null : valueAt(line, time);
-      const figure = document.createElement("dd");
-      figure.textContent = line.said ? "unknown" : widget.bands && value !== null ? `${health(value)[1]} ${value}` : value === null ? "no data" : told(value, line.unit);
-      if (line.said) figure.title = line.said;
-      list.append(term, figure);
+      const words = reading(widget, line, time);
+      if (values[place].textContent !== words) values[place].textContent = words;
     });
-    const last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + newest(line) * line.step)), 0);
-    const aged = Object.assign(document.createElement("span"), { className: "qq", textContent: last ? `newest ${duration(Math.max(0, now() / 1000 - last))} old` : "" });
-    row.querySelector("[data-values]").replaceChildren(list, ...lines.filter((line) => line.said).slice(0, 1).map((line) => Object.assign(document.createElement("p"), { textContent: line.said })), aged);
   }
   clearTimeout(state.telling);
   if (time !== null && root.contains(document.activeElement)) state.telling = setTimeout(() => tell(time), 500);
@@ -252,6 +266,9 @@ function failed(error) {
   age("unknown", `the console does not answer: ${error.message}`);
 }
 
+const axisPlot = root.querySelector("[data-axis]");
+// Known before it is needed: asking for it while drawing would lay the page out in between.
+if (axisPlot) new ResizeObserver(([seen]) => { state.wide = seen.contentRect.width; if (state.figures) axis(state.view, state.changes); }).observe(axisPlot.parentElement);
 back.addEventListener("click", whole);
 if (charts.length) state.cursor = cursor(root, { view: () => state.view ?? { from: 0, to: 1 }, step: () => charts[0]?.lines[0]?.step ?? 60, at: (time) => state.figures && at(time), zoom: (from, to) => state.figures && zoom(from, to), back: whole });
 load(span).catch(failed);
