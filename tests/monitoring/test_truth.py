@@ -19,7 +19,7 @@ from estate.reading import current
 from monitoring.alarms import poller
 from monitoring.dashboards import document, watching
 from monitoring.dashboards.definition import Line, Widget
-from monitoring.dashboards.figures import unpacked
+from monitoring.dashboards.figures import unpacked, values_of
 from monitoring.dashboards.models import StoredDashboard, Window
 from people.models import Operator
 from tests.box import Control
@@ -63,6 +63,10 @@ ALARMS: dict[str, tuple[Do, Do, Do]] = {
 
 def some(values: list[Any]) -> float:
     return max((value for value in values if value is not None), default=0.0)
+
+
+def newest(values: list[Any]) -> Any:
+    return next((value for value in reversed(values) if value is not None), None)
 
 
 def below(limit: float) -> Callable[[list[Any]], bool]:
@@ -143,14 +147,21 @@ def test_a_widget_follows(control: Control, poll: Poll, viewer: Operator, client
     def widget() -> Widget:
         return next(each for each in watching.read(StoredDashboard.objects.get(name=PRODUCTION)).widgets if each.title == title)
 
+    first: dict[str, int] = {}  # of what is counted, the period that was the newest at first: what is older falls out of the answer
+
+    def counted(line: dict[str, Any]) -> float:
+        filled = [(begins, value) for begins, value in values_of(line) if value is not None]
+        since = first.setdefault(line["key"], filled[-1][0] if filled else 0)
+        return sum(value for begins, value in filled if begins >= since)
+
     def figures() -> list[Any]:
         """Of each line, as the page gets it: the newest, which has been so for some minutes; of what is counted the sum."""
         for line in widget().lines:
             _lasted(control, line)
         poll()
         answer = client.get(reverse("monitoring:figures", args=(PRODUCTION,)), {"span": "1h"})
-        lines = {line["key"]: [value for value in line["values"] if value is not None] for line in unpacked(answer.content)["lines"]}
-        return [sum(lines[line.key]) if line.statistic == "Sum" else next(reversed(lines[line.key]), None) for line in widget().shown]
+        lines = {line["key"]: line for line in unpacked(answer.content)["lines"]}
+        return [counted(lines[line.key]) if line.statistic == "Sum" else newest(lines[line.key]["values"]) for line in widget().shown]
 
     def calm() -> list[Any] | None:
         found = figures()
