@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import Any
 
 import pytest
 
 from estate import terraform
 from estate.terraform import BadState
+from tests.estate.states import resource, state, with_secrets
 
 WHERE = "s3://states/client.tfstate"
-
-
-def resource(type_: str, name: str, attributes: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"mode": "managed", "type": type_, "name": name, "instances": [{"attributes": attributes, **more}]}
-
-
-def state(*resources: Any, **more: Any) -> bytes:
-    return json.dumps(
-        {"version": 4, "serial": 7, "lineage": "a-b", "terraform_version": "1.5.7", "resources": list(resources), **more}
-    ).encode()
 
 
 def test_what_is_known_is_kept_with_its_address() -> None:
@@ -64,28 +54,6 @@ def test_no_secret_leaves_the_state() -> None:
     assert len(found) == resources + 1
     told = json.dumps([[each.id, each.name, dict(each.facts)] for each in found])
     assert [secret for secret in hidden if secret in told] == []
-
-
-def with_secrets() -> tuple[list[str], int, bytes]:
-    """Forty of them, at every place where a state has any; how many resources it has, and the state."""
-    hidden = [secrets.token_hex(12) for _ in range(40)]
-    left = iter(hidden)
-    kinds = (
-        "aws_db_instance",
-        "random_password",
-        "aws_elasticache_replication_group",
-        "aws_vpn_connection",
-        "aws_iam_access_key",
-        "tls_private_key",
-    )
-    resources = []
-    for kind in kinds:
-        secret = {name: next(left) for name in ("password", "result", "auth_token", "secret")}
-        resources.append(resource(kind, "x", {"id": "x", **secret, "tunnel1_preshared_key": next(left), "nested": {"deep": [next(left)]}}))
-    outputs = {"password": {"value": next(left), "type": "string", "sensitive": True}}
-    rest = list(left)
-    resources.append(resource("aws_instance", "x", {"id": "i-1", "user_data": " ".join(rest), "tags": {"token": rest[0]}}, private=rest[1]))
-    return hidden, len(resources), state(*resources, outputs=outputs)
 
 
 def test_a_secret_is_not_in_the_words_about_a_bad_state() -> None:

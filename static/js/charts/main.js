@@ -92,7 +92,8 @@ function axis(view, changes) {
   root.querySelector("[data-days]").textContent = days(view.from, view.to);
   svg.replaceChildren();
   releases(svg, changes, view);
-  ticks(view.from, view.to, 12).forEach(({ time, words }, number) => svg.append(element("text", { "aria-hidden": "true", class: number % 2 ? "ax opt" : "ax", x: share(time, view), y: "72%" }, words)));
+  const edge = (words) => (words.length * LETTER) / 2 / (state.wide || 1); // nothing is written over it
+  ticks(view.from, view.to, 12).filter(({ time, words }) => Math.abs((time - view.from) / (view.to - view.from) - 0.5) <= 0.5 - edge(words)).forEach(({ time, words }, number) => svg.append(element("text", { "aria-hidden": "true", class: number % 2 ? "ax opt" : "ax", x: share(time, view), y: "72%" }, words)));
   labels(svg, changes.filter((each) => each.from <= view.to && (each.to ?? view.to) >= view.from), view);
 }
 
