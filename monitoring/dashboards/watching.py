@@ -71,7 +71,7 @@ def row_of(window: Window) -> str:
 def read(row: StoredDashboard) -> Dashboard:
     """As values, classic names translated. Read again only where the JSON, or what there is of balancers, has changed."""
     known = balancers()
-    of = (row.modified, tuple(sorted((name, each) for name, each in known.items())))
+    of = (row.body, tuple(sorted((name, each) for name, each in known.items())))
     if (found := _reads.get(row.name)) is None or found[0] != of:
         found = _reads[row.name] = (of, classic.translated(body.read(row.name, row.body), known))
     return found[1]

@@ -193,11 +193,12 @@ def _asked(teller: Teller, method: str, url: str, values: Mapping[str, Any]) -> 
 def asked_in_source() -> dict[str, set[str]]:
     """{file: names} of every `request.POST.get("…")` and the like that stands in the product."""
     found = {}
-    for path in sorted(Path(settings.BASE_DIR).glob("*/**/*views.py")):
-        if path.parts[-2] not in ("tests",) and ".venv" not in path.parts and "sandbox" not in path.parts:
+    for path in sorted(Path(settings.BASE_DIR).glob("[!.]*/**/*views.py")):  # no installation (.venv, .cache)
+        place = path.relative_to(settings.BASE_DIR)
+        if place.parts[0] not in ("tests", "sandbox"):
             names = set(_names(ast.parse(path.read_text(encoding="utf-8"))))
             if names:
-                found[str(path.relative_to(settings.BASE_DIR))] = names
+                found[str(place)] = names
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,14 @@ def test_the_page_says_what_it_does_not_draw_and_shows_text_as_text(window: Wind
     assert "a widget of the kind “log”" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
+
+
+def test_another_body_is_another_dashboard_however_soon_it_came(window: Window, client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    assert "a widget of the kind “log”" in client.get("/monitoring/shop/").content.decode()
+    other = {"widgets": [{"type": "explorer", "properties": {"title": "Errors"}}]}
+    StoredDashboard.objects.update(body=json.dumps(other))  # put twice in the same second: the time of its change is the same
+    assert "a widget of the kind “explorer”" in client.get("/monitoring/shop/").content.decode()
 
 
 @pytest.mark.parametrize("span", ["yesterday", "2-1", "<script>"])
