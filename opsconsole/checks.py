@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
 from runs import retention
 
@@ -18,6 +20,20 @@ JSON = "rq.serializers.JSONSerializer"
 @register("console")
 def console_settings(**_: Any) -> list[CheckMessage]:
     return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor(), *_kept()]
+
+
+@register(Tags.database)
+def database_takes_every_character(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Asked before the first migration: later it is too late, and half of what is seen of the world is not ASCII."""
+    if not databases or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        encoding = cursor.fetchone()[0]
+    if encoding == "UTF8":
+        return []
+    said = f"The database is in {encoding}: words with an accent cannot be stored."
+    return [Error(said, hint="Make it anew: createdb --encoding UTF8 --template template0 NAME.", id="console.E009")]
 
 
 def require_sound_settings() -> None:

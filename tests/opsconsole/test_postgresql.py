@@ -73,3 +73,20 @@ def test_connections_are_lent_where_there_is_a_pool(size: str, opened: int) -> N
     env = os.environ | {"DATABASE_URL": url, "DATABASE_POOL": size, "DJANGO_SETTINGS_MODULE": "opsconsole.settings"}
     done = subprocess.run([sys.executable, "-c", ASKED], cwd=settings.BASE_DIR, env=env, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) == opened
+
+
+def test_a_database_that_does_not_take_every_character_is_refused_before_anything_is_in_it() -> None:
+    url = os.environ["DATABASE_URL"]
+    check = [sys.executable, "manage.py", "check", "--database", "default"]
+
+    def checked(there: str) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"DJANGO_SETTINGS_MODULE": "opsconsole.settings", "DATABASE_URL": there, "SITE_URL": "http://localhost:8000"}
+        return subprocess.run(check, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+
+    assert checked(url).returncode == 0
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        refused = checked(f"{url.rpartition('/')[0]}/ascii")
+        server.execute("DROP DATABASE ascii")
+    assert "console.E009" in refused.stderr
+    assert "SQL_ASCII" in refused.stderr
