@@ -1,4 +1,6 @@
 # One image for every process of the console; what it does is the command it is started with (see docker-compose.yml).
+# The base by its tag: each build takes the system's latest security updates with it. Whoever wants the same bytes writes @sha256:… of one that
+# they have looked at behind it (docker buildx imagetools inspect). What is installed into it is pinned by hashes.
 FROM python:3.12-slim-bookworm
 
 RUN apt-get update \
@@ -7,8 +9,8 @@ RUN apt-get update \
  && useradd --create-home --uid 10001 console
 
 WORKDIR /app
-COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements.run.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements.run.lock
 COPY . .
 # Whoever runs may not write here: what is compiled now is not compiled again at each start.
 RUN python -m compileall -q .

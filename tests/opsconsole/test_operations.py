@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from configparser import ConfigParser
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -82,13 +83,37 @@ def test_people_come_through_the_proxy_alone_and_it_alone_is_believed() -> None:
 def test_the_image_runs_as_nobody_special_and_says_how_it_is() -> None:
     lines = (ROOT / "Dockerfile").read_text()
     assert re.search(r"^FROM python:3\.\d+-slim-\w+$", lines, re.MULTILINE)
-    assert "--require-hashes -r requirements.lock" in lines
+    assert "--require-hashes -r requirements.run.lock" in lines
     assert lines.index("USER console") < lines.index("\nCMD ")
     assert "HEALTHCHECK" in lines
     services = compose()["services"]
     assert services["web"]["healthcheck"] == {"disable": False}
     assert all(services[name]["healthcheck"] == {"disable": True} for name in ("worker", "scheduler", "broker", "migrate"))
     assert services["demo"]["profiles"] == ["sandbox"]
+
+
+def test_what_production_installs_is_what_was_tested_and_no_more() -> None:
+    """`requirements.run.lock` is a part of `requirements.lock`: the same versions and the same hashes."""
+    all_of_it, installed = (pinned(ROOT / f"requirements{which}.lock") for which in ("", ".run"))
+    assert {name: all_of_it.get(name) for name in installed} == installed
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {name: set(map(plain, said)) for name, said in {"run": project["dependencies"], **project["optional-dependencies"]}.items()}
+    assert wanted["run"] | wanted["sandbox"] <= set(installed)
+    assert {"pytest", "playwright", "mypy", "awscli"} <= wanted["dev"] - set(installed)
+
+
+def pinned(path: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        if "==" in line:
+            found[name := plain(line)] = [line.split()[0]]  # without the machines that do not need it
+        elif "--hash=" in line:
+            found[name].append(line.strip(" \\"))
+    return {name: tuple(said) for name, said in found.items()}
+
+
+def plain(requirement: str) -> str:
+    return re.split(r"[\[=<> ]", requirement)[0]
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
