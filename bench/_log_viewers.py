@@ -10,14 +10,15 @@ import base64
 import os
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import TypeVar, cast
 
 # From the text of a message: first number, last number; None for a message without lines.
 Numbers = Callable[[bytes], tuple[int, int] | None]
+AViewer = TypeVar("AViewer", bound="Viewer")
 
 
 class Viewer(asyncio.Protocol):
-    """A websocket that only listens. Messages of a server are not masked."""
+    """A websocket that listens. Messages of a server are not masked."""
 
     def __init__(self, request: bytes, numbers: Numbers, seen: int = 0) -> None:
         self.last = seen
@@ -30,6 +31,7 @@ class Viewer(asyncio.Protocol):
         self._data = bytearray()
         self._transport: asyncio.Transport | None = None
         self.reached: dict[int, asyncio.Event] = {}
+        self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -72,9 +74,11 @@ class Viewer(asyncio.Protocol):
 
     def _note(self, payload: bytes) -> None:
         found = self._numbers(payload)
-        if found is None:
-            return
-        first, last = found
+        if found is not None:
+            self.take(*found)
+
+    def take(self, first: int, last: int) -> None:
+        """These lines have come."""
         if first != self.last + 1:
             self.wrong = self.wrong or f"after line {self.last} came line {first}"
         self.last = last
@@ -88,17 +92,28 @@ class Viewer(asyncio.Protocol):
             self.reached[number] = asyncio.Event()
             await self.reached[number].wait()
 
+    def say(self, text: bytes) -> None:
+        """A short text, masked with zeros."""
+        if self._transport:
+            self._transport.write(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)
+
     def close(self) -> None:
+        self.closed = True
         if self._transport:
             self._transport.close()
 
 
 async def connect(port: int, path: str, headers: dict[str, str], numbers: Numbers) -> Viewer:
+    return await connected(lambda request: Viewer(request, numbers), port, path, headers)
+
+
+async def connected(make: Callable[[bytes], AViewer], port: int, path: str, headers: dict[str, str]) -> AViewer:
+    """One that is made with its request, and has been accepted."""
     key = base64.b64encode(os.urandom(16)).decode()
     head = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key, **headers}
     request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in head.items())
     request += "Sec-WebSocket-Version: 13\r\n\r\n"
-    _, viewer = await asyncio.get_running_loop().create_connection(lambda: Viewer(request.encode(), numbers), "127.0.0.1", port)
+    _, viewer = await asyncio.get_running_loop().create_connection(lambda: make(request.encode()), "127.0.0.1", port)
     await asyncio.wait_for(viewer.accepted, 30)
     return viewer
 

