@@ -181,8 +181,16 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+_WRITTEN = {"ip": "IP", "vpc": "VPC", "az": "AZ", "gib": "GiB", "tls": "TLS", "sha256": "SHA-256", "id": "id"}
+
+
 def facts(row: Resource) -> list[tuple[str, str]]:
-    return [(key.replace("_", " "), said(value, most=40)) for key, value in row.facts.items()]
+    return [(_named(key), said(value, most=40)) for key, value in row.facts.items()]
+
+
+def _named(key: str) -> str:
+    words = " ".join(_WRITTEN.get(word, word) for word in key.split("_"))
+    return words[:1].upper() + words[1:]
 
 
 def said(value: Any, *, most: int = 3) -> str:
@@ -200,9 +208,18 @@ def said(value: Any, *, most: int = 3) -> str:
 
 
 def _one(value: Any) -> str:
+    if isinstance(value, dict) and {"ports", "from"} <= set(value):
+        return _rule(value)
     if isinstance(value, dict):
         return " ".join(said(each) for each in value.values() if each not in ("", None, []))
     return str(value)
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    """Of a security group: 443 from 10.0.0.0/16 (inside)."""
+    low, high = rule["ports"]
+    ports = "every port" if (low, high) == (0, 65535) else "ICMP" if low == -1 else str(low) if low == high else f"{low}–{high}"
+    return f"{ports} from {rule['from']}{f' ({about})' if (about := rule.get('about')) else ''}"
 
 
 def _time(text: str) -> str:

@@ -157,6 +157,13 @@ def _box(title: str, rows: Sequence[Thing], x: int, y: int) -> Box:
 
 
 def _sub(row: Thing) -> str:
+    """What is not as it should be comes first, in words: a colour says it to some."""
+    fact, good = _GOOD.get(row.kind, ("", None))
+    state = str(row.facts.get(fact, "")) or "state unknown"
+    return _about(row) if good is None or state == good else f"{state} · {_about(row)}"
+
+
+def _about(row: Thing) -> str:
     facts = row.facts
     match row.kind:
         case "instance":

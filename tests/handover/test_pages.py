@@ -259,7 +259,8 @@ def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Op
     inventory.keep(inventory.source("machines"), [host])
     said = page(client, "/estate/topology/")
     assert "eu-west-3a · private 10.0.101.0/24" in said
-    assert "&lt;nfs&gt; (warn)" in said
+    assert "&lt;nfs&gt;" in said
+    assert "stopped · 10.0.101.30 m5.large" in said
     assert 'href="/estate/instance/i-1/"' in said
     inventory.keep(inventory.source("machines"), [])
     assert "i-1" not in page(client, "/estate/topology/")
@@ -295,3 +296,20 @@ def test_a_card_is_where_the_lists_say(client: Client, viewer: Operator, key: st
         seen(database(key))
         client.force_login(viewer)
         assert client.get(estate_rows.card_of("database")(key)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"ports": [443, 443], "from": "10.0.0.0/16", "about": "inside"}, "443 from 10.0.0.0/16 (inside)"),
+        ({"ports": [21100, 21110], "from": "sg-1", "about": ""}, "21100–21110 from sg-1"),
+        ({"ports": [0, 65535], "from": "0.0.0.0/0", "about": ""}, "every port from 0.0.0.0/0"),
+    ],
+)
+def test_a_rule_of_a_security_group_reads_as_a_sentence(rule: dict[str, Any], words: str) -> None:
+    assert estate_rows.said([rule]) == words
+
+
+def test_a_fact_of_a_card_has_its_usual_name() -> None:
+    row = Resource(kind="instance", facts={"private_ip": "10.0.0.1", "vpc": "vpc-1", "managed_by": "terraform"})
+    assert [name for name, _ in estate_rows.facts(row)] == ["Private IP", "VPC", "Managed by"]

@@ -83,6 +83,13 @@ def test_they_can_be_read_by_everybody(
         if (wide := person.page.evaluate("document.documentElement.scrollWidth")) > size[0]:
             wrong[f"{name} is wider than the screen"] = wide
     assert wrong == {}
+    person.go(PAGES["document"])
+    person.page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    person.page.emulate_media(media="print")
+    ink = person.page.evaluate("getComputedStyle(document.querySelector('.document li')).color")
+    assert max(int(each) for each in ink[4:-1].split(",")) < 100, f"on paper it is {ink}"
+    assert not person.page.locator(".no-print").first.is_visible()
+    person.page.emulate_media(media="screen")
     person.go(PAGES["certificate"])
     assert person.page.get_by_label("Its private key").get_attribute("spellcheck") == "false"
     person.go(PAGES["host"])
