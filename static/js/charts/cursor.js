@@ -3,7 +3,7 @@
 
 const DRAGGED = 6; // pixels: less is a click
 
-// `hooks`: view() → {from, to}, step() seconds of a key, at(time or null), zoom(from, to), back().
+// `hooks`: view() → {from, to}, box() → {left, width} in pixels that all plots have in common, step() seconds of a key, at(time or null), zoom(from, to), back().
 export function cursor(root, hooks) {
   let time = null;
   let begun = null;
@@ -33,10 +33,9 @@ export function cursor(root, hooks) {
     hooks.at(time);
   }
 
-  function timeAt(plot, x) {
-    const box = plot.getBoundingClientRect();
-    const { from, to } = hooks.view();
-    return from + (to - from) * Math.min(1, Math.max(0, (x - box.left) / box.width));
+  function timeAt(x) {
+    const [{ from, to }, { left, width }] = [hooks.view(), hooks.box()];
+    return from + (to - from) * Math.min(1, Math.max(0, (x - left) / width));
   }
 
   function mark(from, to) {
@@ -53,30 +52,30 @@ export function cursor(root, hooks) {
   root.addEventListener("pointermove", (event) => {
     const plot = event.target.closest?.("[data-plot]");
     if (!plot) return;
-    if (!moved) requestAnimationFrame(follow);
-    moved = { plot, x: event.clientX };
+    if (moved === null) requestAnimationFrame(follow);
+    moved = event.clientX;
   });
   function follow() {
-    if (!moved) return;
-    const { plot, x } = moved;
+    if (moved === null) return;
+    const x = moved;
     moved = null;
-    const at = timeAt(plot, x);
+    const at = timeAt(x);
     show(at);
     if (begun && Math.abs(x - begun.x) > DRAGGED) mark(begun.time, at);
   }
   root.addEventListener("pointerdown", (event) => {
     const plot = event.target.closest?.("[data-plot]");
     if (!plot || event.button !== 0) return;
-    begun = { x: event.clientX, time: timeAt(plot, event.clientX), plot };
+    begun = { x: event.clientX, time: timeAt(event.clientX) };
     if (event.pointerType === "mouse") plot.setPointerCapture(event.pointerId);
   });
   root.addEventListener("pointerup", (event) => {
     if (!begun) return;
-    const { x, time: from, plot } = begun;
+    const { x, time: from } = begun;
     begun = null;
     clear("drag");
     if (Math.abs(event.clientX - x) <= DRAGGED) return;
-    const to = timeAt(plot, event.clientX);
+    const to = timeAt(event.clientX);
     hooks.zoom(Math.min(from, to), Math.max(from, to));
   });
   root.addEventListener("pointercancel", () => { begun = null; clear("drag"); });

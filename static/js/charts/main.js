@@ -16,7 +16,7 @@ const root = document.querySelector("[data-charts]");
 const { widgets, span } = JSON.parse(document.getElementById("drawing").textContent);
 const charts = [...root.querySelectorAll("[data-chart]")].map((row) => ({ row, widget: widgets.find((each) => each.key === row.dataset.chart), svg: row.querySelector("[data-plot] > svg"), lines: [] }));
 const back = root.querySelector("[data-back]");
-const state = { figures: null, whole: null, view: null, changes: [], alarms: [], asked: span, tag: "", cursor: null, wide: 0 };
+const state = { figures: null, whole: null, view: null, changes: [], alarms: [], asked: span, tag: "", cursor: null, box: { left: 0, width: 1 } };
 
 const address = (place, of) => `${place}?span=${encodeURIComponent(of)}`;
 
@@ -92,14 +92,14 @@ function axis(view, changes) {
   root.querySelector("[data-days]").textContent = days(view.from, view.to);
   svg.replaceChildren();
   releases(svg, changes, view);
-  const edge = (words) => (words.length * LETTER) / 2 / (state.wide || 1); // nothing is written over it
+  const edge = (words) => (words.length * LETTER) / 2 / state.box.width; // nothing is written over it
   ticks(view.from, view.to, 12).filter(({ time, words }) => Math.abs((time - view.from) / (view.to - view.from) - 0.5) <= 0.5 - edge(words)).forEach(({ time, words }, number) => svg.append(element("text", { "aria-hidden": "true", class: number % 2 ? "ax opt" : "ax", x: share(time, view), y: "72%" }, words)));
   labels(svg, changes.filter((each) => each.from <= view.to && (each.to ?? view.to) >= view.from), view);
 }
 
 // The names of releases, then those of other changes where there is room; the newest of each kind first.
 function labels(svg, changes, view) {
-  const wide = state.wide || 1;
+  const wide = state.box.width;
   const taken = [];
   for (const change of [...changes].sort((one, other) => other.release - one.release || other.number - one.number)) {
     const words = change.release && change.state !== "succeeded" ? `${change.label} ${change.state}` : change.label.slice(0, 24);
@@ -269,9 +269,16 @@ function failed(error) {
 
 const axisPlot = root.querySelector("[data-axis]");
 // Known before it is needed: asking for it while drawing would lay the page out in between.
-if (axisPlot) new ResizeObserver(([seen]) => { state.wide = seen.contentRect.width; if (state.figures) axis(state.view, state.changes); }).observe(axisPlot.parentElement);
+if (axisPlot) {
+  const resized = new ResizeObserver(() => {
+    const { left, width } = axisPlot.getBoundingClientRect();
+    state.box = { left, width };
+    if (state.figures) axis(state.view, state.changes);
+  });
+  [document.body, axisPlot.parentElement].forEach((each) => resized.observe(each));
+}
 back.addEventListener("click", whole);
-if (charts.length) state.cursor = cursor(root, { view: () => state.view ?? { from: 0, to: 1 }, step: () => charts[0]?.lines[0]?.step ?? 60, at: (time) => state.figures && at(time), zoom: (from, to) => state.figures && zoom(from, to), back: whole });
+if (charts.length) state.cursor = cursor(root, { view: () => state.view ?? { from: 0, to: 1 }, box: () => state.box, step: () => charts[0]?.lines[0]?.step ?? 60, at: (time) => state.figures && at(time), zoom: (from, to) => state.figures && zoom(from, to), back: whole });
 load(span).catch(failed);
 setInterval(tick, 1000);
 setInterval(() => { if (!document.hidden) load(state.asked).catch(failed); }, FRESH_EACH);
