@@ -2,88 +2,39 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import Settings
 
 from deployments import actions, doors, rollback, schema, standing
 from deployments.actions import Choice, NotPlannable, NotStartable
 from deployments.models import Standing
-from estate import observe
 from estate.definition import Target
 from estate.models import Host
 from estate.reading import current
 from people.models import Operator
-from runs.engine import tick
 from runs.models import Run
 from tests import box
+from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with box.running(tmp_path_factory.mktemp("back") / "box", speed=300) as found:
-        yield found
-
-
-@pytest.fixture
-def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
-    for name, value in box.environment(ready).items():
-        monkeypatch.setenv(name, value)
-    settings.SSH_CONFIG = ready["ssh_config"]
-    settings.SSH_BROKER = ""
-    settings.DATA_DIR = tmp_path
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    settings.POLL_ACTIVE_SECONDS = 0.4
-    settings.TICK_SECONDS = 1.5
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
-    found = box.Control(ready)
-    found.clear()
-    yield found
-    found.clear()
-    found.close()
-    doors.door().close()
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
 
 
 def _target(service: str) -> Target:
     """At rest, with the runner on its host."""
     target = current().target(service, "production")
-    end = time.monotonic() + 90
-    while not _is_at_rest(target):
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    until(lambda: at_rest(target))
     for host in Host.objects.filter(service=service, gone=None):
         doors.runner().install(str(host.private_ip))
     return target
 
 
-def _is_at_rest(target: Target) -> bool:
-    observe.refresh(target, max_age=0.4)
-    hosts = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None)
-    fine = [host for host in hosts if host.version and host.target_state == "healthy" and host.health_status in ("Ok", "Info")]
-    return len(fine) == sum(tier.hosts for tier in target.tiers)
-
-
 def _released(plan: Any, by: Operator) -> Run:
     words: dict[str, Any] = {"hash": plan.hash, "confirmation": "production", "idempotency_key": uuid.uuid4().hex, "by": by}
-    run = actions.start_release(plan, **words)
-    end = time.monotonic() + 200
-    while run.state in (Run.State.QUEUED, Run.State.RUNNING):
-        tick(run.number)
-        run.refresh_from_db()
-        assert time.monotonic() < end, run.said
-    return run
+    return through(actions.start_release(plan, **words))
 
 
 def test_a_version_that_was_not_built_here_is_deployed_again_where_the_database_fits(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
-import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from deployments import doors, operations
 from deployments.actions import NotPlannable, NotStartable
@@ -25,65 +22,21 @@ from estate.reading import current
 from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
 from remote.aws import databases, invalidations
-from runs.engine import tick
 from runs.models import Effect, Plan, Run
 from tests import box
+from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with box.running(tmp_path_factory.mktemp("operations") / "box", speed=300) as found:
-        yield found
-
-
-@pytest.fixture
-def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
-    for name, value in box.environment(ready).items():
-        monkeypatch.setenv(name, value)
-    settings.SSH_CONFIG = ready["ssh_config"]
-    settings.SSH_BROKER = ""
-    settings.DATA_DIR = tmp_path
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    settings.POLL_ACTIVE_SECONDS = 0.4
-    settings.TICK_SECONDS = 1.5
-    caches = (doors.door, doors.runner, maintenance._runner)
-    for cache in caches:
-        cache.cache_clear()
-    found = box.Control(ready)
-    found.clear()
-    yield found
-    found.clear()
-    found.close()
-    doors.door().close()
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.fixture
 def preproduction(control: box.Control) -> Target:
     """One front host and the back office: the smallest Magento that there is."""
     target = current().target("magento", "pre-production")
-    _until(lambda: _is_at_rest(target), 60)
+    until(lambda: at_rest(target), 60)
     for host in Host.objects.filter(environment="pre-production"):
         doors.runner().install(str(host.private_ip))
     return target
-
-
-def _is_at_rest(target: Target) -> bool:
-    observe.refresh(target, max_age=0.4)
-    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
-    hosts = Host.objects.filter(environment="pre-production", gone=None)
-    known = [host for host in hosts if host.version and host.target_state and host.health_status]
-    return len(rows) == 2 and all(row.status == "Ready" for row in rows) and len(known) == 2
-
-
-def _until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
 
 
 def _start(plan: Plan, by: Operator, **more: Any) -> Run:
@@ -91,18 +44,8 @@ def _start(plan: Plan, by: Operator, **more: Any) -> Run:
     return operations.start_operation(plan, **(words | more))
 
 
-def _through(run: Run) -> Run:
-    end = time.monotonic() + 120
-    while True:
-        tick(run.number)
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
-
-
 def _done(target: Target, key: str, by: Operator, *, option: bool = False) -> Run:
-    run = _through(_start(operations.plan_operation(target, key, option=option, by=by), by))
+    run = through(_start(operations.plan_operation(target, key, option=option, by=by), by))
     assert run.state == Run.State.SUCCEEDED, run.said
     return run
 
@@ -113,9 +56,9 @@ def _lines(plan: Plan) -> list[str]:
 
 def test_maintenance_on_and_off_is_seen_on_the_hosts(preproduction: Target, operator: Operator) -> None:
     _done(preproduction, "maintenance-on", operator, option=True)
-    _until(lambda: _flags(preproduction) == {"pp-fe-1": "on", "pp-be": "on"}, 15)
+    until(lambda: _flags(preproduction) == {"pp-fe-1": "on", "pp-be": "on"}, 15)
     _done(preproduction, "maintenance-off", operator)  # the back office only where it was ticked
-    _until(lambda: _flags(preproduction) == {"pp-fe-1": "off", "pp-be": "on"}, 15)
+    until(lambda: _flags(preproduction) == {"pp-fe-1": "off", "pp-be": "on"}, 15)
     _done(preproduction, "maintenance-off", operator, option=True)
 
 
@@ -143,7 +86,7 @@ def test_statics_are_generated_beside_the_old_ones_and_then_get_a_new_version(
     assert lines[-2].endswith("--refresh-content-version-only")
     assert lines[-1].endswith("cache:flush")
 
-    assert _through(_start(plan, operator)).state == Run.State.SUCCEEDED
+    assert through(_start(plan, operator)).state == Run.State.SUCCEEDED
 
     assert (share / "deployed_version.txt").read_text() != before
     assert (share / ".htaccess").exists()
@@ -181,12 +124,12 @@ def test_a_restart_that_somebody_elses_deployment_meets_is_refused(
     plan = operations.plan_operation(preproduction, "restart", by=operator)
     control.speed(20)
     control.act("someone-else", environment="client-magento-preprod")
-    _until(lambda: not _is_at_rest(preproduction), 20)
+    until(lambda: not at_rest(preproduction) and BeanstalkEnvironment.objects.filter(status="Updating").exists())
     with pytest.raises(NotStartable, match="someone else is deploying"):
         _start(plan, operator)
     control.speed(300)
-    _until(lambda: _is_at_rest(preproduction), 60)
-    assert _through(_start(plan, operator)).state == Run.State.SUCCEEDED
+    until(lambda: at_rest(preproduction))
+    assert through(_start(plan, operator)).state == Run.State.SUCCEEDED
     assert (statics / "deployed_version.txt").is_file(), "what is live unmounts the shares before it is replaced"
 
 
@@ -250,15 +193,15 @@ def test_the_pages_plan_and_start_one(preproduction: Target, operator: Operator,
     began = client.post(f"/plans/{plan.pk}/start/", {"hash": plan.hash, "idempotency_key": "one-key-of-a-test"})
     run = Run.objects.get()
     assert began["Location"] == f"/runs/{run.number}/"
-    assert _through(run).state == Run.State.SUCCEEDED
+    assert through(run).state == Run.State.SUCCEEDED
     assert "What is on which host" in client.get(f"/runs/{run.number}/").content.decode()
 
 
 def test_the_cdn_forgets_a_path_in_each_distribution(control: box.Control, releaser: Operator, client: Client) -> None:
     production = current().target("magento", "production")
-    _until(lambda: _knows_all(production), 60)
+    until(lambda: _knows_all(production), 60)
     plan = operations.plan_operation(production, "invalidate", argument="/frontend/*", by=releaser)
-    run = _through(_start(plan, releaser))
+    run = through(_start(plan, releaser))
     assert run.state == Run.State.SUCCEEDED, run.said
     assert set(Effect.objects.filter(run=run, kind="cdn.invalidate").values_list("target", flat=True)) == {
         each.name for each in production.cdn

@@ -2,101 +2,42 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from pytest_django.fixtures import Settings
 
 from deployments import actions, doors
 from deployments.actions import Choice, NotStartable
 from deployments.failure import failure
 from deployments.models import Evidence, Release
-from estate import observe
 from estate.definition import Target
-from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.models import Host, ShopAnswer
 from estate.reading import current
 from monitoring import prober
 from people.models import Operator
 from people.permissions import Forbidden
 from remote.errors import NotFound
-from runs.engine import tick
 from runs.models import Plan, Run
 from tests import box
+from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with box.running(tmp_path_factory.mktemp("release") / "box", speed=200) as found:
-        yield found
-
-
-@pytest.fixture
-def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Any) -> Iterator[box.Control]:
-    for name, value in box.environment(ready).items():
-        monkeypatch.setenv(name, value)
-    settings.SSH_CONFIG = ready["ssh_config"]
-    settings.SSH_BROKER = ""
-    settings.DATA_DIR = tmp_path
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"  # a release needs none
-    settings.POLL_ACTIVE_SECONDS = 0.4
-    settings.TICK_SECONDS = 1.5
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
-    found = box.Control(ready)
-    found.clear()
-    yield found
-    found.clear()
-    found.close()
-    doors.door().close()
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
 
 
 @pytest.fixture
 def production(control: box.Control) -> Target:
     target = current().target("magento", "production")
-    _until(lambda: _is_at_rest(target), 60)
+    until(lambda: at_rest(target), 60)
     for host in Host.objects.filter(service="magento", environment="production"):
         doors.runner().install(str(host.private_ip))
     return target
 
 
-def _is_at_rest(target: Target) -> bool:
-    observe.refresh(target, max_age=0.4)
-    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
-    hosts = Host.objects.filter(service="magento", environment="production", gone=None)
-    known = [host for host in hosts if host.version and host.target_state and host.health_status]
-    return len(rows) == len(target.tiers) and all(row.status == "Ready" for row in rows) and len(known) == 5
-
-
-def _until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
-
-
 def _start(plan: Plan, by: Operator, **more: Any) -> Run:
     words: dict[str, Any] = {"hash": plan.hash, "confirmation": "production", "idempotency_key": uuid.uuid4().hex, "by": by}
     return actions.start_release(plan, **(words | more))
-
-
-def _through(run: Run) -> Run:
-    """Ticks as the workers do, while the shop is asked as the scheduler does."""
-    end = time.monotonic() + 200
-    while True:
-        tick(run.number)
-        prober.probe()
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
 
 
 def test_a_release_that_fails_on_host_2_names_it_and_its_relaunch_opens_the_shop(
@@ -113,7 +54,7 @@ def test_a_release_that_fails_on_host_2_names_it_and_its_relaunch_opens_the_shop
     assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
 
     control.fault("command-fails", "fe-2")
-    failed = _through(_start(plan, releaser))
+    failed = through(_start(plan, releaser), beside=prober.probe)
 
     assert failed.state == Run.State.FAILED
     assert failed.holds_lock
@@ -135,7 +76,7 @@ def test_a_release_that_fails_on_host_2_names_it_and_its_relaunch_opens_the_shop
 
     again = actions.plan_release(production, Choice(configuration="master"), relaunch_of=failed, by=releaser)
     assert again.document["facts"]["label"] == facts["label"], "the same bundle is the same release"
-    relaunched = _through(_start(again, releaser))
+    relaunched = through(_start(again, releaser), beside=prober.probe)
 
     assert relaunched.state == Run.State.SUCCEEDED, relaunched.said
     assert not Run.objects.filter(holds_lock=True).exists()

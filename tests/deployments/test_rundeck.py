@@ -25,6 +25,7 @@ from runs.actions import LockHeld, cancel_run
 from runs.engine import tick
 from runs.models import Effect, Run
 from tests import box, scenery
+from tests.working import through
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 WARM, REINDEX, DEPLOY = (
@@ -49,20 +50,10 @@ def _run(id: str, by: Operator, *, arguments: str = "") -> Run:
     return rundeck.run_job(id, arguments=arguments, confirmation="production", idempotency_key=uuid.uuid4().hex, by=by)
 
 
-def _through(run: Run) -> Run:
-    end = time.monotonic() + 120
-    while True:
-        tick(run.number)
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
-
-
 def test_a_job_is_run_and_its_output_follows_here_line_by_line(control: box.Control, releaser: Operator) -> None:
     names = [job.name for job in rundeck.jobs()]
     assert {"Warm the category pages", "Reindex the search", "Deploy magento PROD"} == set(names)
-    run = _through(_run(WARM, releaser, arguments="-pages 12"))
+    run = through(_run(WARM, releaser, arguments="-pages 12"))
     assert run.state == Run.State.SUCCEEDED, run.said
     lines = [line.text for line in reading.lines(run.number)]
     assert [line for line in lines if "categories" in line][1:] == [
@@ -76,7 +67,7 @@ def test_a_job_is_run_and_its_output_follows_here_line_by_line(control: box.Cont
 
 
 def test_one_that_fails_says_where_to_look(control: box.Control, releaser: Operator) -> None:
-    run = _through(_run(DEPLOY, releaser))
+    run = through(_run(DEPLOY, releaser))
     assert run.state == Run.State.FAILED
     assert "ended as failed" in run.said
     assert "/execution/show/" in run.said
@@ -90,7 +81,7 @@ def test_a_start_whose_reply_is_lost_is_found_and_not_repeated(control: box.Cont
         time.sleep(0.2)
     before = len(server.executions(WARM, most=200))
     control.fault("rundeck-lost-reply")
-    run = _through(_run(WARM, releaser))
+    run = through(_run(WARM, releaser))
     assert run.state == Run.State.SUCCEEDED, run.said
     assert len(server.executions(WARM, most=200)) == before + 1
 
@@ -106,7 +97,7 @@ def test_it_is_aborted_there(control: box.Control, releaser: Operator) -> None:
         run.refresh_from_db()
         cancel_run(run, Run.Cancel.ABORT, by=releaser)
         control.speed(100)
-        assert _through(run).state == Run.State.CANCELLED
+        assert through(run).state == Run.State.CANCELLED
         assert "abort execution" in run.said
         assert Server(current().rundeck.url).executions(REINDEX)[0].status == "aborted"  # type: ignore[union-attr]
     finally:
@@ -156,7 +147,7 @@ def test_the_pages_show_and_run(control: box.Control, client: Client, releaser: 
     again = client.post(f"/rundeck/{WARM}/run/", key)
     run = Run.objects.get()
     assert began["Location"] == again["Location"] == f"/runs/{run.number}/"
-    assert _through(run).state == Run.State.SUCCEEDED
+    assert through(run).state == Run.State.SUCCEEDED
     assert "execution" in client.get(f"/runs/{run.number}/").content.decode()
     assert f"/runs/{run.number}/" in client.get(f"/rundeck/{WARM}/").content.decode()
 

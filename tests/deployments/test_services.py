@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,47 +19,24 @@ from deployments.bundle import BundleRefused
 from deployments.recipe import recipe
 from estate import observe
 from estate.definition import Target
-from estate.models import BeanstalkEnvironment, Host
+from estate.models import Host
 from estate.reading import current
 from people.models import Operator, Role
 from remote.http import fetch
 from runs.engine import tick
 from runs.models import Run
 from tests import box
+from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 SERVICES = ("pim", "custom-connection", "mirakl-cashout")
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with box.running(tmp_path_factory.mktemp("services") / "box", speed=300) as found:
-        yield found
-
-
-@pytest.fixture
-def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
-    for name, value in box.environment(ready).items():
-        monkeypatch.setenv(name, value)
-    settings.SSH_CONFIG = ready["ssh_config"]
-    settings.SSH_BROKER = ""
-    settings.DATA_DIR = tmp_path
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    settings.POLL_ACTIVE_SECONDS = 0.4
-    settings.TICK_SECONDS = 1.5
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
-    found = box.Control(ready)
-    found.clear()
-    _until(_is_at_rest, 60)
+@pytest.fixture(autouse=True)
+def rested(control: box.Control) -> None:
+    until(_are_at_rest)
     for host in Host.objects.filter(service__in=SERVICES):
         doors.runner().install(str(host.private_ip))
-    yield found
-    found.clear()
-    found.close()
-    doors.door().close()
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -69,21 +45,8 @@ def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployments.money.window_at", lambda money, now: None)
 
 
-def _is_at_rest() -> bool:
-    targets = [current().target(service, "production") for service in SERVICES]
-    for target in targets:
-        observe.refresh(target, max_age=0.4)
-    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for target in targets for tier in target.tiers])
-    hosts = Host.objects.filter(service__in=SERVICES, gone=None)
-    known = [host for host in hosts if host.version and host.target_state == "healthy" and host.health_status in ("Ok", "Info")]
-    return len(rows) == 3 and all(row.status == "Ready" for row in rows) and len(known) == 3
-
-
-def _until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
+def _are_at_rest() -> bool:
+    return all(at_rest(_target(service)) for service in SERVICES)
 
 
 def _target(service: str) -> Target:
@@ -102,16 +65,6 @@ def _start(plan: Any, by: Operator, **more: Any) -> Run:
     _approved(plan)
     words: dict[str, Any] = {"hash": plan.hash, "confirmation": "production", "idempotency_key": uuid.uuid4().hex, "by": by}
     return actions.start_release(plan, **(words | more))
-
-
-def _through(run: Run) -> Run:
-    end = time.monotonic() + 120
-    while True:
-        tick(run.number)
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
 
 
 @pytest.mark.parametrize(
@@ -138,7 +91,7 @@ def test_each_is_released_and_looked_at(control: box.Control, releaser: Operator
     assert [each["name"] for each in facts["recipe"]["commands"] if each["leader_only"]] == ["02_schema"]
     assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
 
-    run = _through(_start(plan, releaser))
+    run = through(_start(plan, releaser))
 
     assert run.state == Run.State.SUCCEEDED, run.said
     assert Host.objects.get(service=service, gone=None).version == facts["label"]
@@ -150,7 +103,7 @@ def test_each_is_released_and_looked_at(control: box.Control, releaser: Operator
 def test_what_the_deployment_should_have_set_up_is_looked_at(control: box.Control, releaser: Operator) -> None:
     """vsftpd does not come up, and Beanstalk says success: the run says no."""
     control.fault("service-stopped", "custom-1", times=-1, service="vsftpd")
-    run = _through(_start(actions.plan_release(_target("custom-connection"), Choice(), by=releaser), releaser))
+    run = through(_start(actions.plan_release(_target("custom-connection"), Choice(), by=releaser), releaser))
     assert run.state == Run.State.FAILED
     assert "service vsftpd status" in run.said
 
@@ -161,9 +114,9 @@ def test_one_lock_for_all_three(control: box.Control, releaser: Operator) -> Non
     run = _start(first, releaser)
     with pytest.raises(NotStartable, match=f"run {run.number}"):
         _start(second, releaser)
-    assert _through(run).state == Run.State.SUCCEEDED
-    _until(_is_at_rest, 60)
-    assert _through(_start(second, releaser)).state == Run.State.SUCCEEDED
+    assert through(run).state == Run.State.SUCCEEDED
+    until(_are_at_rest)
+    assert through(_start(second, releaser)).state == Run.State.SUCCEEDED
 
 
 def test_no_release_around_a_payout_nor_while_one_runs(control: box.Control, releaser: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from django.utils import timezone
-from pytest_django.fixtures import Settings
 
 from deployments import actions, operations
 from deployments.actions import Choice, NotPlannable
@@ -20,9 +16,8 @@ from deployments.models import Alert, Artifact
 from deployments.operations import start_operation
 from deployments.strategies import curtain, sweeper
 from deployments.strategies.panels import closed_by
-from estate import observe
 from estate.definition import Target
-from estate.models import BeanstalkEnvironment, Host, ShopAnswer
+from estate.models import Host, ShopAnswer
 from estate.reading import current
 from monitoring import prober
 from people.models import Operator
@@ -32,75 +27,21 @@ from runs import doors
 from runs.engine import tick
 from runs.models import Plan, Run
 from tests import box
+from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 PREBUILT = Choice(configuration="prebuilt")
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with box.running(tmp_path_factory.mktemp("strategies") / "box", speed=300) as found:
-        yield found
-
-
-@pytest.fixture
-def control(ready: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Iterator[box.Control]:
-    for name, value in box.environment(ready).items():
-        monkeypatch.setenv(name, value)
-    settings.SSH_CONFIG = ready["ssh_config"]
-    settings.SSH_BROKER = ""
-    settings.DATA_DIR = tmp_path
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    settings.POLL_ACTIVE_SECONDS = 0.4
-    settings.TICK_SECONDS = 1.5
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
-    found = box.Control(ready)
-    found.clear()
-    yield found
-    found.clear()
-    found.close()
-    doors.door().close()
-    doors.door.cache_clear()
-    doors.runner.cache_clear()
-
-
 @pytest.fixture
 def production(control: box.Control) -> Target:
     target = current().target("magento", "production")
-    _until(lambda: _is_at_rest(target), 90)
+    until(lambda: at_rest(target), 90)
     for host in Host.objects.filter(service="magento", environment="production"):
         doors.runner().install(str(host.private_ip))
     assert target.build is not None
     doors.runner().install(target.build.address)
     return target
-
-
-def _is_at_rest(target: Target) -> bool:
-    observe.refresh(target, max_age=0.4)
-    rows = BeanstalkEnvironment.objects.filter(name__in=[tier.beanstalk for tier in target.tiers])
-    hosts = Host.objects.filter(service="magento", environment="production", gone=None)
-    known = [host for host in hosts if host.version and host.target_state == "healthy" and host.health_status in ("Ok", "Info")]
-    return len(rows) == len(target.tiers) and all(row.status == "Ready" for row in rows) and len(known) == 5
-
-
-def _until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
-
-
-def _through(run: Run) -> Run:
-    """Ticks as the workers do, while the shop is asked as the scheduler does."""
-    end = time.monotonic() + 300
-    while True:
-        tick(run.number)
-        prober.probe()
-        run.refresh_from_db()
-        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
-            return run
-        assert time.monotonic() < end, run.said
 
 
 def _start(plan: Plan, by: Operator) -> Run:
@@ -111,7 +52,7 @@ def _start(plan: Plan, by: Operator) -> Run:
 def _prepared(target: Target, by: Operator, choice: Choice = PREBUILT) -> Artifact:
     plan = actions.plan_release(target, choice, by=by)
     assert plan.document["facts"]["operation"] == "prepare", "nothing is built yet"
-    run = _through(_start(plan, by))
+    run = through(_start(plan, by), beside=prober.probe)
     assert run.state == Run.State.SUCCEEDED, run.said
     return Artifact.objects.get(run=run)
 
@@ -141,7 +82,7 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     assert all(gate.state in ("ok", "warn") for gate in actions.gates_of(plan)), actions.gates_of(plan)
     before = len(_deeds(ready))
     control.fault("command-fails", "be", command="setup:upgrade")
-    failed = _through(_start(plan, releaser))
+    failed = through(_start(plan, releaser), beside=prober.probe)
 
     assert failed.state == Run.State.FAILED
     assert "Migrate the database" in failed.said
@@ -154,7 +95,7 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     assert told is not None
     assert (told.opened, bool(told.header)) == (None, True)
 
-    run = _through(runs.resume(failed, by=releaser))
+    run = through(runs.resume(failed, by=releaser), beside=prober.probe)
     assert run.state == Run.State.SUCCEEDED, run.said
     deeds = [deed["what"] for deed in _deeds(ready, before)]
     assert sum("setup:upgrade" in deed for deed in deeds) == 2, "once more, by a person's decision"
@@ -175,7 +116,7 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     assert [step["key"] for step in rolled.document["steps"]][-7:] == [
         "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
     ]  # fmt: skip
-    done = _through(_start(rolled, releaser))
+    done = through(_start(rolled, releaser), beside=prober.probe)
     assert done.state == Run.State.SUCCEEDED, done.said
     asked = list(ShopAnswer.objects.values_list("state", flat=True))
     assert asked
@@ -191,7 +132,7 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     artifact = _prepared(production, releaser)
     live = set(Host.objects.filter(tier="front", service="magento", environment="production", gone=None).values_list("version", flat=True))
     if artifact.decision == "roll":
-        wrong = _through(_start(actions.plan_release(production, PREBUILT, by=releaser), releaser))
+        wrong = through(_start(actions.plan_release(production, PREBUILT, by=releaser), releaser), beside=prober.probe)
         assert wrong.state == Run.State.FAILED
         assert "The decision was wrong" in wrong.said
         front = Host.objects.filter(tier="front", service="magento", environment="production", gone=None)
@@ -205,9 +146,9 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     plan = actions.plan_release(production, replace(PREBUILT, path="window", because="the answer was wrong"), by=releaser)
     assert plan.document["facts"]["decision"]["because"] == "the answer was wrong"
     run = _start(plan, releaser)
-    _until(lambda: _ticked(run, "curtain-on"), 200)
+    until(lambda: _ticked(run, "curtain-on"), 200)
     runs.cancel_run(run, Run.Cancel.ABORT, by=releaser)
-    aborted = _through(run)
+    aborted = through(run, beside=prober.probe)
     assert aborted.state == Run.State.CANCELLED
     assert _closed(ready) == 503
     sweeper.check()
@@ -215,7 +156,7 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     runs.release_lock(aborted, "opened by hand", by=releaser)
 
     for key in ("curtain-off", "roll-again"):
-        opened = _through(_start(operations.plan_operation(production, key, by=releaser), releaser))
+        opened = through(_start(operations.plan_operation(production, key, by=releaser), releaser), beside=prober.probe)
         assert opened.state == Run.State.SUCCEEDED, opened.said
     _nothing_is_left(production)
     assert _closed(ready) == 200
