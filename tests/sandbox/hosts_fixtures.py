@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -79,10 +80,13 @@ class Reached(Ground):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
+    # A run in a shell's background ignores Ctrl-C, and so would everything that it starts; the sandbox itself listens to it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     made = make_ground(tmp_path_factory.mktemp("reached"))
     stop = hosts.serve(made.world)
     yield Reached(made.world, made.repositories, config=made.world.data / "ssh/ssh_config")
     stop()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
