@@ -10,9 +10,11 @@ import ctypes
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,8 +52,25 @@ class Network:
         named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name]
         return ["ip", "netns", "exec", self._place(name), *named]
 
-    def enter(self, name: str) -> None:
-        """The calling thread is there from now on: its new sockets, and no others."""
+    def listening(self, name: str, port: int) -> socket.socket:
+        """A server on that machine's own loopback. A socket stays where it was made, whoever uses it."""
+        return self._there(name, lambda: socket.create_server(("127.0.0.1", port), backlog=64))
+
+    def connected(self, name: str, port: int) -> socket.socket:
+        """To a server on that machine's own loopback. Raises OSError."""
+        return self._there(name, lambda: socket.create_connection(("127.0.0.1", port), 5))
+
+    def where(self, pid: int) -> str:
+        """The machine that this process is on."""
+        network = Path(f"/proc/{pid}/ns/net").stat().st_ino
+        return next(name for name in self.addresses if (PLACES / self._place(name)).stat().st_ino == network)
+
+    def _there(self, name: str, make: Callable[[], socket.socket]) -> socket.socket:
+        """In a thread that goes there, and is not used again."""
+        with ThreadPoolExecutor(1, initializer=self._enter, initargs=(name,)) as thread:
+            return thread.submit(make).result()
+
+    def _enter(self, name: str) -> None:
         with (PLACES / self._place(name)).open() as place:
             if ctypes.CDLL(None, use_errno=True).setns(place.fileno(), _NETWORK):
                 raise OSError(ctypes.get_errno(), f"no way into {name}")
@@ -79,20 +98,6 @@ class Network:
 
     def _place(self, name: str) -> str:
         return f"ops-{os.getpid()}-{name}"
-
-
-def sockets(pid: int, *, state: str, to: str = "") -> list[int]:
-    """The ports of the TCP sockets on that process's machine: the other side's where `to` names its address, else their own.
-
-    `state` is the kernel's: 01 established, 0A listening.
-    """
-    found = []
-    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-        own, other, said = line.split()[1:4]
-        address, _, port = other.partition(":")
-        if said == state and (not to or bytes.fromhex(address)[::-1] == bytes(map(int, to.split(".")))):
-            found.append(int(port if to else own.partition(":")[2], 16))
-    return found
 
 
 def _sweep() -> None:

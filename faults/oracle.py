@@ -230,7 +230,7 @@ def overlaps(rig: Rig, run: int) -> list[str]:
         key = entry.get("key", "")
         if entry["what"] == "do":
             other = doing.get(key)
-            if other is not None and other["pid"] != entry["pid"] and other["pid"] not in killed and not _ended(rig, other["pid"]):
+            if other is not None and other["pid"] != entry["pid"] and other["pid"] not in killed and not has_ended(rig, other["pid"]):
                 found.append(f"{key} was done by two processes at once")
             if entry["epoch"] < newest.get(key, 0):
                 found.append(f"{key} was done under number {entry['epoch']} after {newest[key]}")
@@ -241,7 +241,7 @@ def overlaps(rig: Rig, run: int) -> list[str]:
     return found
 
 
-def _ended(rig: Rig, pid: int) -> bool:
+def has_ended(rig: Rig, pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] in "ZX"

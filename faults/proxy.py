@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 _NOW_AND_THEN = 0.1
@@ -19,9 +20,10 @@ _NOW_AND_THEN = 0.1
 class Proxy:
     """`mode` holds for all connections, old and new: pass, swallow (no reply comes through), hole (nothing comes through), refuse."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    def __init__(self, port: int, *, listener: socket.socket | None = None, connect: Callable[[], socket.socket] | None = None) -> None:
+        """Listens and connects on this machine, unless it is told where."""
+        self._connect = connect or (lambda: socket.create_connection(("127.0.0.1", port), 5))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self.mode = "pass"
         self.connections = 0
@@ -59,7 +61,7 @@ class Proxy:
                 _reset(client)
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._target), 5)
+                server = self._connect()
             except OSError:
                 _reset(client)
                 continue

@@ -113,28 +113,23 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
-        if self._database == "postgresql":
-            self.cluster = postgresql.Cluster()
         bare = _bare() | {"PYTHONUNBUFFERED": "1"}
         bare.pop("PYTHONDONTWRITEBYTECODE", None)  # without what was compiled, each start of a Python costs five seconds
         box = [sys.executable, "-m", "sandbox", "--data", str(self.folder / "box"), "--speed", str(self.speed), "--seed", str(self.seed)]
         self.sandbox = started([*box, "--throttle", "off", "--die-with-parent"], bare, self.folder / "sandbox.log")
         self._processes.append(self.sandbox)
-        self.valkey = Valkey(self.folder, bare)
-        self.valkey.start()
+        stores = self._start_stores(bare)
         self.port = _free_port()
-        own = bare | timing.SETTINGS | {
+        own = bare | timing.SETTINGS | stores | {
             "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
             "DATA_DIR": str(self.folder / "console"),
-            "DATABASE_URL": self.cluster.url if self.cluster else f"sqlite:///{self.database}",
-            "REDIS_URL": self.valkey.url,
             "SSH_BROKER": str(self.folder / "ssh"),
             "SECRET_KEY": secrets.token_urlsafe(48),
             "SITE_URL": f"http://127.0.0.1:{self.port}",
             "SECOND_FACTOR": "off",
         }  # fmt: skip
         (self.folder / "console" / "staticfiles").mkdir(parents=True)
-        manage = [sys.executable, "manage.py"]
+        self.journal = self.folder / "journal"
         self.env = own
         self.migrate()
         ready_file = self.folder / "box" / "ready.json"
@@ -142,37 +137,53 @@ class Rig:
         if self.sandbox.poll() is not None:
             raise NotThere((self.folder / "sandbox.log").read_text()[-2000:])
         self.ready = json.loads(ready_file.read_text())
-        self.proxies = in_front(Path(self.ready["ssh_config"]), self.folder / "ssh_config")
-        self.env = own | _sandbox_environment(self.ready) | {"SSH_CONFIG": str(self.folder / "ssh_config")} | self._more
-        self._start_openssh()
-        cast = _done([*manage, "demo_cast"], self.env)
+        self.control = httpx.Client(base_url=self.ready["control"], timeout=30, trust_env=False)
+        self.env = own | _sandbox_environment(self.ready) | self._ways_to_hosts() | self._more
+        cast = self.done([sys.executable, "manage.py", "demo_cast"])
         self.token = cast.rpartition("API token: ")[2].strip()
         self.password = cast.partition("Sign in: admin / ")[2].splitlines()[0]
+        self._start_console()
+        self.done(
+            [sys.executable, "-m", "door.managed", *joined(["install_runner"], ["install_access_programs"], ["install_runner", *MACHINES])]
+        )
+        until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
+
+    def _start_stores(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The database and Redis, as the console's environment names them."""
+        if self._database == "postgresql":
+            self.cluster = postgresql.Cluster()
+        self.valkey = Valkey(self.folder, env)
+        self.valkey.start()
+        return {"DATABASE_URL": self.cluster.url if self.cluster else f"sqlite:///{self.database}", "REDIS_URL": self.valkey.url}
+
+    def _start_console(self) -> None:
         self._processes.append(
             started([sys.executable, "-m", "remote.ssh.broker", self.env["SSH_BROKER"]], self.env, self.folder / "broker.log")
         )
         self.nursery = Nursery(self.env, self.folder)
-        self.journal = self.folder / "journal"
-        self.http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {self.token}"}, timeout=60, trust_env=False
-        )
-        self.control = httpx.Client(base_url=self.ready["control"], timeout=30, trust_env=False)
+        self.http = self.caller(self.port)
         self.start_scheduler()
         self.start_web()
-        _done(
-            [sys.executable, "-m", "door.managed", *joined(["install_runner"], ["install_access_programs"], ["install_runner", *MACHINES])],
-            self.env,
-        )
-        until("the estate's first look", self._all_seen, seconds=60, pause=0.3)
+
+    def caller(self, port: int) -> httpx.Client:
+        """Of the API, as the admin."""
+        token = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=token, timeout=60, trust_env=False)
+
+    def done(self, argv: list[str]) -> str:
+        """What a command of the console says, once it has ended well. Raises NotThere."""
+        return _done(argv, self.env)
 
     @property
     def database(self) -> Path:
         return self.folder / "console.sqlite3"
 
     def migrate(self) -> None:
-        _done([sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"], self.env)
+        self.done([sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"])
 
-    def _start_openssh(self) -> None:
+    def _ways_to_hosts(self) -> dict[str, str]:
+        """Each through a proxy that can be made to go wrong; OpenSSH's own server among them, where there is one."""
+        self.proxies = in_front(Path(self.ready["ssh_config"]), self.folder / "ssh_config")
         port = _free_port()
         server = openssh.start(self, port)
         if server is not None:
@@ -180,6 +191,7 @@ class Rig:
             self.proxies[openssh.NAME] = Proxy(port)
             with (self.folder / "ssh_config").open("a") as config:
                 config.write(openssh.block(self, self.proxies[openssh.NAME].port))
+        return {"SSH_CONFIG": str(self.folder / "ssh_config")}
 
     def _all_seen(self) -> bool:
         answer = self.http.get("/api/v1/hosts")
@@ -248,7 +260,7 @@ class Rig:
     def with_pages(self) -> None:
         """Pages need their stylesheets' names; the API does not, and most promises ask the API."""
         if not (self.folder / "console/staticfiles/staticfiles.json").exists():
-            _done([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"], self.env)
+            self.done([sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"])
             self.nursery.kill(self.web)
             self.start_web()
 

@@ -47,6 +47,8 @@ def _worker(_: dict[str, Any]) -> None:
 def _scheduler(asked: dict[str, Any]) -> None:
     from django.core.management import call_command
 
+    if asked.get("duties"):
+        victim.watch_duties(Path(asked["journal"]))
     call_command("scheduler", inline=asked.get("inline", False))
 
 

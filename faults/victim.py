@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from faults.journal import now
-from runs import effects, engine, leases, plan
+from runs import effects, engine, leases, periodic, plan
 from runs.effects import Context, Finding, Kind
 from runs.models import Effect, Step
 from runs.plan import Act
@@ -105,10 +105,7 @@ class Watched:
 
 def watch(journal: Path) -> None:
     """Every claim, and all that is done to the world, one line of JSON each: appended at once, by all processes together."""
-    out = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def write(**what: Any) -> None:
-        os.write(out, json.dumps({"t": now(), "pid": os.getpid(), **what}).encode() + b"\n")
+    write = _writing(journal)
 
     def tell(what: str, act: Act, context: Context, said: str = "") -> None:
         write(what=what, run=context.run, epoch=context.epoch, key=context.key, kind=act.kind, target=act.target, said=said)
@@ -124,6 +121,33 @@ def watch(journal: Path) -> None:
         return lease
 
     engine.claim = claiming  # type: ignore[attr-defined]
+
+
+def watch_duties(journal: Path) -> None:
+    """When this scheduler begins with which of its duties, and when it has done it."""
+    write = _writing(journal)
+
+    def told(each: periodic.Periodic) -> Callable[[], object]:
+        def does() -> None:
+            write(what="begins", duty=each.name)
+            try:
+                each.function()
+            finally:
+                write(what="ends", duty=each.name)
+
+        return does
+
+    for each in periodic.registered():
+        periodic._registered[each.name] = replace(each, function=told(each))
+
+
+def _writing(journal: Path) -> Callable[..., None]:
+    out = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(**what: Any) -> None:
+        os.write(out, json.dumps({"t": now(), "pid": os.getpid(), **what}).encode() + b"\n")
+
+    return write
 
 
 def arm(cut: Cut) -> None:
