@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.scheduler import LoadFileScheduling
 
 from live import publish, wire
 from people.models import Operator, Role
@@ -22,6 +23,22 @@ from tests.valkey import Valkey, running
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that may take long go first: a run on several cores must not end with one of them working and the others done."""
     items.sort(key=lambda item: -_allowed(item))
+
+
+ONE_DEMO = "tests/journeys/one_demo"
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc]
+    """A file runs in one process, and so does the folder whose files share a demo."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return ONE_DEMO if file.startswith(f"{ONE_DEMO}/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return Together(config, log)
 
 
 def _allowed(item: pytest.Item) -> float:

@@ -5,7 +5,6 @@ Each journey leaves screenshots under `screenshots/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ from tests.journeys.conftest import Arrives
 from tests.journeys.releasing import LONG, ends, plans, starts, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(autouse=True)
-def no_faults_stay(demo: Demo) -> Iterator[None]:
-    yield
-    demo.no_faults()
 
 
 def numbers(person: Person) -> list[int]:

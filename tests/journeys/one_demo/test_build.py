@@ -7,24 +7,17 @@ import os
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.journeys.browser import ROOT, Demo, running_demo, wait_until
-from tests.journeys.conftest import SPEED
+from tests.journeys.browser import ROOT, Demo, wait_until
+from tests.journeys.releasing import LONG
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Of this file's own: it fails releases, and leaves what they hold."""
-    with running_demo(tmp_path_factory.mktemp("demo"), speed=SPEED) as found:
-        yield found
 
 
 def called(demo: Demo, *words: str | Path, token: str = "") -> subprocess.CompletedProcess[str]:
@@ -34,8 +27,9 @@ def called(demo: Demo, *words: str | Path, token: str = "") -> subprocess.Comple
     return subprocess.run([*map(str, words)], cwd=ROOT.parent, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
-def asked(demo: Demo, path: str) -> Any:
-    request = urllib.request.Request(f"{demo.url}/api/v1/{path}", headers={"Authorization": f"Bearer {demo.token}"})  # noqa: S310
+def asked(demo: Demo, path: str, **sent: Any) -> Any:
+    headers = {"Authorization": f"Bearer {demo.token}", "Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+    request = urllib.request.Request(f"{demo.url}/api/v1/{path}", json.dumps(sent).encode() if sent else None, headers)  # noqa: S310
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
         return json.load(answer)
 
@@ -92,13 +86,17 @@ def test_alarms_that_ring_have_an_exit_code(demo: Demo) -> None:
 
 
 def test_a_release_that_fails_ends_the_job_with_a_code_of_its_own(demo: Demo) -> None:
-    """Last: it leaves a run that holds its lock, and the next job is refused in words."""
+    """It leaves a run that holds its lock, and the next job is refused in words; a relaunch takes it over, and leaves all well."""
     demo.act("push-commit", schema="yes")
     demo.fault("command-fails", host="pp-be", options={"command": "setup:upgrade"})
     try:
         failed = called(demo, JOB)
         assert failed.returncode in (1, 3), failed.stdout[-3000:] + failed.stderr
-        assert re.search(r"(?m)^Run \d+ (failed|waiting)\.", failed.stdout)
+        [number] = re.findall(r"(?m)^Run (\d+) (?:failed|waiting)\.", failed.stdout)
     finally:
         demo.no_faults()
     assert called(demo, JOB).returncode == 2
+    target = {"service": "magento", "environment": "pre-production", "strategy": "as-written"}
+    plan = asked(demo, "plans", **target, relaunch_of=int(number))
+    run = asked(demo, "runs", plan=plan["id"], hash=plan["hash"], reason="the fault is mended")
+    wait_until(lambda: asked(demo, f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="the relaunch's end")
