@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
+from django.db.models.signals import post_migrate
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 from xdist.scheduler import LoadFileScheduling
@@ -50,7 +52,12 @@ def _allowed(item: pytest.Item) -> float:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """PostgreSQL refuses to empty the audit trail; what empties every table between two tests has to."""
+    """PostgreSQL refuses to empty the audit trail; what empties every table between two tests has to.
+
+    That would also write Django's own permissions and kinds of content anew each time, which nothing here reads.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
