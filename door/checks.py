@@ -6,13 +6,17 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from door.chromium import chromium
 from door.places import MANAGE, PYTHON, ROOT, tool
 
 FAILED = 1  # pytest's word for tests that failed; other codes are faults of the run itself
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  (a folder of our own is made in it)
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -31,15 +35,37 @@ def test(arguments: Sequence[str]) -> int:
 def run_tests(arguments: Sequence[str], env: Mapping[str, str], *, journeys: bool, again: bool) -> int:
     """pytest's exit code. `again`: what failed beside others is run once more, alone, and that answer counts."""
     only = [] if journeys else ["-m", "not browser"]
-    argv = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-q", *arguments, *only]
-    code = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
-    if code == FAILED and again:
-        print(
-            "What failed beside others is run once more, alone. What passes now hangs on what ran beside it: it wants mending.", flush=True
-        )
-        alone = [PYTHON, "-m", "pytest", "-n", "0", "-q", "--last-failed", "--last-failed-no-failures", "none", *arguments, *only]
-        code = subprocess.run(alone, cwd=ROOT, env=env, check=False).returncode
+    pytest = [PYTHON, "-m", "pytest", "-q"]
+    many = [*pytest, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *arguments, *only]
+    with folder_in_memory(env) as found:
+        code = subprocess.run(many, cwd=ROOT, env=found, check=False).returncode
+        if code == FAILED and again:
+            print(
+                "What failed beside others is run once more, alone. What passes now hangs on what ran beside it: it wants mending.",
+                flush=True,
+            )
+            alone = [*pytest, "-n", "0", "--last-failed", "--last-failed-no-failures", "none", *arguments, *only]
+            code = subprocess.run(alone, cwd=ROOT, env=found, check=False).returncode
     return code
+
+
+@contextmanager
+def folder_in_memory(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The same, with TMPDIR in memory where that has room and lets programs run: tests write many files, and throw them away."""
+    if env.get("TMPDIR") or not _has_room():
+        yield env
+        return
+    with tempfile.TemporaryDirectory(prefix="ops-console-", dir=MEMORY) as folder:
+        os.chmod(folder, 0o711)  # noqa: S103  (PostgreSQL and sshd are others than who starts them)
+        yield {**env, "TMPDIR": folder}
+
+
+def _has_room() -> bool:
+    try:
+        found = os.statvfs(MEMORY)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
 
 
 def check() -> int:

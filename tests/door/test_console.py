@@ -120,3 +120,20 @@ def test_what_failed_beside_others_is_run_again_alone(
     assert checks.test(arguments) == code
     assert len(called) == len(codes), "once more, after a whole run whose tests failed, and never else"
     assert all("--last-failed" in argv for argv in called[1:])
+
+
+def test_what_tests_write_lies_in_memory_where_that_has_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checks, "MEMORY", tmp_path)
+    monkeypatch.setattr(checks, "ROOM", 1)
+    with checks.folder_in_memory({"PATH": "/bin"}) as env:
+        folder = Path(env["TMPDIR"])
+        assert folder.parent == tmp_path
+        (folder / "left").touch()
+    assert not folder.exists()
+    with checks.folder_in_memory({"TMPDIR": "a place of theirs"}) as env:
+        assert env == {"TMPDIR": "a place of theirs"}
+    for memory, room in ((tmp_path, 1 << 60), (tmp_path / "nowhere", 1)):
+        monkeypatch.setattr(checks, "MEMORY", memory)
+        monkeypatch.setattr(checks, "ROOM", room)
+        with checks.folder_in_memory({}) as env:
+            assert env == {}
