@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from sandbox.durations import DURATIONS, Durations
 
+LONG = 10  # of a thousand requests
+
 
 def as_written(table: Durations, hosts: int = 4) -> float:
     """From maintenance on to maintenance off. Both environments have a leader that migrates, and each host compiles and builds statics."""
@@ -25,14 +27,17 @@ def window(table: Durations) -> float:
 
 
 def roll(table: Durations, hosts: int = 4) -> float:
-    """From the first environment's update to the end of the last one's, the shop being open."""
+    """From the change of how long hosts drain to the end of the last environment's update, the shop being open."""
     host = 1 + table.drain + table.unzip + table.magento_start + 1.5 * table.flip + table.target_healthy + table.healthy_checks
-    return 2 * (table.update_begins + table.batch_begins) + (1 + hosts) * host + (hosts - 1) * table.between_batches
+    begins = table.configuration_update + 2 * (table.update_begins + table.batch_begins)
+    return begins + (1 + hosts) * host + (hosts - 1) * table.between_batches
 
 
 def cut(table: Durations, hosts: int = 4) -> float:
-    """Of a thousand requests that come evenly during `roll`: each front end leaves once, and its share fails until it is gone."""
-    return 1000 * table.requests_cut_at_deregistration / roll(table, hosts)
+    """Of a thousand requests that come evenly during `roll`, LONG of them for the page that takes long: each front end leaves once, and
+    what came to it so late that it runs on when it has drained is cut. Nothing is, where it drains as long as the page takes.
+    """
+    return LONG * max(0.0, table.long_page - table.drain) / roll(table, hosts)
 
 
 def _host(table: Durations, *, leader: bool) -> float:
@@ -53,8 +58,8 @@ def rows() -> list[tuple[str, float, float]]:
 
 def cuts() -> list[tuple[str, float, float]]:
     """What is said, the seconds of a roll, and how many of a thousand requests fail."""
-    found = [(f"cut for {seconds} s", replace(DURATIONS, requests_cut_at_deregistration=seconds), 4) for seconds in (0, 0.1, 0.5, 1, 2)]
-    found += [(f"{hosts} front ends", DURATIONS, hosts) for hosts in (2, 8)]
+    found = [(f"draining {seconds} s", replace(DURATIONS, drain=seconds), 4) for seconds in (0, 10, 20, 30, 45, 60)]
+    found += [(f"draining 60 s, {hosts} front ends", replace(DURATIONS, drain=60), hosts) for hosts in (2, 8)]
     return [(said, roll(table, hosts), cut(table, hosts)) for said, table, hosts in found]
 
 

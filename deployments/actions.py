@@ -27,6 +27,7 @@ from estate.reading import current
 from estate.validators import branch_name
 from people.models import Operator
 from people.permissions import require
+from remote.aws import balancer
 from remote.errors import NotFound
 from remote.git.mirror import Mirror
 from runs import actions as runs
@@ -178,8 +179,9 @@ def _aware(wanted: plans.Wanted, artifact: Artifact, decided: Mapping[str, Any])
             raise NotPlannable("No load balancer of the front end is known, so the shop cannot be closed by it. See the service's page.")
         if not wanted.target.database:
             raise NotPlannable("estate.yaml names no database of which a snapshot could be taken (database:).")
+    drain = max(map(balancer.idle_timeout, curtain.balancers_of(wanted.target)), default=balancer.IDLE_TIMEOUT) if path == "roll" else 0
     build = artifact.key.rpartition("/")[2].removesuffix(".zip")
-    prepared = aware.Prepared(artifact.bucket, artifact.key, artifact.statics_key, build, path)
+    prepared = aware.Prepared(artifact.bucket, artifact.key, artifact.statics_key, build, path, drain)
     return aware.release(wanted, prepared, place)
 
 
@@ -193,7 +195,7 @@ def start_release(plan: Plan, *, hash: str, confirmation: str, idempotency_key: 
     reasons = []
     if target.environment.confirm and confirmation.strip() != target.environment.key:
         reasons.append(f"Type “{target.environment.key}” to confirm.")
-    reasons += [f"{gate.title}: {gate.said}." for gate in gates_of(plan) if gate.closes]
+    reasons += [f"{gate.title}: {gate.said.rstrip('.')}." for gate in gates_of(plan) if gate.closes]
     approved = consent.approvals_of(plan) if target.approval else []
     if approved and all(each.by_id == by.pk for each in approved):
         reasons.append("You approved this plan: somebody else has to start it, or another person has to approve it too.")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from deployments import commands, gates
 from deployments.doors import runner
 from deployments.effects.hosts import LOOK_SECONDS
-from deployments.effects.settings import COMMAND
 from deployments.gates import Asked, Gate
 from deployments.models import Artifact
 from deployments.strategies import AS_WRITTEN, curtain, preparing
@@ -98,7 +97,9 @@ def policy(asked: Asked) -> Iterator[Gate]:
     found = {}
     for tier in asked.target.tiers:
         try:
-            found[tier.beanstalk] = beanstalk.option_settings(asked.target.application, tier.beanstalk).get((COMMAND, POLICY), "unknown")
+            found[tier.beanstalk] = beanstalk.option_settings(asked.target.application, tier.beanstalk).get(
+                (once.COMMAND, POLICY), "unknown"
+            )
         except RemoteError as error:
             yield Gate("policy", title, "unknown", f"{tier.beanstalk} cannot be asked: {error}")
             return

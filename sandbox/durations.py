@@ -14,7 +14,7 @@ class Durations:
 
     update_begins: float = 5  # "Environment update is starting." -> "Deploying new version": 4-6 s seen in public logs
     batch_begins: float = 2  # -> "Batch 1: Starting application deployment": 2 s seen
-    drain: float = 20  # DeregistrationDelay's default; 13-36 s seen
+    drain: float = 20  # DeregistrationDelay's default; 13-36 s seen. An environment's own option is what counts
     between_batches: float = 1  # seen
     unzip: float = 8  # a 420 MB tree on a small instance; believed
     flip: float = 3  # 01_flip.sh and the restart of the web server; believed
@@ -37,7 +37,10 @@ class Durations:
     log_request: float = 8  # believed
     vpn_status_file: float = 60  # the second word of `status`
     vpn_reconnect: float = 30  # a client that was put out tries again; --connect-retry and its back-off, believed
-    requests_cut_at_deregistration: float = 0.5  # seconds in which requests to a leaving host fail; believed
+    # A page that takes long, an export for one; believed. A leaving host gets no new requests; what is under way there when its draining
+    # ends is cut (ELB's user guide, "Deregistration delay")
+    long_page: float = 45
+    idle_timeout: float = 60  # the load balancer waits no longer for an answer: the attribute's default
 
 
 DURATIONS = Durations()

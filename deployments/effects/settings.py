@@ -10,24 +10,27 @@ from typing import Any
 from django.utils import timezone
 
 from deployments.effects.beanstalk import tell_events
+from deployments.strategies.commands import COMMAND
 from remote.aws import beanstalk, databases
 from remote.errors import AlreadyExists, Busy, Refused
 from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 
-COMMAND = "aws:elasticbeanstalk:command"
 LATE_ANSWER = timedelta(seconds=20)
 
 
 class Configure:
-    """An update of the environment of its own. Params: application, beanstalk, options ({name: value} of COMMAND)."""
+    """An update of the environment of its own. Params: application, beanstalk, namespace, options ({name: value}).
+
+    With `at_least` a number that is higher already is left alone.
+    """
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         name = act.params["beanstalk"]
         if self._stands(act):
             return {"answered": True}
         try:
-            beanstalk.configure(name, {(COMMAND, option): value for option, value in act.params["options"].items()})
+            beanstalk.configure(name, _wanted(act))
         except Busy as busy:
             raise Refused(f"Somebody else is changing {name}. {busy}", "Wait until it is Ready, then go on with the run.") from busy
         return {"answered": True}
@@ -50,7 +53,15 @@ class Configure:
 
     def _stands(self, act: Act) -> bool:
         now = beanstalk.option_settings(act.params["application"], act.params["beanstalk"])
-        return all(now.get((COMMAND, option)) == value for option, value in act.params["options"].items())
+        if act.params.get("at_least"):
+            return all(int(now.get(option) or 0) >= int(value) for option, value in _wanted(act).items())
+        return all(now.get(option) == value for option, value in _wanted(act).items())
+
+
+def _wanted(act: Act) -> dict[tuple[str, str], str]:
+    """A plan of before namespaces were told means the commands'."""
+    namespace = act.params.get("namespace", COMMAND)
+    return {(namespace, option): value for option, value in act.params["options"].items()}
 
 
 class TakeSnapshot:

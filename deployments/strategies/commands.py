@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deployments.commands import APP, STATIC, Command
 from estate.definition import Statics
 
+COMMAND, PROCESS = "aws:elasticbeanstalk:command", "aws:elasticbeanstalk:environment:process:default"
 _VERSION = "deployed_version.txt"
 
 
@@ -127,8 +128,8 @@ def snapshot(database: str) -> Command:
     )
 
 
-def policy(environment: str, name: str) -> Command:
-    option = f"Namespace=aws:elasticbeanstalk:command,OptionName=DeploymentPolicy,Value={name}"
+def option(environment: str, namespace: str, name: str, value: str) -> Command:
+    option = f"Namespace={namespace},OptionName={name},Value={value}"
     return Command(("aws", "elasticbeanstalk", "update-environment", "--environment-name", environment, "--option-settings", option))
 
 

@@ -24,6 +24,7 @@ class Prepared:
     statics_key: str
     build: str  # names the build's folders
     path: str  # roll | window
+    drain: int = 0  # roll: seconds that a host which leaves has for the requests under way there
 
 
 def preparation(target: Target, workshop: Workshop, source: Mapping[str, Any], build: str, version: str) -> tuple[Step, ...]:
@@ -79,10 +80,11 @@ def _roll(wanted: Wanted, prepared: Prepared) -> Iterator[Step]:
     target, shipment = wanted.target, wanted.shipment
     back, *front = target.tiers
     yield from _begin(wanted, prepared)
-    yield steps.roll(target, back, _of(wanted, back.key), shipment)
+    yield steps.drain(target, prepared.drain)
+    yield steps.roll(target, back, _of(wanted, back.key), shipment, drain=prepared.drain)
     yield steps.confirm(_of(wanted, back.key)[0], after="deploy")
     for tier in front:
-        yield steps.roll(target, tier, _of(wanted, tier.key), shipment)
+        yield steps.roll(target, tier, _of(wanted, tier.key), shipment, drain=prepared.drain)
     yield steps.flip(_one(wanted), prepared.build)
     yield steps.flush_once(_of(wanted, back.key)[0])
     yield written.verify(target, wanted.hosts, shipment)

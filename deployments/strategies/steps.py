@@ -10,13 +10,14 @@ from deployments import commands as document
 from deployments.commands import Command
 from deployments.steps import PlannedHost, Shipment
 from deployments.strategies import commands, curtain
-from deployments.strategies.commands import Folder
+from deployments.strategies.commands import COMMAND, PROCESS, Folder
 from deployments.strategies.curtain import Place
 from deployments.strategies.decision import CONFIG, DB
 from estate.definition import Target, Tier, Workshop
 from runs.plan import Act, Step
 
 POLICY, ROLLING, AT_ONCE = "DeploymentPolicy", "Rolling", "AllAtOnce"
+DELAY, DELAY_SECONDS = "DeregistrationDelay", 20  # Beanstalk's default
 JOBS_SECONDS = 900  # for a job of Magento to come to its end once cron is stopped
 SCRATCH = "/var/tmp/opsconsole"  # noqa: S108  (a folder of our own on the host, named by the build)
 
@@ -130,11 +131,19 @@ def flush_once(host: PlannedHost) -> Step:
     return Step("flush-cache", "Flush the caches, once", (act,), _ONE_CACHE, host.name, 4)
 
 
-def roll(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment, *, at_once: bool = False) -> Step:
+def roll(
+    target: Target,
+    tier: Tier,
+    hosts: Sequence[PlannedHost],
+    shipment: Shipment,
+    *,
+    drain: int = DELAY_SECONDS,
+    at_once: bool = False,
+) -> Step:
     command = document.update_environment(tier.beanstalk, shipment.label)
     params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
     act = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
-    seconds = 40 if at_once else len(hosts) * 205 + 10
+    seconds = 40 if at_once else len(hosts) * (185 + drain) + 10
     note = _AT_ONCE if at_once else _ROLLING
     return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (act,), note, _names(hosts), seconds)
 
@@ -156,18 +165,16 @@ def snapshot(target: Target) -> Step:
 
 
 def policy(target: Target, value: str) -> Step:
-    acts = tuple(
-        Act(
-            "beanstalk.settings",
-            f"policy-{value.lower()}:{tier.key}",
-            tier.beanstalk,
-            commands.policy(tier.beanstalk, value).argv,
-            params={"application": target.application, "beanstalk": tier.beanstalk, "options": {POLICY: value}},
-        )
-        for tier in target.tiers
-    )
+    acts = tuple(_option(target, tier, f"policy-{value.lower()}", COMMAND, POLICY, value) for tier in target.tiers)
     title = "Let Beanstalk deploy to all hosts at once" if value == AT_ONCE else "Let Beanstalk roll again, host by host"
     return Step(f"policy-{value.lower()}", title, acts, _POLICY, ", ".join(tier.beanstalk for tier in target.tiers), 70, parallel=True)
+
+
+def drain(target: Target, seconds: int) -> Step:
+    """`seconds`: what the load balancer itself waits for an answer at most."""
+    acts = tuple(_option(target, tier, "drain", PROCESS, DELAY, str(seconds), at_least=True) for tier in target.tiers)
+    title = f"Give a host that leaves {seconds} s for the requests under way there"
+    return Step("drain", title, acts, _DRAIN, ", ".join(tier.beanstalk for tier in target.tiers), 35, parallel=True)
 
 
 def stop_cron(hosts: Sequence[PlannedHost]) -> Step:
@@ -253,6 +260,12 @@ def judge(host: PlannedHost, params: dict[str, Any]) -> Step:
     return Step("judge", "Write down whether the decision was right", (*asks, note), where="console", seconds=4)
 
 
+def _option(target: Target, tier: Tier, key: str, namespace: str, name: str, value: str, **more: Any) -> Act:
+    params = {"application": target.application, "beanstalk": tier.beanstalk, "namespace": namespace, "options": {name: value}}
+    command = commands.option(tier.beanstalk, namespace, name, value)
+    return Act("beanstalk.settings", f"{key}:{tier.key}", tier.beanstalk, command.argv, params=params | more)
+
+
 def _rule(target: Target, name: str, listener: str, port: int) -> dict[str, Any]:
     return {"listener": listener, "port": port, "name": name, "target": curtain.name_of(target)}
 
@@ -295,6 +308,10 @@ _ONE_CACHE = "The hosts share one cache: once is enough."
 _ROLLING = (
     "One host at a time behind the load balancer. The configuration neither builds nor migrates: the code is there after seconds, and "
     "then Beanstalk waits for 12 healthy checks."
+)
+_DRAIN = (
+    "It gets no new ones; those that run on when its time is over would be cut. The load balancer itself waits no longer for an answer, so "
+    "none is. Where it is that long already nothing is changed; it stays so afterwards, and every host takes so much longer."
 )
 _AT_ONCE = "All hosts at the same time: nobody visits them behind the curtain, so nobody has to be drained or waited for."
 _CONFIRM = "If the decision was wrong it is seen here, on the back office alone: the front end still has the old code."

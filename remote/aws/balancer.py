@@ -9,6 +9,7 @@ from typing import Any
 from remote.aws.session import Patience, ask, ask_all, tell
 
 _SERVICE = "elbv2"
+IDLE_TIMEOUT = 60  # seconds: the attribute's default
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,13 @@ def target_groups(balancer_arn: str = "", *, patience: Patience | None = None) -
     of_balancer = {"LoadBalancerArn": balancer_arn} if balancer_arn else {}
     found = ask_all(_SERVICE, "describe_target_groups", "TargetGroups", patience=patience, **of_balancer)
     return sorted((_target_group(raw) for raw in found), key=lambda each: each.name)
+
+
+def idle_timeout(balancer_arn: str, *, patience: Patience | None = None) -> int:
+    """Seconds that it waits for the next byte of an answer before it gives up on it."""
+    answer = ask(_SERVICE, "describe_load_balancer_attributes", patience=patience, LoadBalancerArn=balancer_arn)
+    told = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+    return int(told.get("idle_timeout.timeout_seconds", IDLE_TIMEOUT))
 
 
 def target_health(target_group_arn: str, *, patience: Patience | None = None) -> list[Target]:

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.aws import beanstalk_health, loadbalancing, topics
+from sandbox.durations import DURATIONS
 from sandbox.world import REGION, Host, World
 
 Routed = tuple[int, dict[str, str], bytes, str]
 """Status, headers, body, and the name of the host that answered; the empty name is the load balancer itself."""
 
 HTML = "text/html"
+LONG_PAGE = "/export"  # takes `DURATIONS.long_page`
 SLOW = 2.0  # seconds that the fault `slow-pages` adds
 DNS = f".{REGION}.elb.amazonaws.com"
 
@@ -127,15 +129,17 @@ def _by_itself(world: World, group: str, status: int, headers: dict[str, str], b
 
 def _forward(world: World, group: str, path: str, headers: Mapping[str, str]) -> Routed:
     aws = world.aws
-    leaving = [host for host in world.hosts_of(group) if aws.targets.cut(group, host)]
     serving = aws.targets.in_service(group, world.hosts_of(group))
     turn = aws.next_turn(group)
-    if leaving and turn % (len(leaving) + len(serving)) == 0:
-        return _by_itself(world, group, *_page(502, "Bad Gateway"))
     if not serving:
         return _by_itself(world, group, *_page(503, "Service Temporarily Unavailable"))
     host: Host = serving[(turn + turn // len(serving)) % len(serving)]  # shifted each round, so that no host always gets the same page
+    began = world.clock.simulated()
     answer = aws.answer(world, host, path, dict(headers))
+    if path.startswith(LONG_PAGE):
+        world.clock.sleep(DURATIONS.long_page)
+    if aws.targets.cut(group, host, began):
+        return _by_itself(world, group, *_page(502, "Bad Gateway"))
     aws.traffic.saw(host.name, answer.status, latency(world, host, path))
     return answer.status, answer.headers, answer.body, host.name
 

@@ -203,6 +203,7 @@ class Beanstalk:
         if not operation.abort.is_set():
             with self.ledger.lock:
                 environment.settings, environment.pending_settings = environment.pending_settings or environment.settings, None
+                self._balancing.configure(environment)
             self._say(environment, operation, texts.CONFIGURATION_DEPLOYED)
         self._end(environment, operation, texts.aborted(environment.name) if operation.abort.is_set() else texts.UPDATE_COMPLETED)
 

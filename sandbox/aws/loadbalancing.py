@@ -12,9 +12,11 @@ from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
 
 from sandbox.aws.state import Environment, Instance
 from sandbox.aws.targets import HEALTHY, HealthCheck, Targets
+from sandbox.durations import DURATIONS
 from sandbox.world import ACCOUNT, REGION, World
 
 LONGEST_BODY = 1024  # characters of a fixed response
+DELAY, IDLE = "deregistration_delay.timeout_seconds", "idle_timeout.timeout_seconds"
 MATCHER = 7  # its place among the arguments of moto's modify_target_group, behind the group's ARN
 
 
@@ -50,7 +52,7 @@ class LoadBalancing(models.ELBv2Backend):
         super().deregister_targets(target_group_arn, instances)
         group = self.target_groups[target_group_arn]
         for instance in instances:
-            self.targets.deregister(group.name, self.world.host(instance["Id"]))
+            self.targets.deregister(group.name, self.world.host(instance["Id"]), float(str(group.attributes[DELAY])))
 
     def describe_target_health(self, target_group_arn: str, targets: list[dict[str, Any]]) -> list[models.FakeHealthStatus]:
         """Registered targets and those that are still draining; others only where they are asked for."""
@@ -71,6 +73,9 @@ class LoadBalancing(models.ELBv2Backend):
         health = TargetHealth(instance_id, group.port, group.port, target.state, reason, description)
         health.zone = host.zone
         return health
+
+    def describe_load_balancer_attributes(self, arn: str) -> dict[str, Any]:
+        return {IDLE: f"{DURATIONS.idle_timeout:g}"} | super().describe_load_balancer_attributes(arn)
 
     # What AWS refuses and moto lets pass.
 
@@ -136,6 +141,12 @@ class ThroughBalancer:
         group = group_named(environment.name)
         if instance.id in group.targets:
             backend().deregister_targets(group.arn, [{"Id": instance.id}])
+
+    def interrupt(self, environment: Environment, instance: Instance) -> None:
+        backend().targets.interrupt(environment.name, instance.host)
+
+    def configure(self, environment: Environment) -> None:
+        group_named(environment.name).attributes[DELAY] = environment.option("environment:process:default", "DeregistrationDelay")
 
 
 def install(world: World, targets: Targets) -> None:

@@ -41,6 +41,8 @@ class Balancing(Protocol):
 
     def register(self, environment: Environment, instance: Instance) -> None: ...
     def deregister(self, environment: Environment, instance: Instance) -> None: ...
+    def interrupt(self, environment: Environment, instance: Instance) -> None: ...
+    def configure(self, environment: Environment) -> None: ...
 
 
 Deploy = Callable[[Host, bool], Outcome]
@@ -90,6 +92,7 @@ class RollingUpdate:
             return self._give_up(instances)
         with self._ledger.lock:
             for instance in instances:
+                self._balancing.interrupt(self._environment, instance)
                 instance.settled_at, instance.busy_since = self._clock.simulated(), None
         if self._operation.abort.is_set():
             return self._stop()
@@ -114,12 +117,13 @@ class RollingUpdate:
                 instance.busy_since = self._clock.simulated()
                 instance.failure, instance.impaired = "", False
                 self._balancing.deregister(self._environment, instance)
+        delay = float(self._environment.option("environment:process:default", "DeregistrationDelay"))
         if number == 1:
-            self._pause(FIRST_TOLD)
+            self._pause(min(FIRST_TOLD, delay))
             self._tell_progress()
-            self._pause(DURATIONS.drain - FIRST_TOLD)
+            self._pause(max(0.0, delay - FIRST_TOLD))
         else:
-            self._pause(DURATIONS.drain)
+            self._pause(delay)
 
     def _tell_progress(self) -> None:
         """From here on others may tell changes of health, too."""

@@ -20,6 +20,7 @@ from sandbox.aws import loadbalancing
 from sandbox.aws.state import DEPLOYED, SETTINGS, Deployment, Environment, Instance, Ledger, Version
 from sandbox.aws.storage import BEANSTALK_BUCKET, BUCKETS, CONFIG_BUCKET
 from sandbox.aws.targets import Targets
+from sandbox.durations import DURATIONS
 from sandbox.world import (
     APPLICATION,
     CASHOUT,
@@ -219,7 +220,9 @@ def _target_group(elbv2: Any, world: World, vpc: str, environment: str, path: st
         Matcher={"HttpCode": "200"},
         Tags=[{"Key": "elasticbeanstalk:environment-name", "Value": environment}],
     )["TargetGroups"][0]["TargetGroupArn"]
-    elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "20"}])
+    elbv2.modify_target_group_attributes(
+        TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": f"{DURATIONS.drain:g}"}]
+    )
     return arn
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sandbox.durations import DURATIONS
 from sandbox.world import ACCOUNT, APPLICATION, REGION, Host, World
 
 DEPLOYED, IN_PROGRESS, FAILED = "Deployed", "In Progress", "Failed"
@@ -40,7 +41,7 @@ SETTINGS = {
         "HealthCheckTimeout": "5",
         "HealthyThresholdCount": "3",
         "UnhealthyThresholdCount": "5",
-        "DeregistrationDelay": "20",
+        "DeregistrationDelay": f"{DURATIONS.drain:g}",
         "Port": "80",
         "Protocol": "HTTP",
     },

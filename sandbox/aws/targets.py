@@ -40,6 +40,7 @@ class HealthCheck:
 class Target:
     state: str
     since: float  # simulated
+    drained: float = 0  # simulated: when a draining one is let go
     passing_since: float | None = None
     failing_since: float | None = None
     looked: float = float("-inf")
@@ -70,6 +71,7 @@ class Targets:
         self._probe = probe
         self._checks: dict[str, HealthCheck] = {}
         self._targets: dict[tuple[str, str], Target] = {}
+        self._cut: dict[tuple[str, str], float] = {}  # when what was under way there was cut last; may be to come
         self._lock = threading.RLock()
 
     def add_group(self, group: str, check: HealthCheck) -> None:
@@ -85,10 +87,18 @@ class Targets:
                 self._targets[group, host.name] = Target(HEALTHY if settled else INITIAL, now)
         self.look(group, host)
 
-    def deregister(self, group: str, host: Host) -> None:
+    def deregister(self, group: str, host: Host, delay: float) -> None:
+        """It gets no new requests; what is under way has so many simulated seconds to end."""
+        now = self._world.clock.simulated()
         with self._lock:
             if (group, host.name) in self._targets:
-                self._targets[group, host.name] = Target(DRAINING, self._world.clock.simulated())
+                self._targets[group, host.name] = Target(DRAINING, now, now + delay)
+                self._cut[group, host.name] = now + delay
+
+    def interrupt(self, group: str, host: Host) -> None:
+        """Its web server is started anew while it stands behind the load balancer."""
+        with self._lock:
+            self._cut[group, host.name] = self._world.clock.simulated()
 
     def look(self, group: str, host: Host) -> Target:
         """The target as it is now. Asks the host at most once an interval."""
@@ -98,7 +108,7 @@ class Targets:
             if target is None:
                 return Target(UNUSED, now)
             if target.state == DRAINING:
-                if now - target.since >= DURATIONS.drain:
+                if now >= target.drained:
                     del self._targets[group, host.name]
                     return Target(UNUSED, now)
                 return target
@@ -125,12 +135,10 @@ class Targets:
             if target.state != UNHEALTHY and now - target.failing_since >= (check.unhealthy_after - 1) * check.interval:
                 target.state, target.since = UNHEALTHY, now
 
-    def cut(self, group: str, host: Host) -> bool:
-        """Whether the host left so lately that requests still run into it and fail."""
+    def cut(self, group: str, host: Host, began: float) -> bool:
+        """Whether a request that came to the host then, and is answered now, was cut in between."""
         with self._lock:
-            target = self._targets.get((group, host.name))
-        leaving = target is not None and target.state == DRAINING
-        return leaving and target is not None and self._world.clock.simulated() - target.since < DURATIONS.requests_cut_at_deregistration
+            return began < self._cut.get((group, host.name), 0.0) <= self._world.clock.simulated()
 
     def in_service(self, group: str, hosts: list[Host]) -> list[Host]:
         """Where requests go: the healthy ones; all registered ones where none is healthy, as a load balancer does."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 from django.utils import timezone
@@ -62,6 +68,34 @@ def _deeds(ready: dict[str, str], after: int = 0) -> list[dict[str, Any]]:
     return deeds
 
 
+def _balancers_wait(target: Target, seconds: int) -> None:
+    for arn in curtain.balancers_of(target):
+        told = [{"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}]
+        boto3.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=told)
+
+
+@contextmanager
+def _visitors(ready: dict[str, str]) -> Iterator[list[int]]:
+    """What visitors get who ask for a page that takes longer than Beanstalk has a host drain by default."""
+    answered: list[int] = []
+    over = threading.Event()
+
+    def visit() -> None:
+        trusted = ssl.create_default_context(cafile=ready["ca_file"])
+        with httpx.Client(proxy=ready["proxy"], verify=trusted, timeout=30, trust_env=False) as visitor:
+            while not over.is_set():
+                answered.append(visitor.get("https://www.client.url/export.html").status_code)
+
+    with ThreadPoolExecutor(6) as pool:
+        visits = [pool.submit(visit) for _ in range(6)]
+        try:
+            yield answered
+        finally:
+            over.set()
+        for each in visits:
+            each.result(30)
+
+
 def _closed(ready: dict[str, str], **headers: str) -> int:
     return fetch("https://www.client.url/", headers=headers).status
 
@@ -112,12 +146,16 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     ShopAnswer.objects.all().delete()
     control.act("push-commit")
     assert _prepared(production, releaser).decision == "roll"
+    _balancers_wait(production, 90)
     rolled = actions.plan_release(production, PREBUILT, by=releaser)
-    assert [step["key"] for step in rolled.document["steps"]][-7:] == [
-        "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
+    assert [step["key"] for step in rolled.document["steps"]][-8:] == [
+        "drain", "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
     ]  # fmt: skip
-    done = through(_start(rolled, releaser), beside=prober.probe)
+    with _visitors(ready) as visited:
+        done = through(_start(rolled, releaser), beside=prober.probe)
     assert done.state == Run.State.SUCCEEDED, done.said
+    assert len(visited) > 100
+    assert set(visited) == {200}, "what was under way on a host that left came to its end"
     asked = list(ShopAnswer.objects.values_list("state", flat=True))
     assert asked
     assert set(asked) == {"open"}, "nobody met a closed or a broken shop"

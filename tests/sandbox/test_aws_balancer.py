@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.aws import targets
+from sandbox.aws import loadbalancing, targets
 from sandbox.aws.balancer import route
 from tests.sandbox.conftest import Estate, until
 
-PROD, BACK = "client-magento-prod", "client-magento-preprod-bo"
+PROD, PREPROD, BACK = "client-magento-prod", "client-magento-preprod", "client-magento-preprod-bo"
 SHOP = "www.client.url"
 
 
@@ -120,13 +122,40 @@ def test_a_host_that_leaves_drains_and_then_is_gone(estate: Estate) -> None:
         "Reason": "Target.DeregistrationInProgress",
         "Description": "Target deregistration is in progress",
     }
-    assert {status for status, _ in (visit(estate, "/") for _ in range(8))} == {200, 502}, "requests are cut for a moment"
+    assert {name for _, name in (visit(estate, "/") for _ in range(8))} == {"fe-1", "fe-2", "fe-4"}, "it gets no new requests"
     estate.world.clock.speed = speed
     until(lambda: len(elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]) == 3)
     elbv2.register_targets(TargetGroupArn=group, Targets=leaving)
     host = estate.world.host("fe-3")
     assert estate.aws.targets.look(PROD, host).state == targets.INITIAL
     until(lambda: estate.aws.targets.look(PROD, host).state == targets.HEALTHY)
+
+
+@pytest.mark.parametrize("delay, status", [("20", 502), ("60", 200)])
+def test_what_is_under_way_on_a_host_that_leaves_has_until_its_draining_ends(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, delay: str, status: int
+) -> None:
+    elbv2, host = estate.client("elbv2"), estate.world.host("pp-fe-1")
+    group = elbv2.describe_target_groups(Names=[PREPROD])["TargetGroups"][0]["TargetGroupArn"]
+    elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=[{"Key": loadbalancing.DELAY, "Value": delay}])
+    answer, came = estate.aws.answer, threading.Event()
+
+    def answering(*asked: Any) -> Any:
+        came.set()
+        return answer(*asked)
+
+    monkeypatch.setattr(estate.aws, "answer", answering)
+    speed, estate.world.clock.speed = estate.world.clock.speed, 60
+    with ThreadPoolExecutor(1) as pool:
+        visited = pool.submit(visit, estate, "/export.html", "preprod.client.url")
+        assert came.wait(5)
+        elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": host.instance_id}])
+        assert visited.result(20)[0] == status
+    estate.world.clock.speed = speed
+    until(lambda: estate.aws.targets.look(PREPROD, host).state == targets.UNUSED)
+    elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": host.instance_id}])
+    until(lambda: estate.aws.targets.look(PREPROD, host).state == targets.HEALTHY)
+    assert visit(estate, "/export.html", "preprod.client.url")[0] == 200
 
 
 def test_visitors_who_get_503_make_their_host_severe(estate: Estate) -> None:

@@ -262,3 +262,45 @@ def test_all_at_once_takes_nobody_out_and_waits_for_nobody(fresh: Estate) -> Non
     assert sorted(fresh.hosts.deployed) == [(f"fe-{n}", "r418-ccccccc", 24, n == 1) for n in (1, 2, 3, 4)]
     deployed = fresh.beanstalk.describe_environments(EnvironmentNames=[PROD])["Environments"][0]
     assert (deployed["Status"], deployed["VersionLabel"]) == ("Ready", "r418-ccccccc")
+
+
+def test_a_host_drains_as_long_as_its_environment_says(fresh: Estate) -> None:
+    fresh.make_version("r418-ddddddd")
+    fresh.update(PREPROD, "r418-ddddddd")
+    before = fresh.aws.ledger.environments[PREPROD].operation
+    longer = {"Namespace": "aws:elasticbeanstalk:environment:process:default", "OptionName": "DeregistrationDelay", "Value": "60"}
+    fresh.beanstalk.update_environment(EnvironmentName=PREPROD, OptionSettings=[longer])
+    until(lambda: fresh.is_settled(PREPROD))
+    elbv2 = fresh.client("elbv2")
+    group = elbv2.describe_target_groups(Names=[PREPROD])["TargetGroups"][0]["TargetGroupArn"]
+    told = {each["Key"]: each["Value"] for each in elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]}
+    assert told["deregistration_delay.timeout_seconds"] == "60"
+
+    fresh.update(PREPROD, LABEL)
+
+    after = fresh.aws.ledger.environments[PREPROD].operation
+    assert before is not None
+    assert after is not None
+    assert after.took - before.took == pytest.approx(40)
+
+
+@pytest.mark.parametrize("policy, status", [("AllAtOnce", 502), ("Rolling", 200)])
+def test_all_at_once_cuts_what_is_under_way(fresh: Estate, policy: str, status: int) -> None:
+    """A rolling one lets it end first where the host drains for long enough."""
+    fresh.make_version("r418-ccccccc")
+    fresh.hosts.seconds = 20
+    options = {
+        "aws:elasticbeanstalk:command": {"DeploymentPolicy": policy},
+        "aws:elasticbeanstalk:environment:process:default": {"DeregistrationDelay": "60"},
+    }
+    settings = [
+        {"Namespace": name, "OptionName": option, "Value": value} for name, each in options.items() for option, value in each.items()
+    ]
+    fresh.beanstalk.update_environment(EnvironmentName=PREPROD, OptionSettings=settings)
+    until(lambda: fresh.is_settled(PREPROD))
+    fresh.world.clock.speed = 60
+    fresh.beanstalk.update_environment(EnvironmentName=PREPROD, VersionLabel="r418-ccccccc")
+
+    assert route(fresh.world, "preprod.client.url", "/export.html", {}, "192.0.2.7")[0] == status
+    fresh.world.clock.speed = 600
+    until(lambda: fresh.is_settled(PREPROD))
