@@ -119,7 +119,7 @@ def _start(booking: Booking) -> None:
             raise NotNow(stale)
         run = begin(plan, **words, idempotency_key=f"booking-{booking.pk}", by=booking.by)
     except RemoteError as error:
-        _say(booking, f"Could not ask: {error} {error.next_step}")
+        _say(booking, f"Could not ask: {error.told}")
     except (actions.NotStartable, LockHeld) as closed:
         _not_yet(booking, str(closed))
     except (Refusal, Forbidden, UnknownTarget) as refused:

@@ -61,7 +61,7 @@ def look(thing: ByHand) -> Seen:
         found = [each for each in instances({"tag:Name": [thing.instance]}) if each.state not in ("terminated", "shutting-down")]
         return Seen(found[0], volumes(found[0].id)) if found else Seen()
     except RemoteError as error:
-        return Seen(problem=f"{error}. {error.next_step}")
+        return Seen(problem=error.told)
 
 
 def ask_ports(thing: ByHand) -> list[PortRow]:
@@ -70,7 +70,7 @@ def ask_ports(thing: ByHand) -> list[PortRow]:
         found = [each for each in instances({"tag:Name": [thing.gateway]}) if each.state == "running"]
         there = [each for each in instances({"tag:Name": [thing.instance]}) if each.state == "running"]
     except RemoteError as error:
-        return [PortRow(what, Port(number, "unknown", f"{error}. {error.next_step}")) for number, what in thing.ports]
+        return [PortRow(what, Port(number, "unknown", error.told)) for number, what in thing.ports]
     if not found or not there:
         missing = thing.instance if found else thing.gateway
         return [PortRow(what, Port(number, "unknown", f"EC2 has no running instance named {missing}")) for number, what in thing.ports]

@@ -126,13 +126,13 @@ def _freeze(plan: Plan, target: Target, now: datetime) -> Iterator[Gate]:
     if window is None:
         ahead = freezes.next_window(target.freezes, now)
         said = (
-            f"the next one is “{ahead.freeze.reason}”, from {ahead.opens:%a %d %b %H:%M} ({ahead.freeze.zone}) on"
+            f"the next one is “{ahead.freeze.reason}”, from {ahead.opens:%a %d %b %Y %H:%M} ({ahead.freeze.zone}) on"
             if ahead
             else "none is near"
         )
         yield Gate("freeze", title, "ok", said)
         return
-    until = f"until {window.closes:%a %d %b %H:%M} ({window.freeze.zone})"
+    until = f"until {window.closes:%a %d %b %Y %H:%M} ({window.freeze.zone})"
     broken = glass_of(plan, now)
     if broken is None:
         yield Gate("freeze", title, "bad", f"“{window.freeze.reason}” {until}: nothing is released; an admin may break the glass")

@@ -211,7 +211,7 @@ def _back(run: Run, label: str, usual: str, standings: Sequence[Standing]) -> Ch
     try:
         commit = live_commit(target, label, code, code.resolve(target.code.branches[0]))
     except RemoteError as error:
-        return Choice(title, "", refused=f"{error}. {error.next_step}")
+        return Choice(title, "", refused=error.told)
     found = schema.verdict(target, commit, label, standings)
     if found.state != "ok":
         evidence = "".join(f" {line}." for line in found.evidence if line.startswith("changed since"))

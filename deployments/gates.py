@@ -188,7 +188,7 @@ def _heads(asked: Asked) -> Iterator[Gate]:
         try:
             head = heads(source.repository, facts["branch"])[facts["branch"]]
         except RemoteError as error:
-            yield Gate(f"head-{key}", title, "unknown", f"{error}. {error.next_step}")
+            yield Gate(f"head-{key}", title, "unknown", error.told)
             continue
         if head == facts["to"]:
             yield Gate(f"head-{key}", title, "ok", f"{facts['branch']} at {head[:7]}")
@@ -215,7 +215,7 @@ def _secrets(asked: Asked) -> Iterator[Gate]:
     try:
         found = storage.head(place.bucket, place.key)
     except RemoteError as error:
-        yield Gate("secrets", title, "unknown", f"{error}. {error.next_step}")
+        yield Gate("secrets", title, "unknown", error.told)
         return
     if found is None:
         yield Gate("secrets", title, "bad", f"s3://{place.bucket}/{place.key} is not there: every host's deployment would fail")

@@ -103,7 +103,7 @@ def start_operation(plan: Plan, *, hash: str, confirmation: str, idempotency_key
     target = target_of(plan)
     typed = not target.environment.confirm or confirmation.strip() == target.environment.key
     reasons = [] if typed else [f"Type “{target.environment.key}” to confirm."]
-    reasons += [f"{gate.title}: {gate.said}." for gate in gates_of(plan) if gate.closes]
+    reasons += [f"{gate.title}: {gate.said.rstrip('.')}." for gate in gates_of(plan) if gate.closes]
     if reasons:
         raise NotStartable(reasons)
     return runs.start_run(plan, hash=hash, idempotency_key=idempotency_key, reason=reason, by=by)

@@ -67,7 +67,7 @@ def waiting(target: Target) -> Waiting:
         if was:
             groups.append(sources.changes(configuration, branch=branch, old=was, new=heads[branch]))
     except RemoteError as error:
-        return Waiting((), f"{str(error).rstrip('.')}. {error.next_step}")
+        return Waiting((), error.told)
     return Waiting(tuple(groups))
 
 

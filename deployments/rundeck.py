@@ -108,7 +108,7 @@ class RunJob:
         told = known | {"status": execution.status}
         if execution.status == "succeeded":
             return Done(f"execution {execution.id} succeeded", told)
-        return Failed(f"Rundeck's execution {execution.id} ended as {execution.status}: see its output, and {execution.link}", told)
+        return Failed(f"Rundeck's execution {execution.id} ({execution.link}) ended as {execution.status}: its output says why.", told)
 
     def cancel(self, act: Act, context: Context) -> str:
         number = context.answer.get("execution")

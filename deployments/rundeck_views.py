@@ -28,7 +28,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     try:
         context["jobs"] = rundeck.jobs()
     except RemoteError as error:
-        context["problem"] = f"{error}. {error.next_step}"
+        context["problem"] = error.told
     return render(request, "deployments/rundeck.html", context)
 
 
@@ -58,7 +58,7 @@ def run(request: HttpRequest, id: str) -> HttpResponseBase:
     except Refusal as refused:
         return _job(request, id, str(refused), status=409)
     except RemoteError as error:
-        return _job(request, id, f"{error}. {error.next_step}", status=502)
+        return _job(request, id, error.told, status=error.status)
     return redirect("runs:detail", started.number)
 
 
@@ -77,7 +77,7 @@ def _job(request: HttpRequest, id: str, refused: str = "", *, status: int = 200)
         found, server = rundeck.job_named(id), Server(its.url)
         context |= {"job": found, "definition": server.definition(found.id), "executions": server.executions(found.id)}
     except RemoteError as error:
-        context["problem"] = f"{error}. {error.next_step}"
+        context["problem"] = error.told
     return render(request, "deployments/rundeck_job.html", context, status=status)
 
 

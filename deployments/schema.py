@@ -59,7 +59,7 @@ def _between(target: Target, fits: Standing, commit: str, label: str, told: tupl
             return Verdict("ok", f"the database is that of {fits.version}, and {label} comes after it", told)
         changed = [path for path in code.changed_files(live, commit) if sources.touches_database(path) or path.endswith("etc/module.xml")]
     except RemoteError as error:
-        return Verdict("unknown", f"{error}. {error.next_step}", told)
+        return Verdict("unknown", error.told, told)
     if changed:
         shown = [*changed[:SHOWN_FILES], *([f"and {len(changed) - SHOWN_FILES} more"] if len(changed) > SHOWN_FILES else [])]
         said = f"the schema has moved: the database is that of {fits.version}, as {fits.host} says, and {label} was made for another one"

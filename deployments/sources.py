@@ -44,7 +44,7 @@ def ensure_commit(its: Mirror, commit: str, branch: str) -> None:
     try:
         its.fetch([branch])
     except Refused as refused:
-        raise NotFound(f"{its.url}: {refused}", refused.next_step) from refused
+        raise NotFound(str(refused), refused.next_step) from refused
     if not its.has(commit):
         raise NotFound(
             f"{its.url} no longer has the commit {commit[:7]} on {branch}",

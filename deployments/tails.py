@@ -76,7 +76,7 @@ def read(ip: str, path: str, offset: int | None) -> Piece:
         start = max(start, size - MOST)
         found = runner().probe(ip, ("sudo", "tail", "-c", f"+{start + 1}", path), deadline=DEADLINE)
     except RemoteError as error:
-        return Piece(offset=offset, problem=f"{error}. {error.next_step}")
+        return Piece(offset=offset, problem=error.told)
     if found.rc != 0:
         return Piece(offset=offset, problem=f"tail ended with exit code {found.rc}")
     return _whole_lines(found.out, start, begun=start not in (0, offset))

@@ -71,7 +71,7 @@ def earlier(request: HttpRequest, service: str, environment: str) -> HttpRespons
     try:
         context |= {"rows": pages.earlier(target), "standings": standing.known(target)}
     except RemoteError as error:
-        context |= {"problem": f"{str(error).rstrip('.')}. {error.next_step}"}
+        context |= {"problem": error.told}
     return render(request, "deployments/_earlier.html", context)
 
 
@@ -103,7 +103,7 @@ def plan_new(request: HttpRequest, service: str, environment: str) -> HttpRespon
     except (actions.NotPlannable, Refusal, ValidationError) as refused:
         return _service(request, target, form, _words(refused), status=422)
     except RemoteError as error:
-        return _service(request, target, form, str(error), error.next_step, status=502)
+        return _service(request, target, form, error.told, status=error.status)
     return redirect("deployments:plan", made.pk)
 
 
@@ -153,7 +153,7 @@ def operation_new(request: HttpRequest, service: str, environment: str, key: str
     except (actions.NotPlannable, Refusal, ValidationError) as refused:
         return _service(request, target, refused=_words(refused), status=422)
     except RemoteError as error:
-        return _service(request, target, refused=str(error), refused_next=error.next_step, status=502)
+        return _service(request, target, refused=error.told, status=error.status)
     return redirect("deployments:plan", made.pk)
 
 
@@ -196,7 +196,7 @@ def start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     except (Refusal, UnknownTarget) as refused:
         return _plan(request, pk, refused=[str(refused)], status=409)
     except RemoteError as error:
-        return _plan(request, pk, refused=[f"{error} {error.next_step}"], status=502)
+        return _plan(request, pk, refused=[error.told], status=error.status)
     return redirect("runs:detail", run.number)
 
 
@@ -265,7 +265,6 @@ def _service(
     target: Target,
     form: dict[str, str] | None = None,
     refused: str = "",
-    refused_next: str = "",
     *,
     status: int = 200,
 ) -> HttpResponse:
@@ -286,7 +285,6 @@ def _service(
         "queue": bookings.queue(target.lock_group),
         "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
         "refused": refused,
-        "refused_next": refused_next,
     }
     template = "deployments/_service.html" if request.GET.get("part") == "live" else "deployments/service.html"
     return render(request, template, context, status=status)

@@ -28,7 +28,7 @@ from people.actions import NotPossible
 from people.answered import CutOff, OtherRequest, UnderWay
 from people.permissions import Forbidden
 from people.second_factor import ProveAgain
-from remote import errors as remote
+from remote.errors import RemoteError
 from runs.actions import LockHeld, Refusal
 
 TYPE = "application/problem+json"
@@ -46,17 +46,6 @@ SCHEMA: dict[str, Any] = {
 }
 DATABASE_AWAY = "The console cannot reach its database. Nothing is lost; ask again in a moment."
 PROVE_AGAIN = "Your second factor was shown more than five minutes ago. Show it again on a page, or send a token."
-_REMOTE: list[tuple[type[remote.RemoteError], int]] = [
-    (remote.NotFound, 422),
-    (remote.Busy, 409),
-    (remote.AlreadyExists, 409),
-    (remote.Denied, 502),
-    (remote.HostKeyRefused, 502),
-    (remote.Refused, 422),
-    (remote.Throttled, 503),
-    (remote.Unreachable, 502),
-    (remote.Unanswered, 504),
-]
 
 
 def problem(request: HttpRequest, status: int, detail: str, *, headers: dict[str, str] | None = None, **facts: Any) -> HttpResponse:
@@ -93,8 +82,7 @@ def install(api: NinjaAPI) -> None:
     on(SuspiciousOperation, lambda request, error: problem(request, 400, "The request cannot be read."))
     for away in (OperationalError, InterfaceError):
         on(away, lambda request, error: problem(request, 503, DATABASE_AWAY, headers={"Retry-After": "5"}))
-    for kind, status in _REMOTE:
-        on(kind, _remote(status))
+    on(RemoteError, _remote)
 
 
 def told(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -136,12 +124,9 @@ def _held(request: HttpRequest, error: LockHeld) -> HttpResponse:
     )
 
 
-def _remote(status: int) -> Callable[[HttpRequest, remote.RemoteError], HttpResponse]:
-    def answer(request: HttpRequest, error: remote.RemoteError) -> HttpResponse:
-        headers = {"Retry-After": "5"} if error.try_again and status >= 500 else None
-        return problem(request, status, f"{error} {error.next_step}".strip(), headers=headers, next_step=error.next_step)
-
-    return answer
+def _remote(request: HttpRequest, error: RemoteError) -> HttpResponse:
+    headers = {"Retry-After": "5"} if error.try_again and error.status >= 500 else None
+    return problem(request, error.status, error.told, headers=headers, next_step=error.next_step)
 
 
 def _sentence(text: str) -> str:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 
 class RemoteError(Exception):
-    """Base. `str(error)` names the thing; `next_step` says what to do now."""
+    """Base. `str(error)` names the thing; `next_step` says what to do now; `status` is HTTP's, where it ends a request to us."""
 
+    status = 502
     nothing_happened = False
     try_again = False
 
@@ -27,10 +28,18 @@ class RemoteError(Exception):
         super().__init__(message)
         self.next_step = next_step
 
+    @property
+    def told(self) -> str:
+        """What went wrong and what to do now, as sentences."""
+        said = str(self).rstrip()
+        stop = "" if said.endswith((".", "!", "?", ":")) else "."
+        return f"{said}{stop} {self.next_step}".strip()
+
 
 class Refused(RemoteError):
     """The other side said no."""
 
+    status = 422
     nothing_happened = True
 
 
@@ -41,24 +50,32 @@ class NotFound(Refused):
 class AlreadyExists(Refused):
     """The name is taken."""
 
+    status = 409
+
 
 class Busy(Refused):
     """Somebody else is changing the same thing."""
 
+    status = 409
     try_again = True
 
 
 class Denied(Refused):
     """A permission or a credential is missing or wrong."""
 
+    status = 502
+
 
 class HostKeyRefused(Refused):
     """The host showed a key that is not the pinned one, or none is pinned."""
+
+    status = 502
 
 
 class Throttled(RemoteError):
     """Too many calls; nothing happened."""
 
+    status = 503
     nothing_happened = True
     try_again = True
 
@@ -73,4 +90,5 @@ class Unreachable(RemoteError):
 class Unanswered(RemoteError):
     """The request went out and no answer came, or the answer was a fault of the other side: it may have happened."""
 
+    status = 504
     try_again = True

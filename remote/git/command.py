@@ -153,10 +153,13 @@ COMPLAINTS: tuple[tuple[tuple[str, ...], type[RemoteError], str], ...] = (
 )  # fmt: skip
 
 
+SAID_TO_ALL = ("Please make sure you have the correct access rights", "and the repository exists.")  # whatever it was that went wrong
+
+
 def complaint(verb: str, code: int, stderr: bytes) -> RemoteError:
     """Git's own last words, as an error of ours with the next step."""
-    said = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    text = "\n".join(said[-LINES_KEPT:]) or f"exit code {code}"
+    said = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip() and line not in SAID_TO_ALL]
+    text = "; ".join(said[-LINES_KEPT:]) or f"exit code {code}"
     lowered = "\n".join(said).lower()
     for marks, kind, next_step in COMPLAINTS:
         if any(mark in lowered for mark in marks):

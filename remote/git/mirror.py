@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from remote.errors import Busy, NotFound
+from remote.errors import Busy, NotFound, RemoteError
 from remote.git.command import Git
 from remote.git.names import check_address, check_branch, check_commit, check_path
 from remote.git.objects import ObjectStream
@@ -126,7 +126,10 @@ class Mirror:
         if not (self.path / "HEAD").exists():
             self.path.mkdir(parents=True, exist_ok=True)
             self.git.run("init", "--quiet", "--bare", deadline=LOOK)
-        return self.git.run(*words, deadline=self.deadline).stdout
+        try:
+            return self.git.run(*words, deadline=self.deadline).stdout
+        except RemoteError as error:
+            raise type(error)(f"{self.url}: {error}", error.next_step) from error
 
     def _ask(self, *words: str, fine: tuple[int, ...] = (0,)) -> tuple[int, bytes]:
         if not (self.path / "HEAD").exists():

@@ -136,7 +136,7 @@ def main() -> None:
     try:
         serve(sys.argv[1], stop)
     except AlreadyExists as error:
-        sys.exit(f"{error}. {error.next_step}")
+        sys.exit(error.told)
 
 
 if __name__ == "__main__":

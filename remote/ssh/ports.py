@@ -34,7 +34,7 @@ def _port(door: Door, via: str, address: str, number: int) -> Port:
     try:
         found = door.run(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=PATIENCE + 8.0)
     except RemoteError as error:
-        return Port(number, "unknown", f"{error}. {error.next_step}")
+        return Port(number, "unknown", error.told)
     if found.rc == 0:
         return Port(number, "open")
     if found.rc == 1:

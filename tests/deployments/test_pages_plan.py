@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from deployments import actions
 from deployments.gates import Gate
 from people.models import Operator
-from remote.errors import NotFound, Unreachable
+from remote.errors import NotFound, Unanswered, Unreachable
 from runs.actions import KeyReused, LockHeld
 from runs.models import Plan, Run
 from tests import scenery
@@ -250,8 +250,9 @@ def test_a_plan_is_made_with_the_branches_that_were_chosen(
 @pytest.mark.parametrize(
     "error, words, status",
     [
-        (NotFound("there is no branch “nowhere”", "Choose another."), "Choose another.", 502),
+        (NotFound("there is no branch “nowhere”", "Choose another."), "Choose another.", 422),
         (Unreachable("bitbucket.org does not answer", "Try again."), "bitbucket.org does not answer", 502),
+        (Unanswered("git gave no answer within 15 s", "Try again."), "within 15 s. Try again.", 504),
         (actions.NotPlannable("No running host is known."), "No running host is known.", 422),
         (ValidationError("A branch does not begin with a hyphen."), "does not begin with a hyphen", 422),
     ],

@@ -280,5 +280,6 @@ def test_git_words_become_errors_with_a_next_step(stderr: str, kind: type[Remote
 
 
 def test_a_host_that_refuses_is_unreachable(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable, match=r"^ssh://git@127\.0\.0\.1:9/x\.git: git ls-remote: .*refused") as refused:
         Mirror(tmp_path / "m.git", "ssh://git@127.0.0.1:9/x.git").heads("master")
+    assert "Please make sure" not in str(refused.value)

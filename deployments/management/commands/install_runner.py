@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             runner().install(address)
         except RemoteError as error:
-            self.stderr.write(f"{name}: {error} {error.next_step}")
+            self.stderr.write(f"{name}: {error.told}")
             return False
         self.stdout.write(f"{name}: installed")
         return True

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         try:
             pinned = pinning.pin(str(host.private_ip), compute.console_output(host.pk), replace=replace)
         except RemoteError as error:
-            self.stderr.write(f"{host.name}: {error} {error.next_step}")
+            self.stderr.write(f"{host.name}: {error.told}")
             return False
         said = "pinned in" if pinned.is_new else "stands already in"
         self.stdout.write(f"{host.name} ({host.pk}): {pinned.fingerprint}, as the instance printed it, {said} {pinned.file}")
