@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,49 @@ def test_a_second_person_approves(arrives: Arrives, estate: Path) -> None:
     plans(first, "mirakl-cashout")
     first.reads("nobody has yet")  # another plan, another approval
     assert first.page.locator("[data-go]").is_disabled()
+
+
+def test_no_release_while_money_is_paid_out(arrives: Arrives, demo: Demo, estate: Path) -> None:
+    """Around a payout, and while one runs; the approval is there, and is not enough."""
+    before = estate.read_text()
+    others, connector = before.split("    name: Mirakl-HiPay connector", 1)
+    first, second = arrives("releaser", theme="dark"), arrives("admin")
+
+    def pays(payouts: str) -> None:
+        money = f'        money: {{payouts: [{payouts}], before: 30, after: 60, processes: "cashout:"}}\n'
+        estate.write_text(f"{others}    name: Mirakl-HiPay connector{connector.replace('        proofs:', f'{money}        proofs:', 1)}")
+
+    try:
+        pays(", ".join(f'{{at: "{hour:02}:00"}}' for hour in range(24)))
+        plans(first, "mirakl-cashout")
+        second.go(first.page.url.removeprefix(first.url))
+        second.page.fill("#note", "read it")
+        second.page.click("#approval button")
+        second.reads("You approved plan")
+        first.page.reload()
+        gates(first)
+        first.reads("nothing is deployed from")
+        assert first.page.locator("[data-go]").is_disabled()
+        first.keeps("money-1-near")
+
+        pays(f'{{at: "00:30", days: [{(datetime.now(UTC) + timedelta(days=10)).day}]}}')
+        demo.fault("payout-runs", host="mirakl-1", times=-1)
+        first.page.reload()
+        gates(first)
+        first.reads("a payout runs (process")
+        assert first.page.locator("[data-go]").is_disabled()
+        assert violations(first.page) == []
+        first.keeps("money-2-runs")
+
+        demo.no_faults()
+        first.page.reload()
+        gates(first)
+        starts(first)
+        succeeds(first)
+        first.keeps("money-3-released")
+    finally:
+        demo.no_faults()
+        estate.write_text(before)
 
 
 def test_a_freeze_stops_everybody_until_an_admin_breaks_the_glass(arrives: Arrives, estate: Path) -> None:
