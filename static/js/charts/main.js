@@ -272,7 +272,7 @@ const axisPlot = root.querySelector("[data-axis]");
 if (axisPlot) {
   const resized = new ResizeObserver(() => {
     const { left, width } = axisPlot.getBoundingClientRect();
-    state.box = { left, width };
+    state.box = { left, width: width || 1 }; // none, as long as the page is not laid out
     if (state.figures) axis(state.view, state.changes);
   });
   [document.body, axisPlot.parentElement].forEach((each) => resized.observe(each));
