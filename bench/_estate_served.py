@@ -6,9 +6,10 @@ Prints {page: [p95, p95 of the empty view]} in seconds.
 from __future__ import annotations
 
 import json
+import os
 import sys
+from importlib import import_module
 
-import django
 from django.urls import path
 
 from bench._dashboard_served import _p95, _seconds, empty
@@ -16,7 +17,8 @@ from bench._estate import PAGES, SERVICES, fill
 
 
 def main(hosts: int, resources: int, rounds: int) -> None:
-    django.setup()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsconsole.settings")
+    import_module("opsconsole.asgi")  # as the web process begins
     from django.core.management import call_command  # noqa: PLC0415 (after Django is set up)
     from django.test import Client  # noqa: PLC0415 (after Django is set up)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -14,6 +15,7 @@ django_application = get_asgi_application()
 
 from channels.auth import AuthMiddleware  # noqa: E402  (models are there only after Django is set up)
 from django.conf import settings  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
 from opsconsole.checks import require_sound_settings  # noqa: E402
 from opsconsole.sockets import websocket_urlpatterns  # noqa: E402
@@ -25,3 +27,8 @@ application = ProtocolTypeRouter(
         "websocket": OriginValidator(SessionMiddlewareStack(AuthMiddleware(URLRouter(websocket_urlpatterns))), [settings.SITE_URL]),
     }
 )
+
+# What is there from now on stays: looking through all of it for garbage holds a request up for an eighth of a second, now and then.
+_ = get_resolver().url_patterns
+gc.collect()
+gc.freeze()

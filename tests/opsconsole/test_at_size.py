@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,9 @@ def test_of_many_hosts_that_are_not_well_the_front_page_names_some(
     said = client.get("/").content.decode()
     assert said.count(" is unhealthy") == troubles.NAMED
     assert said.count(f"and {MANY - troubles.NAMED} more") == 2
+
+
+def test_what_the_web_process_begins_with_is_not_looked_through_for_garbage() -> None:
+    """It is some hundred thousand things; looking at all of them holds a request up for as long as three pages take."""
+    import_module("opsconsole.asgi")
+    assert gc.get_freeze_count() > 0
