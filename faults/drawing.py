@@ -57,9 +57,9 @@ def draw(asked: Asked, by: Operator) -> Plan:
 
 
 def press(asked: Asked, by: Operator) -> Run:
-    """`dry`: none of it stays."""
+    """`dry`: none of it stays. `subject`: whom it is about, where that was prepared (`faults.ways`)."""
     with transaction.atomic():
-        run = PRESSED[asked["way"]](by)
+        run = PRESSED[asked["way"]](asked, by)
         if asked["dry"]:
             transaction.set_rollback(True)
     return run
@@ -165,32 +165,38 @@ def _alarm_subscribe(asked: Asked, by: Operator) -> Plan:
 # -- who may come in
 
 
-def _vpn_create(by: Operator) -> Run:
+def _vpn_create(asked: Asked, by: Operator) -> Run:
     """A name for each run of it: what a name has had is kept for ever."""
     from access.vpn import actions
 
-    return _run(actions.create_user(name=_new_name(), person="Jane Doe", reason=REASON, expires=_in_a_month(), by=by))
+    return _run(actions.create_user(name=asked["subject"] or _new_name(), person="Jane Doe", reason=REASON, expires=_in_a_month(), by=by))
 
 
-def _vpn_revoke(by: Operator) -> Run:
+def _vpn_reapply(asked: Asked, by: Operator) -> Run:
+    from access.vpn import actions
+
+    return actions.reapply(by=by)
+
+
+def _vpn_revoke(asked: Asked, by: Operator) -> Run:
     from access.vpn import actions
 
     return _run(actions.revoke(_valid_user(by), reason=REASON, by=by))
 
 
-def _vpn_suspend(by: Operator) -> Run:
+def _vpn_suspend(asked: Asked, by: Operator) -> Run:
     from access.vpn import actions
 
     return _run(actions.suspend(_valid_user(by), on=True, reason=REASON, by=by))
 
 
-def _vpn_disconnect(by: Operator) -> Run:
+def _vpn_disconnect(asked: Asked, by: Operator) -> Run:
     from access.vpn import actions
 
     return _run(actions.disconnect(_valid_user(by), reason=REASON, by=by))
 
 
-def _allow(by: Operator) -> Run:
+def _allow(asked: Asked, by: Operator) -> Run:
     """An address of its own for each run of it: the rules of the one before are still there."""
     from access.gateway import actions
     from access.models import AllowedAddress
@@ -200,17 +206,19 @@ def _allow(by: Operator) -> Run:
     return _run(actions.allow(cidr=cidr, services=[_service()], owner="Jane Doe", reason=REASON, until=_in_a_month(), by=by))
 
 
-def _close(by: Operator) -> Run:
-    """An entry of the register of which AWS has no rules (any more): what is proven is that it is asked."""
+def _close(asked: Asked, by: Operator) -> Run:
+    """An entry of the register: it stands in the prefix list, or AWS has no rules of it, and what is proven is that it is asked."""
     from access.gateway import actions
     from access.models import AllowedAddress
 
     more = {"owner": "Jane Doe", "reason": REASON, "until": _in_a_month(), "asked_by": by}
-    entry = AllowedAddress.objects.create(cidr=CIDR.format(254), services=[_service()], state=AllowedAddress.State.ALLOWED, **more)
+    entry = AllowedAddress.objects.create(
+        cidr=asked["subject"] or CIDR.format(254), services=[_service()], state=AllowedAddress.State.ALLOWED, **more
+    )
     return _run(actions.close(entry, reason=REASON, by=by))
 
 
-def _ftp(by: Operator) -> Run:
+def _ftp(asked: Asked, by: Operator) -> Run:
     from access.ftp import account
 
     return account.rotate(reason=REASON, by=by)
@@ -265,12 +273,16 @@ DRAWN: dict[str, Callable[[Asked, Operator], Plan]] = {
     "alarm:unmute": _alarm_unmute,
     "alarm:subscribe": _alarm_subscribe,
 }
-PRESSED: dict[str, Callable[[Operator], Run]] = {
+PRESSED: dict[str, Callable[[Asked, Operator], Run]] = {
     "vpn:create": _vpn_create,
+    "vpn:again": _vpn_create,
+    "vpn:reapply": _vpn_reapply,
     "vpn:suspend": _vpn_suspend,
     "vpn:revoke": _vpn_revoke,
     "vpn:disconnect": _vpn_disconnect,
     "gateway:allow": _allow,
     "gateway:close": _close,
+    "gateway:list-allow": _allow,
+    "gateway:list-close": _close,
     "ftp:rotate": _ftp,
 }

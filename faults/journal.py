@@ -19,7 +19,7 @@ def now() -> float:
 def read(journal: Path, run: int) -> Iterator[dict[str, Any]]:
     """What the journal has of a run, in its order."""
     if journal.exists():
+        mine = f'"run": {run},'
         for line in journal.read_text().splitlines():
-            entry = json.loads(line)
-            if entry.get("run") == run:
-                yield entry
+            if mine in line:  # a rig plays hundreds of runs
+                yield json.loads(line)

@@ -1,6 +1,7 @@
 """P2: a reply that is lost is neither a failure nor a reason to repeat.
 
-Points: `aws:OPERATION[:nth]`, `ssh:N` (the N-th act, on a host), `commit:N` (the N-th commit of the database in the worker's tick).
+Points: `aws:OPERATION[:nth]`, `ssh:N` (the N-th act, on a host; `ssh:together`, all of them in one release), `commit:N` (the N-th commit of
+the database in the worker's tick).
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ COMMITS = 90  # a release in pre-production makes fewer in one tick
 
 def points(rig: Rig) -> Iterator[str]:
     yield from (f"aws:{operation}" for operation in (*CHANGES, *QUESTIONS))
+    yield f"ssh:{schedules.TOGETHER}"
     yield from (f"ssh:{number}" for number in schedules.numbers(rig, WHERE, *ON_HOSTS))
     yield from (f"commit:{number}" for number in range(1, COMMITS + 1))
 
 
 def run(rig: Rig, point: str) -> Verdict:
     kind, _, what = point.partition(":")
+    if kind == "ssh" and what == schedules.TOGETHER:
+        return schedules.together(rig, WHERE, "replies-swallowed", *ON_HOSTS)
     if kind == "ssh":
         return schedules.play(rig, WHERE, schedules.Event(int(what), "after-intent", "replies-swallowed"))
     if kind == "commit":

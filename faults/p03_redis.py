@@ -1,6 +1,7 @@
 """P3: all of Redis may be lost at any time.
 
-Points: N:flushed|restarted|away at the boundary of effect N; `press`: a run that is started while Redis is away.
+Points: N:flushed|restarted|away at the boundary of effect N, or `together` at all of them in one release; `press`: a run that is started
+while Redis is away.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ WHERE = "pre-production"
 
 def points(rig: Rig) -> Iterator[str]:
     yield "press"
-    for number in schedules.numbers(rig, WHERE):
+    for number in (schedules.TOGETHER, *schedules.numbers(rig, WHERE)):
         for how in ("flushed", "restarted", "away"):
             yield f"{number}:{how}"
 
@@ -25,6 +26,8 @@ def run(rig: Rig, point: str) -> Verdict:
     if point == "press":
         return _press(rig)
     number, how = point.split(":")
+    if number == schedules.TOGETHER:
+        return schedules.together(rig, WHERE, f"valkey-{how}")
     return schedules.play(rig, WHERE, schedules.Event(int(number), "after-intent", f"valkey-{how}"))
 
 

@@ -1,4 +1,4 @@
-"""P4: the database may be away, too. Points: DATABASE:N:HOW at the boundary of effect N."""
+"""P4: the database may be away, too. Points: DATABASE:N:HOW at the boundary of effect N, or `together` at all in one release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOW = {"sqlite": ("locked",), "postgresql": ("stopped", "frozen")}
 
 
 def points(rig: Rig) -> Iterator[str]:
-    numbers = schedules.numbers(rig, WHERE)
+    numbers = (schedules.TOGETHER, *schedules.numbers(rig, WHERE))
     for database, ways in HOW.items():
         for number in numbers:
             for how in ways:
@@ -22,6 +22,8 @@ def points(rig: Rig) -> Iterator[str]:
 
 def run(rig: Rig, point: str) -> Verdict:
     _, number, how = point.split(":")
+    if number == schedules.TOGETHER:
+        return schedules.together(rig, WHERE, f"database-{how}")
     return schedules.play(rig, WHERE, schedules.Event(int(number), "after-intent", f"database-{how}"))
 
 

@@ -1,6 +1,7 @@
 """P6: a throttled AWS, or one that stumbles, does not fail a release; and it is not asked more often for it.
 
-Points: N:throttled, N:stumbles at the boundary of effect N; `rate:SECONDS`, how often it is asked while it throttles everything.
+Points: N:throttled, N:stumbles at the boundary of effect N, or `together` at all of them in one release; `rate:SECONDS`, how often it is
+asked while it throttles everything.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MOST = 8  # calls a minute and environment
 
 def points(rig: Rig) -> Iterator[str]:
     yield f"rate:{SECONDS}"
-    for number in schedules.numbers(rig, WHERE):
+    for number in (schedules.TOGETHER, *schedules.numbers(rig, WHERE)):
         yield f"{number}:throttled"
         yield f"{number}:stumbles"
 
@@ -29,7 +30,10 @@ def run(rig: Rig, point: str) -> Verdict:
     first, second = point.split(":")
     if first == "rate":
         return _rate(rig, int(second))
-    return schedules.play(rig, WHERE, schedules.Event(int(first), "after-intent", {"stumbles": "aws-stumbles"}.get(second, second)))
+    what = {"stumbles": "aws-stumbles"}.get(second, second)
+    if first == schedules.TOGETHER:
+        return schedules.together(rig, WHERE, what)
+    return schedules.play(rig, WHERE, schedules.Event(int(first), "after-intent", what))
 
 
 def _rate(rig: Rig, seconds: int) -> Verdict:

@@ -21,6 +21,7 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
     recovery: float | None = None
     said: str = ""  # what is worth knowing besides
+    points: int = 1  # that were played together
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -75,7 +76,8 @@ class Cluster:
 
     def thaw(self) -> None:
         for pid in self._all():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it had been asked to end while it was frozen
+                os.kill(pid, signal.SIGCONT)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,9 +26,11 @@ from door.demo import MACHINES, _bare, _sandbox_environment
 from door.managed import joined
 from door.places import valkey_server
 from faults import openssh, postgresql, timing
-from faults.processes import NotThere, Nursery, ended, started, until
+from faults.processes import ROOT, NotThere, Nursery, ended, started, until
 from faults.proxy import Proxy, in_front
 
+_made: list[bytes] = []
+_making = threading.Lock()
 TERMINAL = ("succeeded", "failed", "cancelled", "unknown", "waiting")
 
 
@@ -83,7 +86,6 @@ class Rig:
         self.version = ""  # of the console's code, where it is another one
         self.cluster: Any = None
         self.spoiled = False  # what was done to its world is not undone: the next point wants another one
-        self.reference: dict[str, Any] = {}
         self.proxies: dict[str, Proxy] = {}
         self.prefix = ""  # of the points that are asked for: what begins otherwise need not be found out
         self._clients: dict[str, Any] = {}
@@ -126,12 +128,13 @@ class Rig:
             "SSH_BROKER": str(self.folder / "ssh"),
             "SECRET_KEY": secrets.token_urlsafe(48),
             "SITE_URL": f"http://127.0.0.1:{self.port}",
+            "ESTATE_FILE": str(shutil.copy(ROOT / "estate.yaml", self.folder)),
             "SECOND_FACTOR": "off",
         }  # fmt: skip
         (self.folder / "console" / "staticfiles").mkdir(parents=True)
         self.journal = self.folder / "journal"
         self.env = own
-        self.migrate()
+        self._make_database()
         ready_file = self.folder / "box" / "ready.json"
         until("the sandbox", lambda: ready_file.is_file() or self.sandbox.poll() is not None, seconds=90)
         if self.sandbox.poll() is not None:
@@ -177,6 +180,23 @@ class Rig:
     @property
     def database(self) -> Path:
         return self.folder / "console.sqlite3"
+
+    @property
+    def estate(self) -> Path:
+        """A copy of its own: who owns what may be written otherwise in it."""
+        return self.folder / "estate.yaml"
+
+    def _make_database(self) -> None:
+        """An empty one of SQLite is made once; every rig that comes later begins with a copy."""
+        if self.cluster is not None:
+            self.migrate()
+            return
+        with _making:
+            if not _made:
+                self.migrate()
+                _made.append(self.database.read_bytes())
+            else:
+                self.database.write_bytes(_made[0])
 
     def migrate(self) -> None:
         self.done([sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"])

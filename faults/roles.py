@@ -21,6 +21,9 @@ def import_pages() -> None:
 
 def play(asked: dict[str, Any]) -> None:
     """`asked` comes from `faults.rig`: role, log, journal, and what the role needs."""
+    from runs import duties
+
+    duties.ME = f"{asked['role']}:{os.getpid()}"  # what was made when the parent imported it would be all of theirs
     if asked.get("sabotage"):
         sabotage.remove(asked["sabotage"])
     if asked.get("version"):
@@ -113,6 +116,13 @@ def _draw(asked: dict[str, Any]) -> None:
         _answer(asked, {"none": str(error)})
 
 
+def _vpn(asked: dict[str, Any]) -> None:
+    """The VPN's server is read into the register."""
+    from access.vpn import observe
+
+    _answer(asked, {"states": observe.observe()})
+
+
 def _approve(asked: dict[str, Any]) -> None:
     """By a second person, where the estate asks for one."""
     from deployments import consent
@@ -176,6 +186,5 @@ def _answer(asked: dict[str, Any], what: dict[str, Any]) -> None:
 
 _ROLES = {
     "worker": _worker, "scheduler": _scheduler, "web": _web, "act": _act, "plan": _plan, "ways": _ways, "draw": _draw,
-    "approve": _approve,
-    "effects": _effects, "lines": _lines,
+    "approve": _approve, "vpn": _vpn, "effects": _effects, "lines": _lines,
 }  # fmt: skip

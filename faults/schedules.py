@@ -26,6 +26,9 @@ from faults.rig import TERMINAL, Rig
 
 DEATHS = ("kill-tick", "kill-worker", "kill-both")
 STOPPED = "stop-tick"
+IN_VAIN = 3  # runs one after the other that reach none of what is left: a busy machine loses a lease before an answer is on record
+TOGETHER = "together"  # instead of an act's number: at each of them, one after the other
+LOOK = 0.3  # seconds; whoever asks the screen more often burdens the machine that everything else stands on
 LONGEST_SLEEP = 12.0  # seconds; somebody may find that nothing is left to be done
 
 
@@ -62,6 +65,7 @@ class Schedule:
     must_be_reached: bool = True
     workers: list[int] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
+    _asleep: list[threading.Thread] = field(default_factory=list)  # one for each tick that is stopped now
 
     def play(self) -> Verdict:
         rig = self.rig
@@ -90,20 +94,22 @@ class Schedule:
         self.workers.append(self.rig.fork("worker", cuts=cuts, **self.worker))
 
     def _follow(self, release: releases.Release) -> dict[str, Any]:
-        seconds = timing.LONGEST_RUN * timing.slack()
+        seconds = (timing.LONGEST_RUN + len(self.armed) * 3 * timing.LEASE) * timing.slack()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for armed in self.armed:
-                if not armed.handled and armed.marker.exists():
-                    armed.handled = True
-                    self._happens(armed, release.number)
             run = self._run(release.number)
+            look_again = time.monotonic() + LOOK
+            while time.monotonic() < look_again:
+                for armed in self.armed:
+                    if not armed.handled and armed.marker.exists():
+                        armed.handled = True
+                        self._happens(armed, release.number)
+                time.sleep(0.02)
             if run and run["state"] in TERMINAL:
                 for armed in self.armed:
                     if self.must_be_reached and armed.act.get("key") and not armed.handled:
                         self.found.append(f"{armed.event.at} of {armed.act['key']} was never reached")
                 return run
-            time.sleep(0.05)
         raise NotThere(f"the end of run {release.number}: not within {seconds:.0f} seconds; it is {self._run(release.number)}")
 
     def _run(self, number: int) -> dict[str, Any] | None:
@@ -119,13 +125,16 @@ class Schedule:
         armed.pid, armed.since = struck["pid"], struck["at"]
         what = armed.event.what
         if what in DEATHS:
-            if what != "kill-tick":
-                self._hire()
             if what == "kill-both":
                 self.rig.start_scheduler()
+            if what != "kill-tick":
+                self._hire()
         elif what == STOPPED:
-            self._hire()  # the worker that waits for the stopped tick takes nothing up
-            threading.Thread(target=self._wake, args=(armed, run), name="wakes", daemon=True).start()
+            self._asleep = [thread for thread in self._asleep if thread.is_alive()]
+            self._asleep.append(threading.Thread(target=self._wake, args=(armed, run), name="wakes", daemon=True))
+            self._asleep[-1].start()
+            if sum(map(self.rig.nursery.is_alive, self.workers)) <= len(self._asleep):
+                self._hire()  # a worker that waits for its stopped tick takes nothing up
         else:
             self._damage(armed)
 
@@ -181,6 +190,28 @@ class Schedule:
 
 def play(rig: Rig, environment: str, *events: Event, **more: Any) -> Verdict:
     return Schedule(rig, environment, events, **more).play()
+
+
+def together(rig: Rig, environment: str, what: str, *kinds: str, at: Sequence[str] = ("after-intent",)) -> Verdict:
+    """At these points of every act of the plan, in as few runs as reach them all: whoever goes on meets the next one.
+
+    What one run cannot reach, the next does: whose effect was there already when it came back has no answer to be killed after.
+    """
+    left = [Event(number, each, what) for number in numbers(rig, environment, *kinds) for each in at]
+    result, in_vain = Verdict(points=0), 0
+    while left and not result.violations:
+        schedule = Schedule(rig, environment, left, must_be_reached=False)
+        played = schedule.play()
+        struck = {armed.event for armed in schedule.armed if armed.handled}
+        result.points += len(struck)
+        result.violations += played.violations
+        result.recovery = max(filter(None, (result.recovery, played.recovery)), default=None)
+        result.said = result.said or played.said
+        left = [event for event in left if event not in struck]
+        in_vain = 0 if struck else in_vain + 1
+        if in_vain == IN_VAIN:
+            result.violations += [f"{event.at} of act {event.number} was never reached" for event in left]
+    return result
 
 
 def numbers(rig: Rig, environment: str, *kinds: str) -> list[int]:

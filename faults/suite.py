@@ -111,7 +111,7 @@ class Result:
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def add(self, token: str, verdict: Verdict) -> None:
-        self.runs += 1
+        self.runs += verdict.points
         if verdict.recovery is not None:
             self.worst_recovery_seconds = round(max(self.worst_recovery_seconds or 0.0, verdict.recovery), 1)
         if verdict.violations:
@@ -284,6 +284,7 @@ class _Playing:
 def _tell(token: str, number: int, count: int, verdict: Verdict, seconds: float) -> None:
     mark = "VIOLATION" if verdict.violations else "ok"
     recovery = f", resumed after {verdict.recovery:.1f} s" if verdict.recovery is not None else ""
+    recovery += f", {verdict.points} points" if verdict.points != 1 else ""
     words = "; ".join(verdict.violations) or verdict.said
     print(f"{number:>4}/{count} {mark:<9} {token} ({seconds:.1f} s{recovery}) {words}".rstrip(), file=sys.stderr, flush=True)
 

@@ -8,10 +8,14 @@ run, by its name.
     release:SERVICE:ENVIRONMENT   (Magento's by the environment alone)   operation:KEY:SERVICE:ENVIRONMENT   exit:…   follow:…   back:…
     prepare:… roll:… window:…   (the migration-aware strategy: built once, then one of its two paths)
     rundeck:job   alarm:mute   vpn:create   gateway:allow   ftp:rotate …
+    gateway:list-…   (where Terraform owns the gateway's group, and the console the list that it refers to)
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faults.points import NotRun
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 SHORT = {"pre-production": "release:magento:pre-production", "production": "release:magento:production"}
 ARGUMENT = "/frontend/*"  # for operations that want one; the others ignore it
 BUILT_ONCE = ("prepare", "roll", "window")
+VPN = "openvpn"
+PREFIX_LIST = "fault-suite"
+_OURS, _TERRAFORMS = "    owner: console ", f"    prefix_list: {PREFIX_LIST}\n    owner: terraform "
 FLAGS = {"maintenance-on": False, "maintenance-off": True}  # operations, and whether the flag stands on the hosts before
 
 
@@ -51,6 +58,8 @@ def acts(rig: Rig, name: str) -> list[dict[str, Any]]:
             drawn = plan(rig, name, fresh=False)["steps"]
         except NotRun:
             drawn = []
+        finally:
+            tidy(rig, name)
         rig.acts[name] = [act for step in drawn for act in step["acts"]]
     return rig.acts[name]
 
@@ -78,7 +87,9 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
         return _drawn(rig, "operations", service=service, environment=environment, operation=words[0], argument=ARGUMENT)
     if kind == "back" and fresh:
         _carried_out(rig, _drawn(rig, "plans", service=service, environment=environment))
-    drawn = rig.ask("draw", way=name, service=service, environment=environment, dry=not fresh)
+    before = _BEFORE.get(name)
+    subject = before(rig) if before else ""
+    drawn = rig.ask("draw", way=name, service=service, environment=environment, dry=not fresh, subject=subject)
     if "none" in drawn:
         raise NotRun(f"{name}: {drawn['none']}.")
     if kind == "back":
@@ -129,6 +140,59 @@ def tidy(rig: Rig, name: str) -> None:
         rig.sim("actions/no-curtain")
     if name.partition(":")[2].partition(":")[0] in FLAGS:
         _flags(rig, found(rig)["ways"][name]["hosts"], there=False)
+    if name == "vpn:reapply" and _lost_lines(rig).exists():
+        index, lost = rig.host_root(VPN) / "root/easy-rsa/pki/index.txt", _lost_lines(rig).read_text()
+        if lost not in index.read_text().splitlines():
+            index.write_text(f"{index.read_text()}{lost}\n")
+        _lost_lines(rig).unlink()
+    if name.startswith("gateway:list-"):
+        rig.estate.write_text(rig.estate.read_text().replace(_TERRAFORMS, _OURS))
+
+
+def _attempt(rig: Rig) -> str:
+    """Somebody's request for a certificate lies on the VPN's host, and nothing came of it. The name."""
+    name = f"left-{uuid.uuid4().hex[:8]}"
+    requests = rig.host_root(VPN) / "root/easy-rsa/pki/reqs"
+    requests.mkdir(parents=True, exist_ok=True)
+    (requests / f"{name}.req").write_text("-----BEGIN CERTIFICATE REQUEST-----\n")
+    return name
+
+
+def _lost_line(rig: Rig) -> str:
+    """The host has forgotten its last valid certificate, as an image of before does. The name."""
+    rig.ask("vpn")
+    index = rig.host_root(VPN) / "root/easy-rsa/pki/index.txt"
+    lines = index.read_text().splitlines()
+    lost = next(line for line in reversed(lines) if line.startswith("V"))
+    _lost_lines(rig).write_text(lost)
+    index.write_text("".join(f"{line}\n" for line in lines if line != lost))
+    rig.ask("vpn")
+    return lost.rpartition("CN=")[2]
+
+
+def _lost_lines(rig: Rig) -> Path:
+    return rig.folder / "lost.txt"
+
+
+def _listed(rig: Rig) -> str:
+    """The gateway's group is Terraform's. It refers to a list, of which the console keeps the entries; this one stands in it."""
+    ec2 = rig.aws("ec2")
+    if not prefix_lists(rig):
+        ec2.create_managed_prefix_list(PrefixListName=PREFIX_LIST, MaxEntries=500, AddressFamily="IPv4")
+    (found,) = prefix_lists(rig)
+    cidr = f"203.0.113.{found['Version'] % 250 + 1}/32"
+    entries = [{"Cidr": cidr, "Description": "fault suite"}]
+    mine = {"PrefixListId": found["PrefixListId"], "PrefixListName": PREFIX_LIST, "CurrentVersion": found["Version"]}
+    ec2.modify_managed_prefix_list(**mine, AddEntries=entries)  # the box takes a name that is not told for none
+    rig.estate.write_text(rig.estate.read_text().replace(_OURS, _TERRAFORMS))
+    return cidr
+
+
+def prefix_lists(rig: Rig) -> list[dict[str, Any]]:
+    """Of the suite: one, or none."""
+    mine = [{"Name": "prefix-list-name", "Values": [PREFIX_LIST]}]
+    found: list[dict[str, Any]] = rig.aws("ec2").describe_managed_prefix_lists(Filters=mine)["PrefixLists"]
+    return found
 
 
 def _flags(rig: Rig, hosts: list[str], *, there: bool) -> None:
@@ -165,6 +229,14 @@ def _approved(rig: Rig, made: dict[str, Any]) -> dict[str, Any]:
     """By somebody else; where the estate asks for nobody it does no harm."""
     rig.ask("approve", plan=made["id"])
     return made
+
+
+_BEFORE: dict[str, Callable[[Rig], str]] = {
+    "vpn:again": _attempt,
+    "vpn:reapply": _lost_line,
+    "gateway:list-allow": _listed,
+    "gateway:list-close": _listed,
+}
 
 
 def not_run(kind: str) -> NotRun:

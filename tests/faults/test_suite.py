@@ -8,13 +8,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
-from faults import p18_schedules, suite
+from faults import journal, p18_schedules, schedules, suite
 from faults.oracle import World
 from faults.points import NotRun, Promise, Verdict
 from faults.proxy import Proxy, in_front
+from faults.schedules import Schedule, _Armed
 from faults.suite import Result, Rigs, Wanted
 from opsconsole import promises
 
@@ -44,6 +46,46 @@ def test_a_violation_is_counted_and_can_be_replayed(monkeypatch: pytest.MonkeyPa
     result = play(monkeypatch, Verdict(recovery=2.0), Verdict(["twice"], 3.0), Verdict(["lost"]))
     assert (result.runs, result.violations, result.not_run, result.worst_recovery_seconds) == (3, 2, 0, 3.0)
     assert result.replay == "./console faults --replay P99:1 --seed 1"
+
+
+@pytest.mark.usefixtures("no_rig")
+def test_points_that_were_played_together_are_counted_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = play(monkeypatch, Verdict(recovery=2.0, points=5), Verdict())
+    assert (result.runs, result.violations) == (6, 0)
+
+
+class Striking(Schedule):
+    """A run in which each act is struck at one of the points that are left."""
+
+    runs: ClassVar[list[int]] = []
+
+    def play(self) -> Verdict:
+        first = {event.number: event for event in reversed(self.events)}
+        self.armed = [_Armed(event, {}, Path("/nowhere"), handled=first[event.number] == event) for event in self.events]
+        self.runs.append(len(self.events))
+        return Verdict(["lost"] if len(self.runs) == 3 else [], float(len(self.runs)))
+
+
+@pytest.mark.parametrize(("violations", "runs", "points"), [([], [10, 8, 6, 4, 2], 10), (["lost"], [10, 8, 6], 6)])
+def test_what_one_run_does_not_reach_the_next_does(
+    monkeypatch: pytest.MonkeyPatch, violations: list[str], runs: list[int], points: int
+) -> None:
+    monkeypatch.setattr(schedules, "Schedule", Striking)
+    monkeypatch.setattr(schedules, "numbers", lambda rig, environment, *kinds: [1, 2])
+    Striking.runs = [] if violations else [0, 0, 0]
+    result: Any = schedules.together(cast(Any, None), "pre-production", "kill-tick", at=journal.POINTS)
+    assert ([each for each in Striking.runs if each], result.points, result.violations) == (runs, points, violations)
+
+
+def test_what_no_run_reaches_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(self: Schedule) -> Verdict:
+        self.armed = []
+        return Verdict()
+
+    monkeypatch.setattr(Schedule, "play", play)
+    monkeypatch.setattr(schedules, "numbers", lambda rig, environment, *kinds: [1, 2])
+    result = schedules.together(cast(Any, None), "pre-production", "kill-tick")
+    assert (result.points, len(result.violations)) == (0, 2)
 
 
 @pytest.mark.usefixtures("no_rig")
