@@ -21,6 +21,7 @@ from estate.models import BeanstalkEvent, Host
 from estate.reading import current
 from people.permissions import may
 from remote.errors import RemoteError
+from runs import witness
 from runs.models import Effect, Run
 
 
@@ -175,7 +176,7 @@ def _rows(
 def _choices(run: Run, step: str, standings: Sequence[Standing], *, mixed: bool) -> Iterator[Choice]:
     facts = run.plan.document["facts"]
     usual = f"≈ {round(facts['estimate']['seconds'] / 60)} min" if facts.get("estimate") else ""
-    touched = bool(step) and step not in ("preflight", "check-versions")
+    touched = witness.doubted(run.epoch) or (bool(step) and step not in ("preflight", "check-versions"))
     if not touched:
         yield Choice("Plan again", "Nothing has been changed. Mend what the run names, then make a new plan.", "a minute", "0 s", plan=True)
         return

@@ -79,6 +79,11 @@ def doubt(run: Run, seen: int) -> None:
     Run.objects.filter(pk=run.pk).update(**changes, lease_owner="", lease_until=0)
 
 
+def doubted(epoch: int) -> bool:
+    """By a run's fencing number: the database has been older than this run, so what the run says of itself is not all that it did."""
+    return epoch >= FORWARD
+
+
 def skip_used_numbers() -> None:
     """The next run gets a number that none has had: what a run leaves in the world bears its number.
 

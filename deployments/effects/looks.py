@@ -16,6 +16,7 @@ from estate.reading import current
 from remote.aws import beanstalk, storage
 from remote.errors import RemoteError
 from remote.http import fetch
+from runs import witness
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act
@@ -25,6 +26,13 @@ ASK_AGAIN = 5.0  # seconds
 SETTLING = timedelta(seconds=180)  # health goes from Info to Ok one or two minutes after an update
 GOOD_PAGES = 5  # in a row
 ANSWER_SECONDS = 5.0
+
+
+def _left_by(context: Context) -> str:
+    """What a run that stops at its gates leaves: nothing, unless it had passed them before a backup was put back."""
+    if witness.doubted(context.epoch):
+        return "What this run had changed before the backup was put back is not known here: look at the hosts."
+    return "Nothing has been changed."
 
 
 class Gates:
@@ -49,7 +57,7 @@ class Gates:
         if waits:
             return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
         if closed:
-            return Failed(f"Not started: {why}. Nothing has been changed.")
+            return Failed(f"Not started: {why}. {_left_by(context)}")
         return Done(f"{len(found)} of {len(found)} gates are open")
 
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:

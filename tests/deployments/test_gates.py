@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from deployments import actions, gates, shipments
+from deployments import actions, failure, gates, shipments
 from deployments.actions import NotPlannable
 from deployments.effects import looks
 from deployments.effects.looks import Gates
@@ -22,10 +22,11 @@ from estate.reading import current
 from people.models import Operator
 from remote.ssh.connections import Result
 from runs import actions as runs
-from runs import host_commands
+from runs import host_commands, witness
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act, Plan, Step
+from tests import scenery
 
 TARGET = current().target("magento", "production")
 HOST = PlannedHost("fe-1", "i-08d2e6b41f09c7a53", "10.0.101.24", "front", "client-magento-prod")
@@ -128,9 +129,9 @@ def test_only_a_release_of_this_target_is_deployed_again(releaser: Operator) -> 
 class Told:
     """Gates that answer what a test says, one answer after the other."""
 
-    def __init__(self, run: Run, *answers: str) -> None:
+    def __init__(self, run: Run, *answers: str, epoch: int = 1) -> None:
         self.lines: list[str] = []
-        self._run = run
+        self._run, self._epoch = run, epoch
         self._answers = iter(answers)
 
     def probe(self, *, waited: timedelta = timedelta(0), **answer: Any) -> Finding:
@@ -140,7 +141,7 @@ class Told:
             def ask(self, run: Run, context: Context) -> list[gates.Gate]:
                 return [gates.Gate("lock", "The lock", "ok", "free"), gates.Gate("ready", "Ready", state, "AWS throttles")]
 
-        context = Context(self._run.number, 1, {}, timezone.now() - waited, answer, lambda host: self, lambda: False, 0.0)  # type: ignore[arg-type,return-value]
+        context = Context(self._run.number, self._epoch, {}, timezone.now() - waited, answer, lambda host: self, lambda: False, 0.0)  # type: ignore[arg-type,return-value]
         return Asked().probe(Act("release.gates", "gates", "console"), context)
 
     def line(self, text: str) -> None:
@@ -165,3 +166,17 @@ def test_what_cannot_be_asked_for_too_long_starts_nothing(held: Run) -> None:
 
 def test_a_bad_gate_starts_nothing_at_once(held: Run) -> None:
     assert isinstance(Told(held, "bad").probe(), Failed)
+
+
+def test_of_a_run_whose_backup_was_put_back_it_is_not_said_that_nothing_has_been_changed(held: Run) -> None:
+    fresh, put_back = (Told(held, "bad", epoch=epoch).probe() for epoch in (2, witness.FORWARD + 2))
+    assert fresh == Failed("Not started: Ready: AWS throttles. Nothing has been changed.")
+    assert isinstance(put_back, Failed)
+    assert "is not known here: look at the hosts" in put_back.said
+
+
+def test_nor_is_it_among_the_ways_out(releaser: Operator) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.FAILED)
+    assert "Plan again" in {each.title for each in failure._choices(run, "preflight", [], mixed=False)}
+    run.epoch = witness.FORWARD + 2
+    assert "Plan again" not in {each.title for each in failure._choices(run, "preflight", [], mixed=False)}
