@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.aws import beanstalk
+from sandbox.aws import beanstalk, targets
 from sandbox.aws.balancer import route
 from sandbox.world import Fault
 from tests.sandbox.conftest import LABEL, Estate, Outcome, serve, until
@@ -285,22 +287,36 @@ def test_a_host_drains_as_long_as_its_environment_says(fresh: Estate) -> None:
 
 
 @pytest.mark.parametrize("policy, status", [("AllAtOnce", 502), ("Rolling", 200)])
-def test_all_at_once_cuts_what_is_under_way(fresh: Estate, policy: str, status: int) -> None:
+def test_all_at_once_cuts_what_is_under_way(fresh: Estate, monkeypatch: pytest.MonkeyPatch, policy: str, status: int) -> None:
     """A rolling one lets it end first where the host drains for long enough."""
     fresh.make_version("r418-ccccccc")
-    fresh.hosts.seconds = 20
     options = {
         "aws:elasticbeanstalk:command": {"DeploymentPolicy": policy},
-        "aws:elasticbeanstalk:environment:process:default": {"DeregistrationDelay": "60"},
+        "aws:elasticbeanstalk:environment:process:default": {"DeregistrationDelay": "1800"},
     }
     settings = [
         {"Namespace": name, "OptionName": option, "Value": value} for name, each in options.items() for option, value in each.items()
     ]
     fresh.beanstalk.update_environment(EnvironmentName=PREPROD, OptionSettings=settings)
     until(lambda: fresh.is_settled(PREPROD))
-    fresh.world.clock.speed = 60
-    fresh.beanstalk.update_environment(EnvironmentName=PREPROD, VersionLabel="r418-ccccccc")
+    answer, came, ends = fresh.aws.answer, threading.Event(), threading.Event()
 
-    assert route(fresh.world, "preprod.client.url", "/export.html", {}, "192.0.2.7")[0] == status
-    fresh.world.clock.speed = 600
+    def answering(*asked: Any) -> Any:
+        came.set()
+        assert ends.wait(20)
+        return answer(*asked)
+
+    def may_end() -> bool:
+        """All hosts are deployed to, or the one that is to be drains."""
+        host = fresh.world.host("pp-fe-1")
+        return fresh.is_settled(PREPROD) if policy == "AllAtOnce" else fresh.aws.targets.look(PREPROD, host).state == targets.DRAINING
+
+    monkeypatch.setattr(fresh.aws, "answer", answering)
+    with ThreadPoolExecutor(1) as pool:
+        visited = pool.submit(route, fresh.world, "preprod.client.url", "/", {}, "192.0.2.7")
+        assert came.wait(5)
+        fresh.beanstalk.update_environment(EnvironmentName=PREPROD, VersionLabel="r418-ccccccc")
+        until(may_end)
+        ends.set()
+        assert visited.result(20)[0] == status
     until(lambda: fresh.is_settled(PREPROD))
