@@ -1,4 +1,4 @@
-"""The engine at work, until what a test waits for is so. Seconds here guard against hangs alone."""
+"""The engine at work, until what a test waits for is so. Seconds here guard against hangs alone, and end before a test's own 300 do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from estate.models import BeanstalkEnvironment, Host
 from runs.engine import tick
 from runs.models import Run
 
-LONG = 300.0
+LONG = 200.0
 
 
 def through(run: Run, *, beside: Callable[[], object] = lambda: None) -> Run:
@@ -26,7 +26,7 @@ def through(run: Run, *, beside: Callable[[], object] = lambda: None) -> Run:
         assert time.monotonic() < end, run.said
 
 
-def until(true: Callable[[], bool], seconds: float = LONG) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"

@@ -27,7 +27,7 @@ from tests import box
 from tests.working import through
 
 POINTS = ["/var/app/current/pub/media", "/var/app/current/pub/static", "/var/app/current/sitemap", "/var/app/current/client"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from tests.valkey import Valkey
 from tests.working import through
 
 NAMES = ("*.client.url", "client.url")
+pytestmark = pytest.mark.timeout(300)
 
 
 # -- Judging
