@@ -132,8 +132,9 @@ def test_what_tests_write_lies_in_memory_where_that_has_room(monkeypatch: pytest
     assert not folder.exists()
     with checks.folder_in_memory({"TMPDIR": "a place of theirs"}) as env:
         assert env == {"TMPDIR": "a place of theirs"}
-    for memory, room in ((tmp_path, 1 << 60), (tmp_path / "nowhere", 1)):
-        monkeypatch.setattr(checks, "MEMORY", memory)
-        monkeypatch.setattr(checks, "ROOM", room)
-        with checks.folder_in_memory({}) as env:
-            assert env == {}
+    (tmp_path / "meminfo").write_text("MemTotal:       24000000 kB\nMemAvailable:          0 kB\n")
+    for name, value in (("ROOM", 1 << 60), ("MEMORY", tmp_path / "nowhere"), ("MEMINFO", tmp_path / "meminfo")):
+        with monkeypatch.context() as but:
+            but.setattr(checks, name, value)
+            with checks.folder_in_memory({}) as env:
+                assert env == {}, name
