@@ -13,7 +13,7 @@ class StoredDashboard(models.Model):
 
     name = models.CharField(max_length=255, primary_key=True)
     body = models.TextField()
-    modified = models.CharField(max_length=40, blank=True)  # CloudWatch's LastModified, as text: it is only compared
+    modified = models.CharField(max_length=40, blank=True)  # CloudWatch's LastModified, as text: it is only compared; "" has it read again
     read = models.DateTimeField()
     gone = models.DateTimeField(null=True)  # CloudWatch no longer lists it since then
 

@@ -27,6 +27,7 @@ from remote.errors import NotFound
 
 DEFINITIONS = "dashboards"  # the name of their Watched row
 DEFINITIONS_EVERY = 60.0
+JUST_NOW = timedelta(seconds=10)  # CloudWatch dates a change to a second: another may follow within the same one, and clocks differ
 STILL_WANTED = timedelta(minutes=5)
 MOST_WINDOWS = 100
 _PATIENCE = Patience(connect=3.0, read=15.0)
@@ -37,7 +38,7 @@ class _Read:
     """What one reading of the definitions found."""
 
     names: tuple[str, ...]
-    bodies: Mapping[str, tuple[str, str]]  # name -> (modified, body), of those that are new or changed
+    bodies: Mapping[str, tuple[str, str]]  # name -> (modified, body), of those that are new or changed, or were a moment before
     balancers: Mapping[str, classic.Balancer]
 
 
@@ -93,13 +94,14 @@ def _definitions() -> Subject:
 
 
 def _ask_definitions(have: Mapping[str, str]) -> _Read:
-    entries = dashboards.dashboards(patience=_PATIENCE)
+    now, entries = timezone.now(), dashboards.dashboards(patience=_PATIENCE)
     bodies: dict[str, tuple[str, str]] = {}
     for entry in entries:
         modified = f"{entry.modified}/{entry.size}"
         if have.get(entry.name) != modified:
             try:
-                bodies[entry.name] = (modified, dashboards.dashboard_body(entry.name, patience=_PATIENCE))
+                settled = entry.modified is None or now - entry.modified > JUST_NOW
+                bodies[entry.name] = (modified if settled else "", dashboards.dashboard_body(entry.name, patience=_PATIENCE))
             except NotFound:
                 continue  # deleted since it was listed
     groups = balancer.target_groups(patience=_PATIENCE)

@@ -17,7 +17,7 @@ from monitoring.dashboards.figures import unpacked
 from monitoring.dashboards.models import StoredDashboard, Window
 from monitoring.dashboards.spans import span_of
 from people.models import Operator
-from remote.aws import session
+from remote.aws import balancer, dashboards, session
 from tests.box import Control
 from tests.monitoring.dashboards.conftest import PRODUCTION
 from tests.monitoring.dashboards.test_body import metric
@@ -74,6 +74,23 @@ def test_the_page_follows_what_changes_in_cloudwatch(poll: Poll, put: Put, cloud
     window = poll(name)
     assert [widget.title for widget in watching.read(StoredDashboard.objects.get(name=name)).widgets] == ["Second, and longer"]
     assert newest(window, "w0") == [3]
+
+
+def test_a_change_within_the_second_of_the_reading_is_seen_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudWatch's date and the size are the same before and after it."""
+    bodies = iter(['{"widgets": [1]}', '{"widgets": [2]}', '{"widgets": [3]}'])
+    changed = timezone.now()
+    monkeypatch.setattr(dashboards, "dashboards", lambda **_: [dashboards.Entry("shop", changed.replace(microsecond=0), 16)])
+    monkeypatch.setattr(dashboards, "dashboard_body", lambda *_, **__: next(bodies))
+    for asked in ("target_groups", "load_balancers"):
+        monkeypatch.setattr(balancer, asked, lambda **_: [])
+    seen = []
+    for seconds in (0, 5, 60, 120):
+        monkeypatch.setattr(timezone, "now", lambda at=changed + timedelta(seconds=seconds): at)
+        subject = watching._definitions()
+        subject.keep(subject.ask())
+        seen.append(StoredDashboard.objects.get().body[-3])
+    assert seen == ["1", "2", "3", "3"], "once it is settled it is not read again"
 
 
 def test_expressions_are_worked_out_by_cloudwatch(poll: Poll, put: Put, cloudwatch: Any) -> None:
@@ -154,6 +171,8 @@ def test_cloudwatch_is_asked_as_often_for_one_viewer_as_for_200(
     poll(span="12h")
     client.force_login(viewer)
     start, minutes = timezone.now() + timedelta(minutes=2), 3
+    monkeypatch.setattr(timezone, "now", lambda: start - timedelta(minutes=1))
+    watching.watch()  # what was changed a moment ago is read once more
     with counted() as calls:
         for second in range(0, 60 * minutes, 20):
             at = start + timedelta(seconds=second)
