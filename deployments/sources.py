@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from estate.definition import Repository
-from remote.errors import NotFound, Refused
+from remote.errors import NotFound
 from remote.git.mirror import Mirror
 
 LOOK_SECONDS = 15.0  # a page waits for this
@@ -38,13 +38,10 @@ def fetched(repository: Repository, *branches: str) -> tuple[Mirror, dict[str, s
 
 
 def ensure_commit(its: Mirror, commit: str, branch: str) -> None:
-    """Brings a pinned commit into the mirror. Raises NotFound where it has vanished from the repository."""
+    """Brings a pinned commit into the mirror. Raises NotFound where it has vanished from the repository, and what `fetch` raises."""
     if its.has(commit):
         return
-    try:
-        its.fetch([branch])
-    except Refused as refused:
-        raise NotFound(str(refused), refused.next_step) from refused
+    its.fetch([branch])
     if not its.has(commit):
         raise NotFound(
             f"{its.url} no longer has the commit {commit[:7]} on {branch}",

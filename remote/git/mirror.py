@@ -62,7 +62,7 @@ class Mirror:
 
     def has(self, sha: str) -> bool:
         """Is this commit in the mirror?"""
-        return self.path.exists() and self._ask("cat-file", "-e", f"{check_commit(sha)}^{{commit}}", fine=(0, 1, 128))[0] == 0
+        return (self.path / "HEAD").exists() and self._ask("cat-file", "-e", f"{check_commit(sha)}^{{commit}}", fine=(0, 1, 128))[0] == 0
 
     def resolve(self, branch: str) -> str:
         """The commit that the mirror knows at the head of a branch."""
