@@ -216,10 +216,16 @@ def _one(value: Any) -> str:
 
 
 def _rule(rule: dict[str, Any]) -> str:
-    """Of a security group: 443 from 10.0.0.0/16 (inside)."""
+    """Of a security group: 443 from 10.0.0.0/16 (inside). What is not TCP is named."""
     low, high = rule["ports"]
-    ports = "every port" if (low, high) == (0, 65535) else "ICMP" if low == -1 else str(low) if low == high else f"{low}–{high}"
-    return f"{ports} from {rule['from']}{f' ({about})' if (about := rule.get('about')) else ''}"
+    protocol = rule.get("protocol", "tcp")
+    if protocol in ("tcp", "udp", "-1"):
+        ports = "every port" if (low, high) == (0, 65535) else str(low) if low == high else f"{low}–{high}"
+        what = f"UDP {ports}" if protocol == "udp" else ports
+    else:
+        what = {"icmp": "ICMP", "icmpv6": "ICMPv6"}.get(protocol, f"protocol {protocol}")
+        what += f" type {low}" if protocol.startswith("icmp") and low != -1 else ""
+    return f"{what} from {rule['from']}{f' ({about})' if (about := rule.get('about')) else ''}"
 
 
 def _time(text: str) -> str:

@@ -175,14 +175,19 @@ def _groups(seen: Seen, host: Found) -> list[Found]:
     return [each for each in seen.all("security-group") if each.id in host.facts["groups"]]
 
 
+def _of_tcp(seen: Seen, host: Found) -> list[Mapping[str, Any]]:
+    """What lets TCP in, or everything."""
+    return [rule for group in _groups(seen, host) for rule in group.facts["in"] if rule["protocol"] in ("tcp", "-1")]
+
+
 def _opens(seen: Seen, host: Found, port: int) -> bool:
     """Precisely this port: a rule that opens everything says nothing of what listens."""
-    return any(rule["ports"] == [port, port] for group in _groups(seen, host) for rule in group.facts["in"])
+    return any(rule["ports"] == [port, port] for rule in _of_tcp(seen, host))
 
 
 def _allowed(seen: Seen, host: Found) -> bool:
     """Whether it lets in single networks of outside, as a gateway with an allow-list does."""
-    return any(_is_an_address(rule) for group in _groups(seen, host) for rule in group.facts["in"])
+    return any(_is_an_address(rule) for rule in _of_tcp(seen, host))
 
 
 def _is_an_address(rule: Mapping[str, Any]) -> bool:
@@ -191,7 +196,7 @@ def _is_an_address(rule: Mapping[str, Any]) -> bool:
         network = ipaddress.ip_network(str(rule["from"]))
     except ValueError:
         return False
-    if network.prefixlen == 0 or rule["ports"] in ([_SSH, _SSH], [0, 65535]):
+    if network.prefixlen == 0 or rule["protocol"] != "tcp" or rule["ports"] in ([_SSH, _SSH], [0, 65535]):
         return False
     return not isinstance(network, ipaddress.IPv4Network) or not any(network.subnet_of(each) for each in _INSIDE)
 
@@ -208,6 +213,6 @@ def _offers(group: Found) -> dict[str, Any]:
 
 def _samples(seen: Seen, host: Found) -> Iterator[int]:
     """Every single port, and of a range its first, its middle and its last one; SSH is asked elsewhere."""
-    spans = sorted({(rule["ports"][0], rule["ports"][1]) for group in _groups(seen, host) for rule in group.facts["in"]})
+    spans = sorted({(rule["ports"][0], rule["ports"][1]) for rule in _of_tcp(seen, host)})
     found = [port for first, last in spans if (first, last) != (0, 65535) for port in (first, (first + last) // 2, last) if port]
     yield from list(dict.fromkeys(found))[:50]

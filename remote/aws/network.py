@@ -80,7 +80,10 @@ def addresses() -> list[Found]:
 
 
 def security_groups() -> list[Found]:
-    """A rule that lets in: {"ports": [low, high], "from": cidr or the id of a group, "about": text}; 0 to 65535 where all are open."""
+    """A rule that lets in: {"protocol": name, "ports": [low, high], "from": cidr or the id of a group, "about": text}.
+
+    0 to 65535 where all ports are open; of ICMP the two are its type and code, or -1. The protocol "-1" is every one.
+    """
     found = ask_all("ec2", "describe_security_groups", "SecurityGroups", patience=PATIENCE)
     return [
         Found("security-group", raw["GroupId"], raw["GroupName"], {"vpc": raw.get("VpcId", ""), "in": _rules(raw["IpPermissions"])})
@@ -96,7 +99,7 @@ def _rules(permissions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         sources += [(one["CidrIpv6"], one.get("Description", "")) for one in each.get("Ipv6Ranges", ())]
         sources += [(one["GroupId"], one.get("Description", "")) for one in each.get("UserIdGroupPairs", ())]
         sources += [(one["PrefixListId"], one.get("Description", "")) for one in each.get("PrefixListIds", ())]
-        rules += [{"ports": ports, "from": source, "about": about} for source, about in sources]
+        rules += [{"protocol": each.get("IpProtocol", "-1"), "ports": ports, "from": source, "about": about} for source, about in sources]
     return rules
 
 

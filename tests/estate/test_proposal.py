@@ -21,6 +21,7 @@ from pytest_django.fixtures import Settings
 
 from estate import reading
 from estate.management.commands import propose
+from estate.proposal import around
 from estate.proposal.draft import Draft
 from estate.proposal.draw import NothingSeen, draw
 from estate.proposal.names import Place, key, places
@@ -306,7 +307,9 @@ def test_hostile_words_stay_words() -> None:
         "OK", "", timezone.now(), timezone.now(),
     )  # fmt: skip
     instance = Found("instance", "i-1", "yes", {"beanstalk": "", "groups": ["sg-1"], "platform": "linux", "private_ip": "10.0.0.1"})
-    group = Found("security-group", "sg-1", "g\nroup: x", {"in": [{"ports": [445, 445], "from": "203.0.113.7/32", "about": nasty}]})
+    rule = {"protocol": "tcp", "ports": [445, 445], "from": "203.0.113.7/32", "about": nasty}
+    echo = rule | {"protocol": "icmp", "ports": [8, -1]}
+    group = Found("security-group", "sg-1", "g\nroup: x", {"in": [rule, echo]})
     seen = Seen("1" * 12, "eu-west-3", (environment("shop"),), {}, (alarm,), {"instance": (instance,), "security-group": (group,)},
                 {"names": "denied\nobserve: false"})  # fmt: skip
     draft = draw(seen, city="Nowhere")
@@ -314,6 +317,8 @@ def test_hostile_words_stay_words() -> None:
     assert read == draft.document
     assert read["observe"] is True
     assert read["access"]["gateway"]["instance"] == "yes"
+    assert [each["ports"] for each in read["access"]["gateway"]["services"].values()] == [["445"]], "ICMP has no ports"
+    assert list(around._samples(seen, instance)) == [445]
     assert read["time_zone"] == "UTC"
 
 

@@ -304,6 +304,12 @@ def test_a_card_is_where_the_lists_say(client: Client, viewer: Operator, key: st
         ({"ports": [443, 443], "from": "10.0.0.0/16", "about": "inside"}, "443 from 10.0.0.0/16 (inside)"),
         ({"ports": [21100, 21110], "from": "sg-1", "about": ""}, "21100–21110 from sg-1"),
         ({"ports": [0, 65535], "from": "0.0.0.0/0", "about": ""}, "every port from 0.0.0.0/0"),
+        ({"protocol": "tcp", "ports": [53, 53], "from": "sg-1", "about": ""}, "53 from sg-1"),
+        ({"protocol": "udp", "ports": [53, 53], "from": "sg-1", "about": ""}, "UDP 53 from sg-1"),
+        ({"protocol": "icmp", "ports": [8, -1], "from": "10.0.0.0/16", "about": "echo"}, "ICMP type 8 from 10.0.0.0/16 (echo)"),
+        ({"protocol": "icmpv6", "ports": [-1, -1], "from": "::/0", "about": ""}, "ICMPv6 from ::/0"),
+        ({"protocol": "-1", "ports": [0, 65535], "from": "sg-1", "about": ""}, "every port from sg-1"),
+        ({"protocol": "50", "ports": [0, 65535], "from": "sg-1", "about": ""}, "protocol 50 from sg-1"),
     ],
 )
 def test_a_rule_of_a_security_group_reads_as_a_sentence(rule: dict[str, Any], words: str) -> None:
