@@ -175,7 +175,7 @@ def _refresh(name: str, source: _Source) -> None:
     try:
         found, error = [each.to_json() for each in source.read()], ""
     except RemoteError as refused:
-        error = f"{refused} {refused.next_step}".strip()
+        error = refused.told
     except CannotCheck as unknown:
         error = str(unknown)
     finally:

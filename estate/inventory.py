@@ -166,7 +166,7 @@ def read_all(asked: Sequence[Source]) -> tuple[dict[str, list[Found]], dict[str,
         try:
             found[each.name] = each.read()
         except RemoteError as error:
-            failed[each.name] = f"{error} {error.next_step}".strip()
+            failed[each.name] = error.told
     return found, failed
 
 

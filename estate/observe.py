@@ -170,7 +170,7 @@ def _note(subject: Subject, error: RemoteError) -> bool:
     row.failures += 1
     longest = 60.0 if isinstance(error, Throttled) else 10.0
     row.not_before = timezone.now() + timedelta(seconds=min(2.0 ** min(row.failures, 10), longest))
-    row.error = f"{error} {error.next_step}".strip()
+    row.error = error.told
     row.save(update_fields=["failures", "not_before", "error"])
     if first:
         log.warning("%s cannot be observed: %s", subject.name, row.error)

@@ -58,7 +58,7 @@ class Invalidate:
         try:
             status = delivery.invalidation_status(act.params["distribution"], str(made))
         except NotFound as gone:
-            return Failed(f"{gone} {gone.next_step}")
+            return Failed(gone.told)
         if status == "Completed":
             return Done(f"{', '.join(act.params['paths'])} come anew from the shop")
         return Running(f"invalidation {made} is {status}", ask_again=3)
@@ -104,7 +104,7 @@ class RebootHost:
         try:
             booted = booted_at(act.params["ip"])
         except Refused as error:
-            return CannotTell(f"{error} {error.next_step}")
+            return CannotTell(error.told)
         except RemoteError as error:
             if timezone.now() - context.intent_at > LONGEST_BOOT:
                 return CannotTell(f"{act.target} has not answered since: {error}")

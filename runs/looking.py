@@ -76,7 +76,7 @@ def _ask(run: Run, act: plan.Act, row: Effect, document: plan.Plan) -> Finding:
     try:
         return kind_of(act).probe(act, context)
     except RemoteError as error:
-        return CannotTell(f"It could not be asked: {error} {error.next_step}".strip())
+        return CannotTell(f"It could not be asked: {error.told}")
     except LookupError as error:
         return CannotTell(f"{_of_other_code(run)}, and {error}.")
 

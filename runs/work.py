@@ -287,4 +287,4 @@ def _back_off(troubles: int) -> float:
 
 
 def _sentence(error: RemoteError) -> str:
-    return redact(f"{error} {error.next_step}".strip())
+    return redact(error.told)

@@ -57,7 +57,7 @@ def watch() -> None:
     except place.NotConfigured:
         return
     except RemoteError as error:
-        Seen.objects.filter(name=NAME).update(error=f"{error} {error.next_step}".strip())
+        Seen.objects.filter(name=NAME).update(error=error.told)
         return
     facts = {**read(found), "host": host.name, "ip": str(host.private_ip)}
     Seen.objects.filter(name=NAME).update(answered=timezone.now(), error="", facts=facts)

@@ -38,7 +38,7 @@ def rotate(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refused:
         return page(request, str(refused), status=409)
     except RemoteError as error:
-        return page(request, f"{error} {error.next_step}".strip(), status=502)
+        return page(request, error.told, status=error.status)
     return redirect("runs:detail", run.number)
 
 
@@ -56,7 +56,7 @@ def show(request: HttpRequest, rotation: int) -> HttpResponseBase:
     except Refusal as gone:
         return page(request, str(gone), status=410)
     except RemoteError as error:
-        return page(request, f"{error} {error.next_step} It can still be shown.".strip(), status=502)
+        return page(request, f"{error.told} It can still be shown.", status=error.status)
 
 
 def _rotation(number: int) -> FtpRotation:

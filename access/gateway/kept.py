@@ -82,7 +82,7 @@ def _head(kept: Kept) -> str:
 
 def _why(error: RemoteError | OSError) -> str:
     if isinstance(error, RemoteError):
-        return f"{error} {error.next_step}".strip()
+        return error.told
     return f"The console's own mirror of it cannot be used: {error}. Look at the disk of its data folder."
 
 

@@ -30,7 +30,7 @@ def watch() -> None:
     try:
         observe()
     except RemoteError as error:
-        Seen.objects.filter(name=NAME).update(error=f"{error} {error.next_step}".strip())
+        Seen.objects.filter(name=NAME).update(error=error.told)
     except place.NotConfigured:
         return
     row = Seen.objects.filter(name=HOST).first()
@@ -38,7 +38,7 @@ def watch() -> None:
         try:
             look_at_host()
         except RemoteError as error:
-            Seen.objects.filter(name=HOST).update(error=f"{error} {error.next_step}".strip())
+            Seen.objects.filter(name=HOST).update(error=error.told)
 
 
 def observe(*, closing: int | None = None) -> dict[str, str]:

@@ -120,7 +120,7 @@ def _do(request: HttpRequest, kind: str, deed: Callable[[Operator], Run | None])
     except Refusal as refused:
         return page(request, str(refused), status=409)
     except RemoteError as error:
-        return page(request, f"{error} {error.next_step}".strip(), status=502)
+        return page(request, error.told, status=error.status)
     if run is not None:
         messages.info(request, f"Run {run.number} is at it: “{run.title}”. AWS shows it within seconds.")
     return redirect("access:allow-list")

@@ -32,7 +32,7 @@ def download(request: HttpRequest, name: str) -> HttpResponseBase:
     except Gone as gone:
         return refuse(request, name, str(gone), 410)
     except RemoteError as error:
-        return refuse(request, name, f"{error} {error.next_step} The download is still there.".strip(), 502)
+        return refuse(request, name, f"{error.told} The download is still there.", error.status)
 
 
 @require_POST
@@ -65,7 +65,7 @@ def get(request: HttpRequest, secret: str) -> HttpResponseBase:
     except Gone as gone:
         return _alone(request, "This link is over", str(gone), status=410)
     except RemoteError as error:
-        return _alone(request, "Not now", f"{error} Try again in a moment; the link is still good.", status=502)
+        return _alone(request, "Not now", f"{error} Try again in a moment; the link is still good.", status=error.status)
     return _alone(request, f"Your VPN profile, {found.user.name}", "", name=found.user.name, until=found.expires)
 
 

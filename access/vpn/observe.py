@@ -24,7 +24,7 @@ def watch() -> None:
     try:
         observe()
     except RemoteError as error:
-        _failed(f"{error} {error.next_step}".strip())
+        _failed(error.told)
     except place.NotConfigured:
         return
 

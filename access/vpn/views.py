@@ -58,7 +58,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refused:
         return page(request, form, str(refused), status=409)
     except RemoteError as error:
-        return page(request, form, f"{error} {error.next_step}".strip(), status=502)
+        return page(request, form, error.told, status=error.status)
     return redirect("access:vpn-user", made.name)
 
 
@@ -156,7 +156,7 @@ def _do(request: HttpRequest, deed: Callable[[Operator], Run | None], *, name: s
     except Refusal as refused:
         return refuse(request, name, str(refused), 409)
     except RemoteError as error:
-        return refuse(request, name, f"{error} {error.next_step}".strip(), 502)
+        return refuse(request, name, error.told, error.status)
     if run is None:
         messages.success(request, "Kept in the register; nothing was changed on the server.")
     if name:

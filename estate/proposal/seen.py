@@ -69,7 +69,7 @@ def _tried(name: str, read: Callable[[], Iterable[_Thing]], failed: dict[str, st
     try:
         return list(read())
     except RemoteError as error:
-        failed[name] = f"{error} {error.next_step}".strip()
+        failed[name] = error.told
         return []
 
 

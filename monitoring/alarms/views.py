@@ -173,5 +173,5 @@ def _said(request: HttpRequest, do: Callable[[], HttpResponseBase], back: str) -
     except (Refusal, Forbidden) as refused:
         messages.error(request, str(refused))
     except RemoteError as error:
-        messages.error(request, f"{str(error).rstrip('.')}. {error.next_step}")
+        messages.error(request, error.told)
     return redirect(back)

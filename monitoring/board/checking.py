@@ -116,7 +116,7 @@ def _ask(name: str, check: Check) -> None:
     try:
         found, error = list(check.find()), ""
     except RemoteError as refused:
-        error = f"{refused} {refused.next_step}".strip()
+        error = refused.told
     except CannotCheck as unknown:
         error = str(unknown)
     finally:

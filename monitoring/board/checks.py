@@ -81,7 +81,7 @@ def shares() -> Iterable[Finding]:
 def _share(mounted: Result | RemoteError, answered: Result | RemoteError) -> tuple[str, str]:
     for each in (mounted, answered):
         if isinstance(each, RemoteError):
-            return UNKNOWN, f"{each} {each.next_step}".strip()
+            return UNKNOWN, each.told
         if each.rc in (124, 137):
             return BAD, f"It does not answer within {_MOUNT_SECONDS:g} s: the file server is away, or the mount is dead."
     if not isinstance(mounted, RemoteError) and mounted.rc != 0:
@@ -125,7 +125,7 @@ def _page(url: str) -> tuple[str, str]:
     try:
         answer = fetch(url, deadline=_PAGE_SECONDS)
     except RemoteError as error:
-        return UNKNOWN, f"{error} {error.next_step}".strip()
+        return UNKNOWN, error.told
     said = f"{answer.status} in {answer.seconds:.2f} s"
     if answer.status == 503:
         return BAD, f"{said}: closed on purpose, or nothing serves it."

@@ -135,7 +135,7 @@ def _share_title(target: Target, path: str) -> str:
 def _said(found: Result | RemoteError, points: dict[str, str]) -> dict[str, Room | str]:
     """By place, what `df` said of these mount points; why not, where it said nothing."""
     if isinstance(found, RemoteError):
-        return dict.fromkeys(points.values(), f"{found} {found.next_step}".strip())
+        return dict.fromkeys(points.values(), found.told)
     rows = dict(read_df(found.text))
     return {place: Room(*rows[point]) if point in rows else "df gives no figure." for point, place in points.items()}
 

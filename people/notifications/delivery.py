@@ -122,5 +122,5 @@ def _not_taken(delivery: Delivery, error: RemoteError) -> None:
         attempts=attempts,
         not_before=now + pause,
         ended=now if over else None,
-        said=f"{error} {error.next_step}".strip(),
+        said=error.told,
     )

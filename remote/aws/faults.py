@@ -42,24 +42,25 @@ _MISSING_WORDS = ("No Environment found", "No Application Version named", "No Ap
 
 CHECK_NETWORK = "Check the console's network, its proxy and AWS's status page; nothing was changed, so it is safe to try again."
 CHECK_WORLD = "It may have happened. Look at the thing itself before you repeat it; the run does so with its own probe."
+ASK_AGAIN = "It was a question: nothing was changed, and it can be asked again. Where it goes on, look at AWS's status page."
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """What boto3 raises inside leaves as a RemoteError that names `doing`."""
+def translated(doing: str, *, changes: bool = False) -> Iterator[None]:
+    """What boto3 raises inside leaves as a RemoteError that names `doing`, which changes something, or only asks."""
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError, Boto3Error) as error:
-        raise translate(error, doing) from error
+        raise translate(error, doing, CHECK_WORLD if changes else ASK_AGAIN) from error
 
 
-def translate(error: Exception, doing: str) -> RemoteError:
-    """The RemoteError that stands for a foreign error."""
+def translate(error: Exception, doing: str, unanswered: str) -> RemoteError:
+    """The RemoteError that stands for a foreign error; `unanswered` is what to do where no answer came."""
     if isinstance(error, Boto3Error) and isinstance(error.__context__, (ClientError, BotoCoreError)):
         error = error.__context__  # S3's transfer wraps the one that says why
     match error:
         case ClientError():
-            return _refusal(error, doing)
+            return _refusal(error, doing, unanswered)
         case botocore.NoCredentialsError() | botocore.PartialCredentialsError() | botocore.CredentialRetrievalError():
             return Denied(
                 f"{doing}: no AWS credentials ({error})", "Give the console a role or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -69,18 +70,18 @@ def translate(error: Exception, doing: str) -> RemoteError:
         case botocore.ParamValidationError():
             return Refused(f"{doing}: {error}", "AWS was not asked: correct what was entered.")
         case botocore.SSLError() if not _is_a_certificate(error):
-            return Unanswered(f"{doing}: the encrypted connection broke ({error})", CHECK_WORLD)
+            return Unanswered(f"{doing}: the encrypted connection broke ({error})", unanswered)
         case botocore.SSLError():
             return Unreachable(f"{doing}: AWS's certificate is not accepted ({error})", "Check SSL_CERT_FILE, AWS_CA_BUNDLE and the proxy.")
         case botocore.ConnectTimeoutError() | botocore.EndpointConnectionError() | botocore.ProxyConnectionError():
             return Unreachable(f"{doing}: no connection ({error})", CHECK_NETWORK)
         case ResponseParserError():
-            return Unanswered(f"{doing}: the answer cannot be read", CHECK_WORLD)
+            return Unanswered(f"{doing}: the answer cannot be read", unanswered)
         case _:
-            return Unanswered(f"{doing}: no answer ({error})", CHECK_WORLD)
+            return Unanswered(f"{doing}: no answer ({error})", unanswered)
 
 
-def _refusal(error: ClientError, doing: str) -> RemoteError:
+def _refusal(error: ClientError, doing: str, unanswered: str) -> RemoteError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     said = str(error.response.get("Error", {}).get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -88,7 +89,7 @@ def _refusal(error: ClientError, doing: str) -> RemoteError:
     if code in _THROTTLED or status == 429:
         return Throttled(message, "AWS slows the account down. Nothing is lost: it is tried again, later.")
     if status >= 500:
-        return Unanswered(message, CHECK_WORLD)
+        return Unanswered(message, unanswered)
     if code in _CLOCK:
         return Denied(message, "This machine's clock differs from AWS's by more than five minutes: set it right (timedatectl).")
     if code in _DENIED or status in (401, 403):

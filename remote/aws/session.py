@@ -96,7 +96,7 @@ def ask_all(service: str, operation: str, member: str, *, patience: Patience | N
 def tell(service: str, operation: str, *, patience: Patience | None = None, **arguments: Any) -> dict[str, Any]:
     """A change in AWS, sent exactly once. Raises Unanswered where it may have happened."""
     observing.refuse(_doing(service, operation))
-    with translated(_doing(service, operation)):
+    with translated(_doing(service, operation), changes=True):
         answer: dict[str, Any] = getattr(client(service, write=True, patience=patience), operation)(**arguments)
     return answer
 

@@ -41,7 +41,7 @@ def put(bucket: str, key: str, path: Path, sha256: str, progress: Callable[[int]
     """
     observing.refuse(f"uploading {path.name}")
     s3 = client("s3", patience=_PATIENCE)
-    with translated(f"uploading {path.name} to s3://{bucket}/{key}"):
+    with translated(f"uploading {path.name} to s3://{bucket}/{key}", changes=True):
         s3.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": {"sha256": sha256}}, Config=_TRANSFER, Callback=progress)
     found = head(bucket, key)
     if found is None:

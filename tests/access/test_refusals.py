@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from types import ModuleType
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from access import place
+from access.ftp import account
 from access.gateway import actions as gateway
 from access.gateway import ending as gateway_ending
 from access.models import AllowedAddress, VpnCertificate, VpnUser
@@ -20,6 +23,7 @@ from access.vpn.actions import NameTaken, NotPossible
 from access.vpn.profile import Found
 from people.models import AuditEntry, Operator
 from people.notifications.models import Notification
+from remote.errors import Busy, RemoteError, Throttled
 from runs.actions import KeyReused, LockHeld
 from runs.models import Run
 
@@ -50,6 +54,29 @@ def certificate(on_server: str, **more: object) -> VpnCertificate:
 
 def over(run: Run, ago: timedelta) -> None:
     Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, ended=timezone.now() - ago)
+
+
+@pytest.mark.parametrize("error", [Busy("It is at work", "Wait a minute."), Throttled("AWS slows down", "Wait a minute.")])
+@pytest.mark.parametrize(
+    "path, module, deed",
+    [
+        ("/access/vpn/", actions, "create_user"),
+        ("/access/vpn/crl/", actions, "renew_crl"),
+        ("/access/allow-list/myself/", gateway, "allow_myself"),
+        ("/access/ftp/rotate/", account, "rotate"),
+    ],
+)
+def test_what_outside_has_refused_is_answered_as_what_it_is(
+    path: str, module: ModuleType, deed: str, error: RemoteError, client: Client, admin: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, deed, refuse)
+    client.force_login(admin)
+    answer = client.post(path, {"expires": "2030-01-01", "reason": "x"})
+    assert answer.status_code == error.status
+    assert error.told in answer.content.decode()
 
 
 def test_who_has_no_certificate_is_not_revoked_for_ever(operator: Operator) -> None:

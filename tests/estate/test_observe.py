@@ -116,7 +116,7 @@ def test_an_error_is_noted_and_backs_off_longer_each_time(error: Exception, long
     assert [round(wait) for wait in waits] == sorted(round(wait) for wait in waits)
     assert waits[0] == pytest.approx(2, abs=0.5)
     assert waits[-1] == pytest.approx(longest, abs=0.5)
-    assert row.error == f"{error} {error.next_step}"  # type: ignore[attr-defined]
+    assert row.error == error.told  # type: ignore[attr-defined]
     ages(100)
     observe.look([thing.subject])
     assert thing.count == 8  # it waits now, however old the answer is

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from remote import errors
-from remote.aws import beanstalk
+from remote.aws import beanstalk, faults
 from remote.aws.session import Patience
 from tests.remote.conftest import aim_at
 
@@ -125,18 +125,21 @@ def test_a_question_is_asked_three_times_and_a_change_once(answers: Answers) -> 
     assert len(answers.requests) == 3
 
 
-@pytest.mark.parametrize("call", [update, look])
-def test_silence_may_have_happened(answers: Answers, call: Callable[[], object]) -> None:
+@pytest.mark.parametrize("call, next_step", [(update, faults.CHECK_WORLD), (look, faults.ASK_AGAIN)])
+def test_silence_may_have_happened_where_something_was_to_change(answers: Answers, call: Callable[[], object], next_step: str) -> None:
     answers.silent = True
     with pytest.raises(errors.Unanswered) as caught:
         call()
     assert not caught.value.nothing_happened
+    assert caught.value.next_step == next_step
 
 
 def test_a_page_of_html_is_no_answer(answers: Answers) -> None:
     answers.status, answers.body = 200, "<html><p>not aws"
-    with pytest.raises(errors.Unanswered):
-        update()
+    for call, next_step in ((update, faults.CHECK_WORLD), (look, faults.ASK_AGAIN)):
+        with pytest.raises(errors.Unanswered) as caught:
+            call()
+        assert caught.value.next_step == next_step
 
 
 def test_nobody_there_means_that_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:

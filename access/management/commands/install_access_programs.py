@@ -36,7 +36,7 @@ class Command(BaseCommand):
             runner().install(ip)
             programs.install(program, ip)
         except RemoteError as error:
-            self.stderr.write(f"{program}: {error} {error.next_step}")
+            self.stderr.write(f"{program}: {error.told}")
             return False
         except Refusal as missing:
             self.stdout.write(f"{program}: {missing}")

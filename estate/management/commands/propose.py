@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"Could not be read: {source}: {why}")
             draft = draw(seen, city=city)
         except (RemoteError, NothingSeen) as error:
-            raise CommandError(f"{error} {getattr(error, 'next_step', '')}".strip()) from error
+            raise CommandError(error.told if isinstance(error, RemoteError) else str(error)) from error
         text = written(draft, seen, timezone.localdate())
         try:
             with output.open("x", encoding="utf-8") as file:  # last: whoever stops it in between finds no file
