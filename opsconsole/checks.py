@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.http.request import split_domain_port, validate_host
 
 from runs import retention
 
@@ -70,7 +71,11 @@ def _kept() -> list[CheckMessage]:
 
 def _hosts() -> list[CheckMessage]:
     if settings.ALLOWED_HOSTS and not any("*" in host or host.startswith(".") for host in settings.ALLOWED_HOSTS):
-        return []
+        host, _ = split_domain_port(urlsplit(settings.SITE_URL).netloc)
+        if not host or validate_host(host, settings.ALLOWED_HOSTS):
+            return []
+        said = f"ALLOWED_HOSTS does not name {host}, by which SITE_URL says that people reach the console: each page would be refused."
+        return [Error(said, hint=f"Add {host} to it, or correct SITE_URL.", id="console.E010")]
     said = "ALLOWED_HOSTS is empty or has a wildcard: pages and websockets of other sites could speak to the console."
     return [Error(said, hint="Name each host by which people reach the console.", id="console.E001")]
 

@@ -19,9 +19,10 @@ from opsconsole.checks import console_settings, require_sound_settings
 @pytest.mark.parametrize(
     ("name", "good", "bad", "said"),
     [
-        ("ALLOWED_HOSTS", ["ops.client.url"], [], "ALLOWED_HOSTS"),
-        ("ALLOWED_HOSTS", ["localhost", "127.0.0.1"], ["localhost", "*"], "ALLOWED_HOSTS"),
-        ("ALLOWED_HOSTS", ["ops.client.url"], [".client.url"], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["testserver"], [], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["testserver", "127.0.0.1"], ["testserver", "*"], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["testserver"], [".client.url"], "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ["ops.client.url", "testserver"], ["ops.client.url"], "does not name testserver"),
         ("SITE_URL", "https://ops.client.url", "*", "exactly that origin"),
         ("SITE_URL", "http://localhost:8000", "localhost:8000", "exactly that origin"),
         ("SITE_URL", "https://ops.client.url:8443", "https://ops.client.url/console", "exactly that origin"),
@@ -39,6 +40,7 @@ from opsconsole.checks import console_settings, require_sound_settings
     ],
 )
 def test_an_unsafe_setting_is_refused(settings: Settings, name: str, good: Any, bad: Any, said: str) -> None:
+    settings.ALLOWED_HOSTS = ["ops.client.url", "testserver", "localhost"]
     setattr(settings, name, good)
     require_sound_settings()
     setattr(settings, name, bad)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from faults import suite
+from opsconsole.health import INSIDE
 from tests.opsconsole.test_readme import table
 
 ROOT = Path(settings.BASE_DIR)
@@ -76,7 +77,8 @@ def test_people_come_through_the_proxy_alone_and_it_alone_is_believed() -> None:
     mounted = services["proxy"]["volumes"][0].partition(":")[0]
     proxy = (ROOT / mounted).read_text()
     assert "{$SITE_URL} {" in proxy
-    assert "respond @inside 404" in proxy
+    [inside] = re.findall(r"^\t@inside path (.+)\n\trespond @inside 404$", proxy, re.MULTILINE)
+    assert set(inside.split()) == INSIDE
     assert proxy.count("{") == proxy.count("}")
 
 
