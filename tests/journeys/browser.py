@@ -93,10 +93,11 @@ def running_demo(data: Path, *, speed: int, seconds: float = 200) -> Iterator[De
             process.stdout.close()
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float, what: str) -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float, what: str, instead: Callable[[], str] = str) -> None:
+    """`instead` tells what is there where it does not come."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s. {instead()}"
         time.sleep(0.2)
 
 

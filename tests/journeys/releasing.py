@@ -25,7 +25,7 @@ def starts(person: Person, environment: str) -> int:
         assert button.is_disabled()
         person.reads("“ion” is missing")
         person.page.fill("#confirm", "production")
-    wait_until(button.is_enabled, seconds=60, what="an enabled button")
+    wait_until(button.is_enabled, seconds=60, what="an enabled button", instead=lambda: person.page.inner_text("#gates"))
     button.click()
     person.page.wait_for_url("**/runs/**", timeout=60_000)
     found = re.search(r"/runs/(\d+)/", person.page.url)
