@@ -27,7 +27,6 @@ import psycopg
 import websockets
 
 from door.places import valkey_server
-from faults import timing
 from faults.browser import session
 from faults.machines import Network
 from faults.postgresql import Cluster
@@ -37,7 +36,6 @@ from faults.rig import Rig
 
 DATA, NAMES = "data", ("a", "b", "c")
 WEB, REDIS = 8000, 6379  # each machine has these ports for itself
-HELD = "30"  # seconds: of production, for a look at the estate takes longer than a lease of the suite on so busy a machine
 SILENCE = 5.0  # seconds after which a page connects anew
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)|^\s*Port (\d+)", re.MULTILINE)
 
@@ -120,8 +118,7 @@ class Several(Rig):
         folder = self.folder / name
         folder.mkdir()
         (folder / "staticfiles").symlink_to(self.folder / "console/staticfiles")
-        own = {"DATA_DIR": str(folder), "SSH_BROKER": str(folder / "ssh"), timing.HELD: HELD}
-        env = self.env | own
+        env = self.env | {"DATA_DIR": str(folder), "SSH_BROKER": str(folder / "ssh")}
         said = "\n".join((*self.env.values(), Path(self.ready["ssh_config"]).read_text()))
         ports = {int(one or other) for one, other in _LOOPBACK.findall(said)} - {self.port}
         wires = [Proxy(port, listener=self.network.listening(name, port)) for port in sorted(ports)]

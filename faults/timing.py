@@ -12,7 +12,6 @@ from typing import Any
 
 PRODUCTION = bool(os.environ.get("FAULTS_PRODUCTION"))
 SPEED = 300  # simulated seconds in a real one; faster, and a busy machine fails the health checks of hosts
-HELD = "FAULTS_HELD"  # names for how many seconds a duty outlives its scheduler
 LEASE = 20.0 if PRODUCTION else 2.0
 HASTENED = {
     "LEASE_SECONDS": str(LEASE),
@@ -49,7 +48,7 @@ def hasten() -> None:
     beanstalk.LATE_ANSWER, beanstalk.FRESH = timedelta(seconds=LATE_ANSWER), 0.5
     beanstalk.SETTLING = timedelta(seconds=5)
     looks.SETTLING = timedelta(seconds=40)
-    periodic.AT_LEAST = float(os.environ.get(HELD, 1.5 * LEASE))
+    periodic.AT_LEAST = 1.5 * LEASE
     reconcile.AGAIN = 1.0
     work.FIRST_PAUSE = 0.1
     work.LONGEST_PAUSE = 2.0
