@@ -84,6 +84,18 @@ def test_the_cursor_goes_through_all_charts_and_says_what_is_there(person: Perso
     assert violations(page) == []
 
 
+def test_figures_grow_old_while_none_come(person: Person) -> None:
+    aged = person.page.locator("[data-values] > span")
+    before = aged.all_inner_texts()
+    assert len(before) == CHARTS
+    assert all(each.startswith("newest ") for each in before)
+    person.page.wait_for_function(
+        "(words) => [...document.querySelectorAll('[data-values] > span')].every((each) => each.textContent !== words)",
+        arg=before[0],
+        timeout=8_000,
+    )
+
+
 def test_a_zoom_moves_the_lines_and_builds_none_anew(person: Person) -> None:
     page = person.page
     whole = page.evaluate(VIEW)

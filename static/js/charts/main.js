@@ -166,9 +166,9 @@ function legend(chart) {
     list.append(term, value);
     return value;
   });
-  const last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + newest(line) * line.step)), 0);
-  const aged = Object.assign(document.createElement("span"), { className: "qq", textContent: last ? `newest ${duration(Math.max(0, now() / 1000 - last))} old` : "" });
-  row.querySelector("[data-values]").replaceChildren(list, ...lines.filter((line) => line.said).slice(0, 1).map((line) => Object.assign(document.createElement("p"), { textContent: line.said })), aged);
+  chart.last = Math.max(...lines.map((line) => (newest(line) < 0 ? 0 : line.start + newest(line) * line.step)), 0);
+  chart.aged = Object.assign(document.createElement("span"), { className: "qq" }); // its words are tick's
+  row.querySelector("[data-values]").replaceChildren(list, ...lines.filter((line) => line.said).slice(0, 1).map((line) => Object.assign(document.createElement("p"), { textContent: line.said })), chart.aged);
 }
 
 function reading(widget, line, time) {
@@ -210,6 +210,7 @@ function tick() {
   if (!state.figures) return;
   const seconds = now() / 1000 - state.figures.made;
   const settled = state.asked.includes("-");
+  for (const { aged, last } of charts) aged.textContent = last ? `newest ${duration(now() / 1000 - last)} old` : "";
   age(seconds > OLD && !settled ? "warn" : "ok", `read ${duration(seconds)} ago`);
 }
 
