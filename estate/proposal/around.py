@@ -181,8 +181,8 @@ def _of_tcp(seen: Seen, host: Found) -> list[Mapping[str, Any]]:
 
 
 def _opens(seen: Seen, host: Found, port: int) -> bool:
-    """Precisely this port: a rule that opens everything says nothing of what listens."""
-    return any(rule["ports"] == [port, port] for rule in _of_tcp(seen, host))
+    """Precisely this port, of TCP or as a VPN's of UDP: a rule that opens everything says nothing of what listens."""
+    return any(rule["ports"] == [port, port] for group in _groups(seen, host) for rule in group.facts["in"])
 
 
 def _allowed(seen: Seen, host: Found) -> bool:
