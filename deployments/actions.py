@@ -18,7 +18,7 @@ from deployments.models import Artifact, Release
 from deployments.recipe import recipe
 from deployments.shipments import bundle_of
 from deployments.steps import PlannedHost, Shipment
-from deployments.strategies import AWARE, choosing, curtain, prebuilt, preparing
+from deployments.strategies import AWARE, choosing, curtain, draining, prebuilt, preparing
 from deployments.strategies import plans as aware
 from estate import answers, observe
 from estate.definition import Target, UnknownTarget
@@ -27,7 +27,6 @@ from estate.reading import current
 from estate.validators import branch_name
 from people.models import Operator
 from people.permissions import require
-from remote.aws import balancer
 from remote.errors import NotFound
 from remote.git.mirror import Mirror
 from runs import actions as runs
@@ -118,7 +117,8 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
         release.label, release.bucket, release.key, release.sha256, release.magento_commit, release.configuration_commit, configured
     )
     branch = "" if earlier else code_branch
-    wanted = plans.Wanted(target, hosts, shipment, branch, str(release), close_back_office=choice.close_back_office)
+    drain = draining.now(target)
+    wanted = plans.Wanted(target, hosts, shipment, branch, str(release), close_back_office=choice.close_back_office, drain=drain)
     kind = kinds.kind_of(target)
     facts["warnings"] = _backwards(code, live, release) + ([] if artifact else list(kind.warnings(wanted)))
     facts["recipe"] = commands
@@ -179,7 +179,7 @@ def _aware(wanted: plans.Wanted, artifact: Artifact, decided: Mapping[str, Any])
             raise NotPlannable("No load balancer of the front end is known, so the shop cannot be closed by it. See the service's page.")
         if not wanted.target.database:
             raise NotPlannable("estate.yaml names no database of which a snapshot could be taken (database:).")
-    drain = max(map(balancer.idle_timeout, curtain.balancers_of(wanted.target)), default=balancer.IDLE_TIMEOUT) if path == "roll" else 0
+    drain = draining.enough(wanted.target, wanted.hosts) if path == "roll" else {}
     build = artifact.key.rpartition("/")[2].removesuffix(".zip")
     prepared = aware.Prepared(artifact.bucket, artifact.key, artifact.statics_key, build, path, drain)
     return aware.release(wanted, prepared, place)

@@ -56,6 +56,7 @@ class DeploymentsConfig(AppConfig):
             "balancer.open": RemoveRule(),
             "curtain.smoke": Smoke(),
             "beanstalk.settings": Configure(),
+            "beanstalk.option": Configure(),
             "rds.snapshot": TakeSnapshot(),
         }
         for name, kind in kinds.items():

@@ -37,6 +37,7 @@ _LOOKS = (
     "beanstalk.logs",
     "beanstalk.bundles",
     "cdn.invalidate",
+    "beanstalk.option",
     "beanstalk.settings",
     "build.keep",
     "build.measure",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployments import steps
-from deployments.steps import PlannedHost, Shipment
+from deployments.steps import DRAIN_SECONDS, PlannedHost, Shipment
 from estate.definition import Target
 from runs.plan import Plan, Step
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan is drawn from. `release` is its name for people; `code_branch` is "" for a release that is deployed again."""
+    """What a plan is drawn from. `release` is its name for people; `code_branch` is "" for a release that is deployed again.
+
+    `drain`: by the tier's key, the seconds that a host which leaves drains as it stands; Beanstalk's default where it is not told.
+    """
 
     target: Target
     hosts: Sequence[PlannedHost]
@@ -22,10 +25,18 @@ class Wanted:
     code_branch: str
     release: str
     close_back_office: bool = False
+    drain: Mapping[str, int] = field(default_factory=dict)
 
 
 def magento_as_written(
-    target: Target, hosts: Sequence[PlannedHost], shipment: Shipment, *, code_branch: str, close_back_office: bool, release: str
+    target: Target,
+    hosts: Sequence[PlannedHost],
+    shipment: Shipment,
+    *,
+    code_branch: str,
+    close_back_office: bool,
+    release: str,
+    drain: Mapping[str, int] | None = None,
 ) -> Plan:
     """“Deployment Process for the Production Environment”, to the letter: fact sheet magento.md 3A, A0 to A8.
 
@@ -47,7 +58,16 @@ def magento_as_written(
             steps.maintenance(closed, on=True),
             steps.build_bundle(target, shipment),
             steps.ship(target, shipment),
-            *(steps.deploy(target, tier, [host for host in hosts if host.tier == tier.key], shipment) for tier in target.tiers),
+            *(
+                steps.deploy(
+                    target,
+                    tier,
+                    [host for host in hosts if host.tier == tier.key],
+                    shipment,
+                    drain=(drain or {}).get(tier.key, DRAIN_SECONDS),
+                )
+                for tier in target.tiers
+            ),
             steps.clear_statics(one),
             *(steps.generate_statics(one, statics) for statics in target.statics),
             steps.flush_cache(front),
@@ -66,6 +86,7 @@ def magento(wanted: Wanted) -> Plan:
         code_branch=wanted.code_branch,
         close_back_office=wanted.close_back_office,
         release=wanted.release,
+        drain=wanted.drain,
     )
 
 

@@ -18,6 +18,7 @@ from deployments.actions import Choice, NotPlannable
 from deployments.live import LABEL, live_commit, live_label
 from deployments.models import Release
 from deployments.steps import Shipment
+from deployments.strategies import draining
 from estate.definition import Target
 from estate.models import Host
 from people.models import Operator
@@ -78,7 +79,8 @@ def _plan_from_shelf(target: Target, earlier: Earlier, choice: Choice, *, relaun
     previous = live_label(target)
     live = live_commit(target, previous, code, heads[target.code.branches[0]])
     shipment = Shipment(earlier.label, earlier.bucket, earlier.key, "", earlier.commit, "", "")
-    wanted = plans.Wanted(target, hosts, shipment, "", str(earlier), close_back_office=choice.close_back_office)
+    drain = draining.now(target)
+    wanted = plans.Wanted(target, hosts, shipment, "", str(earlier), close_back_office=choice.close_back_office, drain=drain)
     kind = kinds.kind_of(target)
     drawn = plans.from_shelf(kind.draw(wanted), steps.on_shelf(target, shipment))
     timed, whole = estimate.timed(drawn.steps, target.lock_group, target.service)

@@ -14,7 +14,8 @@ from deployments.commands import Command
 from estate.definition import Statics, Target, Tier
 from runs.plan import Act, Step
 
-ROLLING_SECONDS = 20 + 13 + 45 + 120  # of one host: drain, replace, target healthy, checks; its commands come on top
+DRAIN_SECONDS = 20  # Beanstalk's default; an environment may have been given more
+ROLLING_SECONDS = DRAIN_SECONDS + 13 + 45 + 120  # of one host: drain, replace, target healthy, checks; its commands come on top
 COMMANDS_SECONDS = 160  # of the configuration repository's container_commands, on each host
 SIMPLE_SECONDS = 15  # of the few commands of the smaller applications, believed
 LEADER_SECONDS = 180  # setup:upgrade on the leader of an environment
@@ -102,14 +103,14 @@ def on_shelf(target: Target, shipment: Shipment) -> Step:
     return Step("on-shelf", "See that its version and its bundle are still there", (act,), _SHELF, "AWS", 2)
 
 
-def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment) -> Step:
+def deploy(target: Target, tier: Tier, hosts: Sequence[PlannedHost], shipment: Shipment, *, drain: int = DRAIN_SECONDS) -> Step:
     """A3, the second half, and A3b: maintenance is switched off on a host whose deployment is over, if it is found on there."""
     command = commands.update_environment(tier.beanstalk, shipment.label)
     params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
     update = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
     off = commands.maintenance(on=False)
     reopen = tuple(_on(host, "magento.reopen", f"reopen:{host.name}", off, **_target(target), label=shipment.label) for host in hosts)
-    seconds = len(hosts) * (ROLLING_SECONDS + COMMANDS_SECONDS) + LEADER_SECONDS
+    seconds = len(hosts) * (ROLLING_SECONDS - DRAIN_SECONDS + drain + COMMANDS_SECONDS) + LEADER_SECONDS
     return Step(f"deploy-{tier.key}", f"Deploy the {tier.name.lower()}", (update, *reopen), _ROLLING, _names(hosts), seconds, parallel=True)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from deployments.effects.beanstalk import tell_events
+from deployments.effects.hosts import AWS_CLOCK
 from deployments.strategies.commands import COMMAND
 from remote.aws import beanstalk, databases
 from remote.errors import AlreadyExists, Busy, Refused
@@ -28,12 +29,12 @@ class Configure:
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         name = act.params["beanstalk"]
         if self._stands(act):
-            return {"answered": True}
+            return {}
         try:
             beanstalk.configure(name, _wanted(act))
         except Busy as busy:
             raise Refused(f"Somebody else is changing {name}. {busy}", "Wait until it is Ready, then go on with the run.") from busy
-        return {"answered": True}
+        return {"accepted": timezone.now().isoformat()}
 
     def probe(self, act: Act, context: Context) -> Finding:
         name = act.params["beanstalk"]
@@ -41,21 +42,41 @@ class Configure:
         said = tell_events(name, context)
         if not found.is_ready:
             return Running(f"{name} is {found.status}", said, ask_again=1)
-        if self._stands(act):
-            told = ", ".join(f"{option} {value}" for option, value in act.params["options"].items())
+        now = self._options(act)
+        told = ", ".join(f"{option} {value or 'not set'}" for (_, option), value in now.items())
+        if _enough(act, now):
             return Done(f"{name}: {told}", said)
-        if not context.answer.get("answered") and timezone.now() - context.intent_at < LATE_ANSWER:
-            return Running("no answer to the request yet; asking again", said, ask_again=2)
+        accepted = context.answer.get("accepted")
+        since = datetime.fromisoformat(accepted) if accepted else context.intent_at
+        if timezone.now() - since < LATE_ANSWER:
+            return Running("no sign of the request yet; asking again", said, ask_again=2)
+        if accepted:
+            return Failed(f"{name} took the request and went back to {told}. {_complaints(act, context)}", said)
         return NotDone(f"{name} is Ready and has other options")
 
     def cancel(self, act: Act, context: Context) -> str:
         return f"{act.params['beanstalk']}: a change of options that has begun ends within a minute"
 
     def _stands(self, act: Act) -> bool:
-        now = beanstalk.option_settings(act.params["application"], act.params["beanstalk"])
-        if act.params.get("at_least"):
-            return all(int(now.get(option) or 0) >= int(value) for option, value in _wanted(act).items())
-        return all(now.get(option) == value for option, value in _wanted(act).items())
+        return _enough(act, self._options(act))
+
+    def _options(self, act: Act) -> dict[tuple[str, str], str]:
+        """As they are now, those that the act is about."""
+        found = beanstalk.option_settings(act.params["application"], act.params["beanstalk"])
+        return {option: found.get(option, "") for option in _wanted(act)}
+
+
+def _enough(act: Act, now: Mapping[tuple[str, str], str]) -> bool:
+    if act.params.get("at_least"):
+        return all(int(now[option] or 0) >= int(value) for option, value in _wanted(act).items())
+    return now == _wanted(act)
+
+
+def _complaints(act: Act, context: Context) -> str:
+    """Asked of Beanstalk itself: the errors since the intent, the first of which names the reason."""
+    told = beanstalk.events(act.params["application"], context.intent_at - AWS_CLOCK, act.params["beanstalk"])
+    bad = dict.fromkeys(event.message.strip() for event in told if event.severity in ("ERROR", "FATAL"))
+    return f"Beanstalk says: “{' '.join(bad)[:600]}”" if bad else "Its events say why."
 
 
 def _wanted(act: Act) -> dict[tuple[str, str], str]:

@@ -56,22 +56,22 @@ class Drawn:
 
 def place_of(target: Target) -> Place | None:
     """None where no target group of the front end is known yet, or it hangs on no load balancer. Raises RemoteError."""
-    groups = _groups(target)
+    groups = _groups(*(tier.beanstalk for tier in target.tiers))
     front = groups.get(target.tiers[-1].beanstalk)
-    listeners = [each for arn in balancers_of(target) for each in balancer.listeners(arn)]
+    listeners = [each for arn in balancers_of(target.tiers[-1].beanstalk) for each in balancer.listeners(arn)]
     if front is None or not listeners:
         return None
     return Place(tuple((each.arn, each.port) for each in listeners), front, groups.get(target.tiers[0].beanstalk, front))
 
 
-def balancers_of(target: Target) -> tuple[str, ...]:
-    """ARNs of those that the front end stands behind, as far as its target group is known. Raises RemoteError."""
-    front = _groups(target).get(target.tiers[-1].beanstalk)
-    return next((group.balancers for group in balancer.target_groups() if group.arn == front), ()) if front else ()
+def balancers_of(beanstalk: str) -> tuple[str, ...]:
+    """ARNs of those that an environment's hosts stand behind, as far as its target group is known. Raises RemoteError."""
+    mine = _groups(beanstalk).get(beanstalk)
+    return next((group.balancers for group in balancer.target_groups() if group.arn == mine), ()) if mine else ()
 
 
-def _groups(target: Target) -> dict[str, str]:
-    return {row.beanstalk: row.arn for row in TargetGroup.objects.filter(beanstalk__in=[tier.beanstalk for tier in target.tiers])}
+def _groups(*beanstalk: str) -> dict[str, str]:
+    return {row.beanstalk: row.arn for row in TargetGroup.objects.filter(beanstalk__in=beanstalk)}
 
 
 def name_of(target: Target) -> str:

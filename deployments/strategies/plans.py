@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployments import steps as written
@@ -11,7 +11,8 @@ from deployments.plans import Wanted
 from deployments.strategies import steps
 from deployments.strategies.commands import Folder
 from deployments.strategies.curtain import Place
-from estate.definition import Target, Workshop
+from deployments.strategies.draining import Enough
+from estate.definition import Target, Tier, Workshop
 from runs.plan import Act, Plan, Step
 
 
@@ -24,7 +25,7 @@ class Prepared:
     statics_key: str
     build: str  # names the build's folders
     path: str  # roll | window
-    drain: int = 0  # roll: seconds that a host which leaves has for the requests under way there
+    drain: Mapping[str, Enough] = field(default_factory=dict)  # roll: by the tier's key, where others serve while a host drains
 
 
 def preparation(target: Target, workshop: Workshop, source: Mapping[str, Any], build: str, version: str) -> tuple[Step, ...]:
@@ -80,11 +81,12 @@ def _roll(wanted: Wanted, prepared: Prepared) -> Iterator[Step]:
     target, shipment = wanted.target, wanted.shipment
     back, *front = target.tiers
     yield from _begin(wanted, prepared)
-    yield steps.drain(target, prepared.drain)
-    yield steps.roll(target, back, _of(wanted, back.key), shipment, drain=prepared.drain)
+    if prepared.drain:
+        yield steps.drain(target, prepared.drain)
+    yield steps.roll(target, back, _of(wanted, back.key), shipment, drain=_drains(wanted, prepared, back))
     yield steps.confirm(_of(wanted, back.key)[0], after="deploy")
     for tier in front:
-        yield steps.roll(target, tier, _of(wanted, tier.key), shipment, drain=prepared.drain)
+        yield steps.roll(target, tier, _of(wanted, tier.key), shipment, drain=_drains(wanted, prepared, tier))
     yield steps.flip(_one(wanted), prepared.build)
     yield steps.flush_once(_of(wanted, back.key)[0])
     yield written.verify(target, wanted.hosts, shipment)
@@ -113,6 +115,12 @@ def _window(wanted: Wanted, prepared: Prepared, place: Place) -> Iterator[Step]:
     yield steps.policy(target, steps.ROLLING)
     yield written.verify(target, wanted.hosts, shipment)
     yield _judged(wanted, prepared)
+
+
+def _drains(wanted: Wanted, prepared: Prepared, tier: Tier) -> int:
+    """By then: the longest of what stands and what this plan asks for."""
+    asked = prepared.drain.get(tier.key)
+    return max(wanted.drain.get(tier.key, written.DRAIN_SECONDS), asked.seconds if asked else 0)
 
 
 def _judged(wanted: Wanted, prepared: Prepared) -> Step:

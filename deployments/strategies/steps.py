@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from deployments import commands as document
 from deployments.commands import Command
-from deployments.steps import PlannedHost, Shipment
+from deployments.steps import DRAIN_SECONDS, PlannedHost, Shipment
 from deployments.strategies import commands, curtain
 from deployments.strategies.commands import COMMAND, PROCESS, Folder
 from deployments.strategies.curtain import Place
 from deployments.strategies.decision import CONFIG, DB
+from deployments.strategies.draining import DELAY, Enough
 from estate.definition import Target, Tier, Workshop
 from runs.plan import Act, Step
 
 POLICY, ROLLING, AT_ONCE = "DeploymentPolicy", "Rolling", "AllAtOnce"
-DELAY, DELAY_SECONDS = "DeregistrationDelay", 20  # Beanstalk's default
 JOBS_SECONDS = 900  # for a job of Magento to come to its end once cron is stopped
 SCRATCH = "/var/tmp/opsconsole"  # noqa: S108  (a folder of our own on the host, named by the build)
 
@@ -137,7 +137,7 @@ def roll(
     hosts: Sequence[PlannedHost],
     shipment: Shipment,
     *,
-    drain: int = DELAY_SECONDS,
+    drain: int = DRAIN_SECONDS,
     at_once: bool = False,
 ) -> Step:
     command = document.update_environment(tier.beanstalk, shipment.label)
@@ -170,11 +170,14 @@ def policy(target: Target, value: str) -> Step:
     return Step(f"policy-{value.lower()}", title, acts, _POLICY, ", ".join(tier.beanstalk for tier in target.tiers), 70, parallel=True)
 
 
-def drain(target: Target, seconds: int) -> Step:
-    """`seconds`: what the load balancer itself waits for an answer at most."""
-    acts = tuple(_option(target, tier, "drain", PROCESS, DELAY, str(seconds), at_least=True) for tier in target.tiers)
+def drain(target: Target, enough: Mapping[str, Enough]) -> Step:
+    """`enough` by the tier's key; the others are left as they are."""
+    tiers = [tier for tier in target.tiers if tier.key in enough]
+    acts = tuple(_option(target, tier, "drain", PROCESS, DELAY, str(enough[tier.key].seconds), at_least=True) for tier in tiers)
+    seconds = " or ".join(str(each) for each in sorted({each.seconds for each in enough.values()}))
     title = f"Give a host that leaves {seconds} s for the requests under way there"
-    return Step("drain", title, acts, _DRAIN, ", ".join(tier.beanstalk for tier in target.tiers), 35, parallel=True)
+    note = " ".join([_DRAIN, *(enough[tier.key].why for tier in tiers)])
+    return Step("drain", title, acts, note, ", ".join(tier.beanstalk for tier in tiers), 35, parallel=True)
 
 
 def stop_cron(hosts: Sequence[PlannedHost]) -> Step:
@@ -261,9 +264,11 @@ def judge(host: PlannedHost, params: dict[str, Any]) -> Step:
 
 
 def _option(target: Target, tier: Tier, key: str, namespace: str, name: str, value: str, **more: Any) -> Act:
+    """An old worker that shares an upgrade takes every option of `beanstalk.settings` for the commands': another kind makes it wait."""
     params = {"application": target.application, "beanstalk": tier.beanstalk, "namespace": namespace, "options": {name: value}}
     command = commands.option(tier.beanstalk, namespace, name, value)
-    return Act("beanstalk.settings", f"{key}:{tier.key}", tier.beanstalk, command.argv, params=params | more)
+    kind = "beanstalk.settings" if namespace == COMMAND else "beanstalk.option"
+    return Act(kind, f"{key}:{tier.key}", tier.beanstalk, command.argv, params=params | more)
 
 
 def _rule(target: Target, name: str, listener: str, port: int) -> dict[str, Any]:
@@ -310,8 +315,9 @@ _ROLLING = (
     "then Beanstalk waits for 12 healthy checks."
 )
 _DRAIN = (
-    "It gets no new ones; those that run on when its time is over would be cut. The load balancer itself waits no longer for an answer, so "
-    "none is. Where it is that long already nothing is changed; it stays so afterwards, and every host takes so much longer."
+    "It gets no new ones; those that run on when its time is over would be cut. The load balancer itself waits no longer than that for the "
+    "next byte: only what sends all the while may still be cut. Where it is that long already nothing is changed; it stays so afterwards, "
+    "and every host takes so much longer. An environment of one host is left as it is: while that one drains, nobody serves."
 )
 _AT_ONCE = "All hosts at the same time: nobody visits them behind the curtain, so nobody has to be drained or waited for."
 _CONFIRM = "If the decision was wrong it is seen here, on the back office alone: the front end still has the old code."

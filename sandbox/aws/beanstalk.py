@@ -16,7 +16,7 @@ from moto.core.exceptions import ServiceException
 
 from sandbox.aws import health, rolling, texts
 from sandbox.aws.logs import LogRequests
-from sandbox.aws.state import READY, SEVERITIES, UPDATING, Environment, Event, Ledger, Operation, Version
+from sandbox.aws.state import LONGEST, READY, SEVERITIES, UPDATING, Environment, Event, Ledger, Operation, Version
 from sandbox.aws.storage import Storage
 from sandbox.aws.traffic import Traffic
 from sandbox.durations import DURATIONS
@@ -145,6 +145,10 @@ class Beanstalk:
         return operation
 
     def update_settings(self, environment: Environment, changes: dict[str, dict[str, str]]) -> Operation:
+        for (namespace, option), longest in LONGEST.items():
+            value = changes.get(namespace, {}).get(option)
+            if value is not None and not (value.isdigit() and int(value) <= longest):
+                raise Refused(texts.out_of_range(namespace, option, value, longest))
         with self.ledger.lock:
             operation = self._begin(environment, "configuration", abortable=True)
             self._accepted("UpdateEnvironment (settings)", environment.name, "")

@@ -48,6 +48,8 @@ SETTINGS = {
     "aws:elasticbeanstalk:healthreporting:system": {"SystemType": "enhanced", "HealthCheckSuccessThreshold": "Ok"},
     "aws:autoscaling:launchconfiguration": {"InstanceType": "c5.xlarge", "IamInstanceProfile": "aws-elasticbeanstalk-ec2-role"},
 }
+# (namespace, option) -> the most that it may be; the least is 0
+LONGEST = {("aws:elasticbeanstalk:environment:process:default", "DeregistrationDelay"): 3600}
 STACKS = {
     "al1": "64bit Amazon Linux 2018.03 v2.9.27 running PHP 7.3",
     "al2": "64bit Amazon Linux 2 v3.3.10 running PHP 7.4",

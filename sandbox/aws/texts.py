@@ -196,6 +196,11 @@ def no_version(label: str) -> str:
     return f"No Application Version named '{label}' found."
 
 
+def out_of_range(namespace: str, option: str, value: str, longest: int) -> str:
+    """Believed: that it is refused is known, the words are not."""
+    return f"Invalid option value: '{value}' (Namespace: '{namespace}', OptionName: '{option}'): Value has to be from 0 to {longest}"
+
+
 def no_application(name: str) -> str:
     return f"No Application named '{name}' found."
 

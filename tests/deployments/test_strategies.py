@@ -69,7 +69,7 @@ def _deeds(ready: dict[str, str], after: int = 0) -> list[dict[str, Any]]:
 
 
 def _balancers_wait(target: Target, seconds: int) -> None:
-    for arn in curtain.balancers_of(target):
+    for arn in curtain.balancers_of(target.tiers[-1].beanstalk):
         told = [{"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}]
         boto3.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=told)
 
@@ -151,6 +151,11 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     assert [step["key"] for step in rolled.document["steps"]][-8:] == [
         "drain", "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
     ]  # fmt: skip
+    drain = rolled.document["steps"][-8]
+    assert (drain["where"], drain["title"]) == (
+        production.tiers[-1].beanstalk,
+        "Give a host that leaves 90 s for the requests under way there",
+    )
     with _visitors(ready) as visited:
         done = through(_start(rolled, releaser), beside=prober.probe)
     assert done.state == Run.State.SUCCEEDED, done.said

@@ -47,6 +47,12 @@ def test_nothing_is_allowed_wholesale(policy: str) -> None:
     assert wide == (["autoscaling:*", "cloudformation:*"] if policy == "release" else [])  # what Beanstalk does as the caller
 
 
+def test_attributes_are_changed_of_beanstalks_own_target_groups_alone() -> None:
+    statements = json.loads((FOLDER / "release.json").read_text())["Statement"]
+    found = [each["Resource"] for each in statements if "elasticloadbalancing:ModifyTargetGroupAttributes" in each["Action"]]
+    assert found == [["arn:aws:elasticloadbalancing:eu-west-3:123456789012:targetgroup/awseb-*/*"]]
+
+
 def test_nobody_may_change_who_may_what() -> None:
     assert [action for policy in POLICIES for action in allowed(policy) if action.split(":")[0] in ("iam", "organizations", "kms")] == []
 

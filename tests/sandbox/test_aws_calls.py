@@ -159,6 +159,20 @@ def test_a_version_and_settings_are_not_updated_in_one_call(estate: Estate) -> N
     assert estate.aws.ledger.environments[PREPROD].option("command", "Timeout") == "900"
 
 
+@pytest.mark.parametrize("seconds", ["3601", "-1", "a minute"])
+def test_a_host_drains_for_an_hour_at_most(estate: Estate, seconds: str) -> None:
+    process = "aws:elasticbeanstalk:environment:process:default"
+    option = {"Namespace": process, "OptionName": "DeregistrationDelay", "Value": seconds}
+    status, code, said = refused(estate.beanstalk.update_environment, EnvironmentName=PREPROD, OptionSettings=[option])
+    assert (status, code) == (400, "InvalidParameterValue")
+    assert f"'{seconds}' (Namespace: '{process}', OptionName: 'DeregistrationDelay')" in said
+    assert estate.is_settled(PREPROD)
+    for accepted in ("3600", "0", "20"):
+        estate.beanstalk.update_environment(EnvironmentName=PREPROD, OptionSettings=[option | {"Value": accepted}])
+        until(lambda: estate.is_settled(PREPROD))
+        assert estate.aws.ledger.environments[PREPROD].option("environment:process:default", "DeregistrationDelay") == accepted
+
+
 def test_a_matcher_of_503_is_refused(estate: Estate) -> None:
     elbv2 = estate.client("elbv2")
     arn = elbv2.describe_target_groups(Names=[PREPROD])["TargetGroups"][0]["TargetGroupArn"]
