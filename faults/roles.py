@@ -23,7 +23,7 @@ def play(asked: dict[str, Any]) -> None:
     """`asked` comes from `faults.rig`: role, log, journal, and what the role needs."""
     from runs import duties
 
-    duties.ME = f"{asked['role']}:{os.getpid()}"  # what was made when the parent imported it would be all of theirs
+    duties.ME = f"{socket.gethostname()}:{asked['role']}:{os.getpid()}"  # what was made when the parent imported it would be all of theirs
     if asked.get("sabotage"):
         sabotage.remove(asked["sabotage"])
     if asked.get("version"):
@@ -50,6 +50,9 @@ def _worker(_: dict[str, Any]) -> None:
 def _scheduler(asked: dict[str, Any]) -> None:
     from django.core.management import call_command
 
+    from runs import periodic
+
+    periodic.AT_LEAST = asked.get("holds", periodic.AT_LEAST)
     if asked.get("duties"):
         victim.watch_duties(Path(asked["journal"]))
     call_command("scheduler", inline=asked.get("inline", False))

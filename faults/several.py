@@ -37,6 +37,7 @@ from faults.rig import Rig
 DATA, NAMES = "data", ("a", "b", "c")
 WEB, REDIS = 8000, 6379  # each machine has these ports for itself
 SILENCE = 5.0  # seconds after which a page connects anew
+HOLDS = 30.0  # seconds, as in production: one that is cut off is at its duty for some ten more before it gives up
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)|^\s*Port (\d+)", re.MULTILINE)
 
 
@@ -130,7 +131,7 @@ class Several(Rig):
         machine = self.machines[name]
         argv = [*self.network.inside(name), sys.executable, "-m", "remote.ssh.broker", machine.env["SSH_BROKER"]]
         machine.broker = started(argv, machine.env, self.folder / name / "broker.log")
-        self.at(name, "scheduler", duties=True)
+        self.at(name, "scheduler", duties=True, holds=HOLDS)
         self.at(name, "web", port=WEB)
         until(f"the web of {name}", partial(self.answers, name), seconds=60)
 
