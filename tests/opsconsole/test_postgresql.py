@@ -86,7 +86,9 @@ def test_a_database_that_does_not_take_every_character_is_refused_before_anythin
     assert checked(url).returncode == 0
     with psycopg.connect(url, autocommit=True) as server:
         server.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-        refused = checked(f"{url.rpartition('/')[0]}/ascii")
-        server.execute("DROP DATABASE ascii")
+        try:
+            refused = checked(f"{url.rpartition('/')[0]}/ascii")
+        finally:
+            server.execute("DROP DATABASE ascii")
     assert "console.E009" in refused.stderr
     assert "SQL_ASCII" in refused.stderr
