@@ -21,21 +21,31 @@ from runs import leases, witness
 from tests import box
 from tests.valkey import Valkey, running
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that may take long go first: a run on several cores must not end with one of them working and the others done."""
-    items.sort(key=lambda item: -_allowed(item))
-
-
 ONE_DEMO = "tests/journeys/one_demo"
 
 
-class Together(LoadFileScheduling):  # type: ignore[misc]
-    """A file runs in one process, and so does the folder whose files share a demo."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take long goes first: a run on several cores must not end with one of them working and the others done.
 
+    What shares a demo stays together: it would be started once more for whatever comes after others.
+    """
+    longest: dict[str, float] = {}
+    for item in items:
+        scope = _scope(item.nodeid)
+        longest[scope] = max(longest.get(scope, 0.0), _allowed(item))
+    places = {scope: place for place, scope in enumerate(sorted(longest, key=lambda scope: -longest[scope]))}
+    items.sort(key=lambda item: places[_scope(item.nodeid)])
+
+
+def _scope(nodeid: str) -> str:
+    """What runs in one process: a file, or the folder whose files share a demo."""
+    file = nodeid.partition("::")[0]
+    return ONE_DEMO if file.startswith(f"{ONE_DEMO}/") else file
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return ONE_DEMO if file.startswith(f"{ONE_DEMO}/") else file
+        return _scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

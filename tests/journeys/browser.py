@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -59,6 +61,13 @@ class Demo:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(asked, timeout=20) as answer:
             assert answer.status < 300
+
+    def asked(self, path: str, **sent: object) -> Any:
+        """What the console's API answers; a POST where something is sent."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", json.dumps(sent).encode() if sent else None, headers)  # noqa: S310
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+            return json.load(answer)
 
 
 @contextmanager

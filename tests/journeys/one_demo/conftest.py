@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.browser import Demo, running_demo
+from tests.journeys.browser import Demo, running_demo, wait_until
 from tests.journeys.conftest import SPEED
+from tests.journeys.releasing import LONG
 
 
 @pytest.fixture(scope="package")
@@ -17,6 +18,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(autouse=True)
-def no_faults_stay(demo: Demo) -> Iterator[None]:
+def left_as_found(demo: Demo) -> Iterator[None]:
+    """No fault stays, and no run that holds its lock, wherever a journey ends."""
     yield
     demo.no_faults()
+    wait_until(
+        lambda: not any(demo.asked(f"runs?state={state}")["items"] for state in ("queued", "running")), seconds=LONG, what="all ends"
+    )
+    for run in demo.asked("runs")["items"]:
+        if run["holds_lock"]:
+            if run["state"] in ("waiting", "unknown"):
+                demo.asked(f"runs/{run['id']}/give-up", reason="the journey has ended")
+            demo.asked(f"runs/{run['id']}/release-lock", reason="the journey has ended")

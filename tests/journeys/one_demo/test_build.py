@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import urllib.request
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,13 +23,6 @@ def called(demo: Demo, *words: str | Path, token: str = "") -> subprocess.Comple
     return subprocess.run([*map(str, words)], cwd=ROOT.parent, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
-def asked(demo: Demo, path: str, **sent: Any) -> Any:
-    headers = {"Authorization": f"Bearer {demo.token}", "Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-    request = urllib.request.Request(f"{demo.url}/api/v1/{path}", json.dumps(sent).encode() if sent else None, headers)  # noqa: S310
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
-        return json.load(answer)
-
-
 JOB, CONSOLE = ROOT / "docs/ci/release.sh", ROOT / "console"
 
 
@@ -42,7 +31,7 @@ def test_a_build_releases_to_pre_production_and_ends_as_the_release_does(demo: D
     done = called(demo, JOB)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     number = re.findall(r"(?m)^Run (\d+) succeeded\.", done.stdout)[0]
-    run = asked(demo, f"runs/{number}")
+    run = demo.asked(f"runs/{number}")
     assert (run["service"], run["environment"], run["state"]) == ("magento", "pre-production", "succeeded")
     assert run["reason"] == "https://ci.client.example/jobs/418"
     assert done.stdout.index("(plan ") < done.stdout.index(f"Run {number}:"), "the plan is printed before anything is started"
@@ -50,13 +39,13 @@ def test_a_build_releases_to_pre_production_and_ends_as_the_release_does(demo: D
 
 
 def test_what_the_console_refuses_starts_nothing(demo: Demo) -> None:
-    before = asked(demo, "runs")["items"]
+    before = demo.asked("runs")["items"]
     for words, said in ((("no-such-service",), "no-such-service"), (("magento", "pre-production", "no-such-branch"), "no-such-branch")):
         refused = called(demo, JOB, *words)
         assert refused.returncode == 2, refused.stdout + refused.stderr
         assert said in refused.stderr
     assert called(demo, JOB, token="oc_wrong").returncode == 2
-    assert asked(demo, "runs")["items"] == before
+    assert demo.asked("runs")["items"] == before
 
 
 def test_somebody_is_let_into_the_vpn_from_a_terminal(demo: Demo) -> None:
@@ -65,7 +54,7 @@ def test_somebody_is_let_into_the_vpn_from_a_terminal(demo: Demo) -> None:
     done = called(demo, CONSOLE, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"(?m)^Run \d+ succeeded\.", done.stdout)
-    made = asked(demo, "vpn-users/mary.shift")
+    made = demo.asked("vpn-users/mary.shift")
     assert (made["state"], made["person"]) == ("valid", "Mary")
     twice = called(demo, CONSOLE, *words)
     assert twice.returncode == 2
@@ -97,6 +86,6 @@ def test_a_release_that_fails_ends_the_job_with_a_code_of_its_own(demo: Demo) ->
         demo.no_faults()
     assert called(demo, JOB).returncode == 2
     target = {"service": "magento", "environment": "pre-production", "strategy": "as-written"}
-    plan = asked(demo, "plans", **target, relaunch_of=int(number))
-    run = asked(demo, "runs", plan=plan["id"], hash=plan["hash"], reason="the fault is mended")
-    wait_until(lambda: asked(demo, f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="the relaunch's end")
+    plan = demo.asked("plans", **target, relaunch_of=int(number))
+    run = demo.asked("runs", plan=plan["id"], hash=plan["hash"], reason="the fault is mended")
+    wait_until(lambda: demo.asked(f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="the relaunch's end")
