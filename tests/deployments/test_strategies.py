@@ -68,10 +68,23 @@ def _deeds(ready: dict[str, str], after: int = 0) -> list[dict[str, Any]]:
     return deeds
 
 
-def _balancers_wait(target: Target, seconds: int) -> None:
+@contextmanager
+def _balancers_wait(target: Target, seconds: int) -> Iterator[None]:
+    elbv2, key, before = boto3.client("elbv2"), "idle_timeout.timeout_seconds", {}
     for arn in curtain.balancers_of(target.tiers[-1].beanstalk):
-        told = [{"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}]
-        boto3.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=told)
+        told = elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+        before[arn] = next(each["Value"] for each in told if each["Key"] == key)
+
+    def wait(arn: str, value: str) -> None:
+        elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": value}])
+
+    try:
+        for arn in before:
+            wait(arn, str(seconds))
+        yield
+    finally:
+        for arn, value in before.items():
+            wait(arn, value)
 
 
 @contextmanager
@@ -146,18 +159,18 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
     ShopAnswer.objects.all().delete()
     control.act("push-commit")
     assert _prepared(production, releaser).decision == "roll"
-    _balancers_wait(production, 90)
-    rolled = actions.plan_release(production, PREBUILT, by=releaser)
-    assert [step["key"] for step in rolled.document["steps"]][-8:] == [
-        "drain", "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
-    ]  # fmt: skip
-    drain = rolled.document["steps"][-8]
-    assert (drain["where"], drain["title"]) == (
-        production.tiers[-1].beanstalk,
-        "Give a host that leaves 90 s for the requests under way there",
-    )
-    with _visitors(ready) as visited:
-        done = through(_start(rolled, releaser), beside=prober.probe)
+    with _balancers_wait(production, 90):
+        rolled = actions.plan_release(production, PREBUILT, by=releaser)
+        assert [step["key"] for step in rolled.document["steps"]][-8:] == [
+            "drain", "deploy-back", "confirm", "deploy-front", "flip-version", "flush-cache", "verify", "judge",
+        ]  # fmt: skip
+        drain = rolled.document["steps"][-8]
+        assert (drain["where"], drain["title"]) == (
+            production.tiers[-1].beanstalk,
+            "Give a host that leaves 90 s for the requests under way there",
+        )
+        with _visitors(ready) as visited:
+            done = through(_start(rolled, releaser), beside=prober.probe)
     assert done.state == Run.State.SUCCEEDED, done.said
     assert len(visited) > 100
     assert set(visited) == {200}, "what was under way on a host that left came to its end"
