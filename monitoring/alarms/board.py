@@ -96,6 +96,11 @@ class Row:
         return max(self.needed - self.bad_for, 0)
 
     @property
+    def is_known(self) -> bool:
+        """Something can be said of its past."""
+        return self.live is not None or bool(self.strip)
+
+    @property
     def is_soon(self) -> bool:
         return self.word == "soon"
 

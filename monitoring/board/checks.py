@@ -68,9 +68,11 @@ def instances() -> Iterable[Finding]:
 
 def shares() -> Iterable[Finding]:
     """Is it mounted, and does it answer? A mount that hangs is bad; a host that cannot be asked proves nothing."""
-    for target in current().targets:
-        hosts = running(target) if target.shares else {}
-        for path in target.shares if hosts else ():
+    places = [(target, hosts) for target in current().targets if target.shares and (hosts := running(target))]
+    if not places:
+        raise CannotCheck("No host that mounts a share has been seen yet.")
+    for target, hosts in places:
+        for path in target.shares:
             mounted = runner().probe_many(list(hosts), ["mountpoint", "-q", path], deadline=_MOUNT_SECONDS)
             answers = runner().probe_many(list(hosts), ["test", "-r", path], deadline=_MOUNT_SECONDS)
             for ip, host in hosts.items():

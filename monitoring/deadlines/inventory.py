@@ -63,7 +63,8 @@ def temporary_files() -> Iterable[Deadline]:
         oldest = _time(row.facts.get("oldest"))
         if TEMPORARY not in row.name or oldest is None:
             continue
-        why = f"{row.facts.get('objects')} files, the oldest of {oldest:%d %b %Y}. Nothing there may be needed: delete what is over."
+        files = "1 file" if (count := row.facts.get("objects")) == 1 else f"{count} files"
+        why = f"{files}, the oldest of {oldest:%d %b %Y}. Nothing there may be needed: delete what is over."
         yield Deadline(row.key, "temporary files", f"{row.name} is to be cleared", oldest + TEMPORARY_FOR, "", why, 7, 0)
 
 

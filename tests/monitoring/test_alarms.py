@@ -335,11 +335,12 @@ def test_the_pages_show_full_empty_and_unknown(control: Control, viewer: Operato
     empty = client.get(reverse("alarms:list")).content.decode() + client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
     assert "has not been read yet" in empty
     assert "not read yet" in empty
-    for claim in ("differ from the declaration", "no such alarm", "missing", "not there"):
+    for claim in ("differ from the declaration", "no such alarm", "missing", "not there", "f-okq", "Nothing is muted", "Which</legend>"):
         assert claim not in empty  # nobody knows
     poller.poll()
     page = client.get(reverse("alarms:list")).content.decode()
     assert page.count('class="spark"') == 6
+    assert "Nothing is muted" in page
     one = client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
     assert "Threshold Crossed: 3 out of the last 3 datapoints" in one
     assert "<svg" in one

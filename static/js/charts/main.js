@@ -216,14 +216,13 @@ function tick() {
 
 function troubles(said) {
   const place = root.querySelector("[data-troubles]");
-  place.replaceChildren(...said.map((sentence) => {
-    const banner = document.createElement("div");
-    banner.className = "banner unknown";
-    const glyph = element("svg", { class: "g g-unknown", "aria-hidden": "true" });
-    glyph.append(element("use", { href: "#g-unknown" }));
-    banner.append(glyph, Object.assign(document.createElement("h2"), { textContent: "CloudWatch cannot be read: what is shown is the last that it said" }), Object.assign(document.createElement("p"), { textContent: sentence }));
-    return banner;
-  }));
+  if (!said.length) return place.replaceChildren();
+  const banner = document.createElement("div");
+  banner.className = "banner unknown";
+  const glyph = element("svg", { class: "g g-unknown", "aria-hidden": "true" });
+  glyph.append(element("use", { href: "#g-unknown" }));
+  banner.append(glyph, Object.assign(document.createElement("h2"), { textContent: "CloudWatch cannot be read: what is shown is the last that it said" }), ...said.map((sentence) => Object.assign(document.createElement("p"), { textContent: sentence })));
+  place.replaceChildren(banner);
 }
 
 // -- Spans

@@ -142,6 +142,16 @@ def test_public_names_are_asked_from_outside(sandbox: dict[str, str]) -> None:
         assert found[name].state == OK, found[name]
 
 
+def test_shares_that_nobody_mounts_yet_are_said_to_be_unseen(client: Client, viewer: Operator) -> None:
+    health.register("Shares", "NFS shares", checks.shares, every=60)
+    checking.refresh()
+    assert checking.board()[0].cannot == ("Shares: No host that mounts a share has been seen yet.",)
+    client.force_login(viewer)
+    page = client.get("/health/").content.decode()
+    assert "nothing seen yet" in page
+    assert "of 0 proven" not in page
+
+
 def test_many_that_are_well_are_folded_and_what_is_not_stays_in_sight(client: Client, viewer: Operator) -> None:
     found = [Finding(str(number), f"share {number}", OK) for number in range(checking.FOLDED)]
     health.register("Shares", "NFS shares", lambda: found, every=60)
