@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from runs import leases, witness
 from tests import box
 from tests.valkey import Valkey, running
 
+HERE = ("127.0.0.1", "::1", "localhost")
 ONE_DEMO = "tests/journeys/one_demo"
 
 
@@ -122,14 +124,33 @@ def ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = socket.socket.connect
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in HERE:
             raise AssertionError(f"a test tried to reach {address}")
         connect(self, address)
 
+    def looked_up(host: Any, *more: Any, **named: Any) -> Any:
+        """Any other name is one that nobody knows; asking for it would be heard outside."""
+        if host is not None and _text(host) not in HERE and not _is_address(_text(host)):
+            raise socket.gaierror(socket.EAI_NONAME, f"no test looks up {_text(host)}")
+        return look_up(host, *more, **named)
+
     monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+
+def _text(host: str | bytes) -> str:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

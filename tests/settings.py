@@ -16,7 +16,10 @@ if "pytest" in sys.modules:  # the type checker reads these settings, too, and w
     os.mkdir(_data, 0o700)
     os.mkdir(f"{_data}/staticfiles")  # whitenoise warns where there is none
     atexit.register(shutil.rmtree, _data, ignore_errors=True)
+    with open(f"{_data}/ssh_config", "w") as _config:  # git is a process of its own: no name that it is given is looked up anywhere
+        _config.write("Host *\n    HostName 127.0.0.1\n    Port 1\n")
 os.environ["DATA_DIR"] = _data
+os.environ["SSH_CONFIG"] = f"{_data}/ssh_config"
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ["REDIS_URL"] = f"unix://{_data}/nobody-listens"  # whoever needs Redis asks for the fixture
 os.environ["SITE_URL"] = "http://testserver"
