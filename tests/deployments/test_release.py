@@ -24,6 +24,7 @@ from tests import box
 from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+SPEED = 200
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(autouse=True)
 def left_as_found(demo: Demo) -> Iterator[None]:
-    """No fault stays, and no run that holds its lock, wherever a journey ends."""
+    """No fault stays, no run that holds its lock, and no shop that is closed, wherever a journey ends."""
     yield
     demo.no_faults()
     wait_until(
@@ -30,3 +30,14 @@ def left_as_found(demo: Demo) -> Iterator[None]:
             if run["state"] in ("waiting", "unknown"):
                 demo.asked(f"runs/{run['id']}/give-up", reason="the journey has ended")
             demo.asked(f"runs/{run['id']}/release-lock", reason="the journey has ended")
+    for environment in ("pre-production", "production"):
+        mine = [run for run in demo.asked("runs")["items"] if (run["service"], run["environment"]) == ("magento", environment)]
+        if mine and max(mine, key=lambda run: run["id"])["state"] != "succeeded":
+            _opens_the_shop(demo, environment)
+
+
+def _opens_the_shop(demo: Demo, environment: str) -> None:
+    """Whoever stops a release may leave its shop in maintenance mode, and the next one is refused for that."""
+    plan = demo.asked("operations", service="magento", environment=environment, operation="maintenance-off")
+    run = demo.asked("runs", plan=plan["id"], hash=plan["hash"], confirmation=environment)
+    wait_until(lambda: demo.asked(f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="an open shop")
