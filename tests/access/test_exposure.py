@@ -144,7 +144,7 @@ def test_the_repository_s_configuration_is_compared_and_asked_again_only_after_a
     assert kept.compared(CONFIG, first)["error"] == "", "it is not asked"
     old = first | {"asked": (timezone.now() - timedelta(hours=1)).isoformat()}
     late = kept.compared(CONFIG, old)
-    assert late["error"] == "no way to the repository Try again."
+    assert late["error"] == "no way to the repository. Try again."
     assert late["lines"] == first["lines"]
     never = kept.compared(CONFIG, {})
     assert (never["commit"], never["lines"]) == ("", [])

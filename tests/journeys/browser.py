@@ -111,10 +111,14 @@ def wait_until(holds: Callable[[], bool], *, seconds: float, what: str, instead:
 
 
 class Person:
-    """One browser with its own cookies. What the page complains about is collected and must be nothing at the end."""
+    """One browser with its own cookies. What the page complains about is collected and must be nothing at the end.
 
-    def __init__(self, browser: Browser, url: str, *, scripted: bool = True, theme: str = "light", size: tuple[int, int] = WIDE) -> None:
-        self.url = url
+    `sockets` is false where the server has none, as Django's own for tests: what is said of those is not heard, whenever it is said."""
+
+    def __init__(
+        self, browser: Browser, url: str, *, sockets: bool = True, scripted: bool = True, theme: str = "light", size: tuple[int, int] = WIDE
+    ) -> None:
+        self.url, self.sockets = url, sockets
         self.context: BrowserContext = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if theme == "dark" else "light",
@@ -128,7 +132,7 @@ class Person:
         self.page.on("console", self._hear)
 
     def _hear(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
+        if said.type == "error" and (self.sockets or "/ws/" not in said.text + said.location["url"]):
             self.complaints.append(f"{said.text} ({said.location['url']})")  # what could not be loaded stands there alone
 
     def sign_in(self, name: str, password: str) -> Person:
