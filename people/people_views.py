@@ -18,31 +18,6 @@ from people.models import Operator, Role
 from people.permissions import Decision, Forbidden, may
 from people.views import may_view
 
-WORDS = {
-    "view": "See everything but secrets",
-    "plan": "Make plans",
-    "release": "Release",
-    "adopted": "Follow a deployment that began elsewhere",
-    "operation": "Small operations",
-    "abort": "Stop a run",
-    "settle": "Decide about a run that waits",
-    "note": "Write down what was changed by hand",
-    "rundeck": "Run jobs that still live in Rundeck",
-    "approve": "Approve somebody else's plan",
-    "break-glass": "Release in a freeze all the same",
-    "vpn": "Make, renew and revoke VPN users",
-    "allow-own": "Allow one's own address for two hours",
-    "allow": "Allow addresses of others, and networks",
-    "ftp-password": "Change the FTP password",
-    "estate": "Snapshots, invalidations, starting hosts",
-    "claims": "Answer and accept claims of the hand-over document",
-    "notify": "Choose what one is told, and where",
-    "notify-team": "Choose what the team is told, and where",
-    "people": "Let people in, change roles",
-    "token": "Have tokens of one's own",
-    "audit-export": "Take the audit trail away",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -101,7 +76,7 @@ def _person(request: HttpRequest, who: Operator, *, refused: str = "", link: str
 
 def matrix(who: Operator, places: list[str]) -> list[Line]:
     """By the very function that every page and operation asks."""
-    return [Line(action, WORDS.get(action, action), tuple(may(who, action, place) for place in places)) for action in permissions.actions()]
+    return [Line(action, permissions.WORDS[action], tuple(may(who, action, place) for place in places)) for action in permissions.actions()]
 
 
 @require_POST

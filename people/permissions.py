@@ -45,6 +45,34 @@ _LEAST: dict[str, dict[str, Role]] = {
     "token": {"*": Role.VIEWER},  # one's own
     "audit-export": {"*": Role.ADMIN},
 }
+WORDS = {  # what each is, as a sentence says it after “to”
+    "view": "see everything but secrets",
+    "plan": "make plans",
+    "release": "release",
+    "adopted": "follow a deployment that began elsewhere",
+    "operation": "run small operations",
+    "acknowledge": "acknowledge alarms",
+    "mute": "mute alarms for a while",
+    "alarm": "change alarms and who is told of them",
+    "abort": "stop a run",
+    "note": "write down what was changed by hand",
+    "rundeck": "run jobs that still live in Rundeck",
+    "approve": "approve somebody else's plan",
+    "break-glass": "release in a freeze all the same",
+    "vpn": "make, renew and revoke VPN users",
+    "allow-own": "allow one's own address for two hours",
+    "ftp-password": "change the FTP password",
+    "allow": "allow addresses of others and networks",
+    "notify": "choose what one is told and where",
+    "notify-team": "choose what the team is told and where",
+    "estate": "make snapshots, invalidate paths and start hosts",
+    "claims": "answer and accept claims of the hand-over document",
+    "settle": "decide about a run that waits",
+    "drain": "drain the console",
+    "people": "let people in and change roles",
+    "token": "have tokens of one's own",
+    "audit-export": "take the audit trail away",
+}
 _LOOKS = (
     "view",
     "plan",
@@ -110,10 +138,10 @@ def may(operator: object, action: str, environment: str = "", *, planning: bool 
     if _RANK[role] >= _RANK[least]:
         looks = planning or action in _LOOKS
         return Decision(True) if looks or not observing.is_on() else Decision(False, f"{observing.WHY} {observing.NEXT}")
-    there = f" in {environment}" if environment else ""
+    there = f" in {environment}" if environment and _LEAST[action] is _CHANGE else ""
     return Decision(
         False,
-        f"You are {_with_article(role)}; to {action}{there} one has to be {_with_article(least)}. Ask an admin.",
+        f"You are {_with_article(role)}; to {WORDS[action]}{there} one has to be {_with_article(least)}. Ask an admin.",
         _with_article(least),
     )
 

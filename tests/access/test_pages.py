@@ -52,6 +52,8 @@ def test_a_viewer_presses_nothing(client: Client, viewer: Operator) -> None:
         assert answer.status_code == 403, path
         assert "one has to be" in answer.content.decode()
         assert client.get(path).status_code in (404, 405), path
+        for relative in (' data-live="/access/vpn/', 'href="?', 'method="get" role'):
+            assert relative not in answer.content.decode(), f"{relative} at {path}, which cannot be read, is no way on"
 
 
 def test_create_download_once_revoke_through_the_pages(grounds: Grounds, client: Client, operator: Operator, settings: Any) -> None:

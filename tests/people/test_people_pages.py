@@ -106,7 +106,7 @@ def test_the_page_says_what_each_may_do_and_why_not(client: Client, viewer: Oper
     page = client.get(url("person", operator.pk)).content.decode()
     assert "takes a releaser" in page
     assert 'aria-disabled="true"' in page  # the buttons, with the reason beside them
-    assert "You are a viewer; to people one has to be an admin. Ask an admin." in page  # why the buttons are shut
+    assert "You are a viewer; to let people in and change roles one has to be an admin. Ask an admin." in page  # why the buttons are shut
     assert client.post(url("role", operator.pk), {"role": "admin"}).status_code == 403
     operator.refresh_from_db()
     assert operator.role == "operator"

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from people import permissions
 from people.models import Operator, Role, Token
 from people.permissions import Forbidden, may, require
 
@@ -79,6 +80,9 @@ def test_a_refusal_says_who_may(operator: Operator) -> None:
     with pytest.raises(Forbidden, match=r"You are an operator; to release in production one has to be a releaser\."):
         require(operator, "release", "production")
     assert require(operator, "release", "pre-production") == operator
+    with pytest.raises(Forbidden, match=r"to allow addresses of others and networks one has to be an admin\."):
+        require(operator, "allow", "shared")  # the same everywhere: no place is named
+    assert set(permissions.WORDS) == set(permissions.actions())
 
 
 @pytest.mark.django_db

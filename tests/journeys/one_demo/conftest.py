@@ -19,7 +19,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(autouse=True)
 def left_as_found(demo: Demo) -> Iterator[None]:
-    """No fault stays, no run that holds its lock, and no shop that is closed, wherever a journey ends."""
+    """No fault stays, no run that holds its lock, and no release that is half done, wherever a journey ends."""
     yield
     demo.no_faults()
     wait_until(
@@ -32,12 +32,12 @@ def left_as_found(demo: Demo) -> Iterator[None]:
             demo.asked(f"runs/{run['id']}/release-lock", reason="the journey has ended")
     for environment in ("pre-production", "production"):
         mine = [run for run in demo.asked("runs")["items"] if (run["service"], run["environment"]) == ("magento", environment)]
-        if mine and max(mine, key=lambda run: run["id"])["state"] != "succeeded":
-            _opens_the_shop(demo, environment)
+        if mine and (last := max(mine, key=lambda run: run["id"]))["state"] != "succeeded":
+            launched_again(demo, last["id"], environment)
 
 
-def _opens_the_shop(demo: Demo, environment: str) -> None:
-    """Whoever stops a release may leave its shop in maintenance mode, and the next one is refused for that."""
-    plan = demo.asked("operations", service="magento", environment=environment, operation="maintenance-off")
-    run = demo.asked("runs", plan=plan["id"], hash=plan["hash"], confirmation=environment)
-    wait_until(lambda: demo.asked(f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="an open shop")
+def launched_again(demo: Demo, number: int, environment: str = "pre-production") -> None:
+    """To its end: a run that was stopped leaves a shop closed, or without statics, and the next release is refused for that."""
+    plan = demo.asked("plans", service="magento", environment=environment, strategy="as-written", relaunch_of=number)
+    run = demo.asked("runs", plan=plan["id"], hash=plan["hash"], reason="what was in the way is gone")
+    wait_until(lambda: demo.asked(f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="the relaunch's end")

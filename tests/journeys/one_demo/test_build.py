@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.browser import ROOT, Demo, wait_until
-from tests.journeys.releasing import LONG
+from tests.journeys.one_demo.conftest import launched_again
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -85,7 +85,4 @@ def test_a_release_that_fails_ends_the_job_with_a_code_of_its_own(demo: Demo) ->
     finally:
         demo.no_faults()
     assert called(demo, JOB).returncode == 2
-    target = {"service": "magento", "environment": "pre-production", "strategy": "as-written"}
-    plan = demo.asked("plans", **target, relaunch_of=int(number))
-    run = demo.asked("runs", plan=plan["id"], hash=plan["hash"], reason="the fault is mended")
-    wait_until(lambda: demo.asked(f"runs/{run['id']}")["state"] == "succeeded", seconds=LONG, what="the relaunch's end")
+    launched_again(demo, int(number))
