@@ -96,6 +96,26 @@ def test_create_download_once_seen_connected_revoke_with_proof(arrives: Arrives,
     demo.act("vpn-leave", name=name)
 
 
+def test_a_link_is_taken_once_by_somebody_without_an_account(arrives: Arrives, demo: Demo) -> None:
+    person, name = arrives("operator"), f"j{uuid.uuid4().hex[:8]}"
+    creates(person, name)
+    with person.page.expect_navigation():
+        person.page.click("button:has-text('Make a one-time link')")
+    found = re.search(r"http\S+/access/get/[\w-]+/", person.page.inner_text("main"))
+    assert found is not None
+    stranger = arrives(size=PHONE)
+    stranger.page.goto(found[0])
+    stranger.keeps("access-2-link-phone")
+    assert violations(stranger.page) == []
+    with stranger.page.expect_download() as waiting:
+        stranger.page.click(f"text=Download {name}.ovpn")
+    assert "<key>" in waiting.value.path().read_text()
+    stranger.page.goto(found[0])
+    stranger.reads("This link is over")
+    stranger.complaints.clear()  # the browser itself complains about the 410
+    reads_after_reload(person, f"/access/vpn/{name}/", "A second download is refused")
+
+
 def test_a_rebuilt_image_is_noticed_and_re_applied(arrives: Arrives, demo: Demo) -> None:
     person = arrives("operator", theme="dark")
     reads_after_reload(person, "/access/", "laptop.old")
