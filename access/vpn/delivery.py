@@ -70,7 +70,7 @@ def behind(secret: str) -> DownloadLink:
     if link is None:
         raise Gone("There is no such link, or it is over. Ask whoever sent it for a new one.")
     over = (
-        _not_there(link.user)
+        _not_there(link.user, by_link=True)
         or ("It was used." if link.used else "")
         or ("Its ten minutes are over." if link.expires <= timezone.now() else "")
     )
@@ -101,7 +101,7 @@ def _take(user: VpnUser, who: str, origin: str, by: Operator | None) -> Profile:
     mine = VpnUser.objects.filter(pk=user.pk, delivered=None, serial=user.serial, state__in=(State.VALID, State.SUSPENDED))
     if mine.update(delivered=timezone.now(), delivered_to=who) != 1:
         user.refresh_from_db()
-        why = _not_there(user) or "Somebody took it at this very moment."
+        why = _not_there(user, by_link=by is None) or "Somebody took it at this very moment."
         _note(user, who, origin, why, by)
         raise Gone(why)
     try:
@@ -126,11 +126,11 @@ def _read(name: str) -> bytes:
     return bytes(content)
 
 
-def _not_there(user: VpnUser) -> str:
+def _not_there(user: VpnUser, *, by_link: bool = False) -> str:
+    """Why there is nothing to take; `by_link`: it is told to somebody who can only ask for another."""
     if user.delivered is not None:
-        return (
-            f"The one download of {user.name} was taken {user.delivered:%d %b %H:%M} UTC by {user.delivered_to}. Re-issue it for a new one."
-        )
+        next_step = "" if by_link else " Re-issue it for a new one."
+        return f"The one download of {user.name} was taken {user.delivered:%d %b %H:%M} UTC by {user.delivered_to}.{next_step}"
     if user.state not in (State.VALID, State.SUSPENDED):
         return f"{user.name} is {user.state}: there is nothing to download."
     return ""

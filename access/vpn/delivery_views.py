@@ -71,7 +71,7 @@ def get(request: HttpRequest, secret: str) -> HttpResponseBase:
 
 def _alone(request: HttpRequest, title: str, said: str, *, status: int = 200, **more: object) -> HttpResponse:
     response = render(request, "access/get.html", {"title": title, "said": said, **more}, status=status)
-    # The address is a secret: only the site is told onwards. Under “no-referrer” a browser sends the press itself from “null”, which is refused.
+    # The address is a secret: only the site is told onwards. Under “no-referrer” a browser presses from “null”, which is refused.
     response["Referrer-Policy"] = "strict-origin"
     return response
 

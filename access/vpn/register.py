@@ -36,14 +36,22 @@ class Differences:
         return bool(self.back or self.lost)
 
     @property
+    def back_names(self) -> list[str]:
+        return _names(self.back)
+
+    @property
+    def lost_names(self) -> list[str]:
+        return _names(self.lost)
+
+    @property
     def any(self) -> bool:
         return bool(self.back or self.lost or self.unknown or self.crl)
 
     def __str__(self) -> str:
         parts = [
-            f"{_names(self.back)} revoked here and valid on the server" if self.back else "",
-            f"{_names(self.lost)} lost from the server's index" if self.lost else "",
-            f"{_names(self.unknown)} on the server but in no register" if self.unknown else "",
+            f"{', '.join(self.back_names)} revoked here and valid on the server" if self.back else "",
+            f"{', '.join(self.lost_names)} lost from the server's index" if self.lost else "",
+            f"{', '.join(_names(self.unknown))} on the server but in no register" if self.unknown else "",
             self.crl,
         ]
         return "; ".join(filter(None, parts))
@@ -156,5 +164,5 @@ def _why(run: Run) -> str:
     return (step.said if step else run.said) or f"Run {run.number} ended as {run.state}."
 
 
-def _names(rows: Sequence[VpnCertificate]) -> str:
-    return ", ".join(sorted({row.name for row in rows}))
+def _names(rows: Sequence[VpnCertificate]) -> list[str]:
+    return sorted({row.name for row in rows})
