@@ -84,6 +84,8 @@ def network(value: str, *, wide: bool = False) -> str:
     if isinstance(found, ipaddress.IPv6Network) and found.network_address.ipv4_mapped:
         raise ValidationError(f"{_shown(value)} is an IPv4 address in IPv6 clothes. Write the IPv4 address itself.", code="network")
     address = found.network_address
+    if found.prefixlen == 0:
+        raise ValidationError(f"{_shown(value)} lets everybody in, which nobody may allow. Name the address that is meant.", code="network")
     if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local or address.is_reserved:
         raise ValidationError(
             f"{_shown(value)} is no address that a visitor can have. Ask the person to look up their public address.", code="network"

@@ -99,7 +99,8 @@ def _vpn(facts: dict[str, Any]) -> Iterator[Way]:
         return
     users = VpnUser.objects.exclude(state__in=(VpnUser.State.REVOKED, VpnUser.State.FAILED)).count()
     connected = facts.get("sessions")
-    who = f"{users} users in the register, {len(connected)} connected" if connected is not None else f"{users} users in the register"
+    registered = f"{users} user{'' if users == 1 else 's'} in the register"
+    who = f"{registered}, {len(connected)} connected" if connected is not None else registered
     routes = ", ".join(facts.get("routes", ())) or "no route is pushed"
     yield Way(
         "OpenVPN",
