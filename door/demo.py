@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -38,6 +39,7 @@ CHATS = {
 }
 LONGEST_SOCKET = 100  # bytes; the system's limit for a socket's path is 107
 WORKERS = 2
+DATABASE = "console.sqlite3"
 MACHINES = ("nfs", "rundeck", "openvpn", "gateway")  # of no Beanstalk environment, reached by their names
 # Of somebody's shell: none of it may reach the demo, whose AWS is the sandbox.
 FOREIGN = (
@@ -80,6 +82,9 @@ def _interrupt(number: int, _: object) -> None:
 
 def _start(children: Children, data: Path, sockets: Path, port: int, speed: float, seed: int) -> None:
     logs, own = data / "logs", _own_environment(data, sockets, port)
+    if (data / DATABASE).exists():
+        note = "The played estate begins anew, while the console goes on from what it knew of it; --fresh lets it forget that."
+        print(note, file=sys.stderr, flush=True)
     (data / "sandbox" / "ready.json").unlink(missing_ok=True)
     box = [PYTHON, "-m", "sandbox", "--data", str(data / "sandbox"), "--speed", str(speed), "--seed", str(seed)]
     children.start(Child("sandbox", box, _bare(), logs / "sandbox.log", restarted=False, dies_by=signal.SIGTERM))
@@ -121,7 +126,7 @@ def _own_environment(data: Path, sockets: Path, port: int) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
         "DATA_DIR": str(data),
-        "DATABASE_URL": f"sqlite:///{data / 'console.sqlite3'}",
+        "DATABASE_URL": f"sqlite:///{data / DATABASE}",
         "REDIS_URL": f"unix://{sockets / 'valkey'}?db=0",
         "SSH_BROKER": str(sockets / "ssh"),
         "SECRET_KEY": _kept(data / "secret_key"),
