@@ -1,6 +1,7 @@
 """The evidence pack of a run: everything that the console knows of it, as a zip of JSON and text, for whoever asks next year.
 
-What is in it was redacted when it was stored, and is redacted once more on its way out. Nothing is asked of the world.
+What is in it was redacted when it was stored, and is redacted once more on its way out; nothing in its texts commands a terminal.
+Nothing is asked of the world.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from django.utils import timezone
 from deployments import after, outside, panels
 from deployments.models import Approval, BrokenGlass, Evidence
 from estate.models import BeanstalkEvent, Host, ShopAnswer
-from runs import reading
+from runs import ansi, reading
 from runs.models import Run
 from runs.redact import redact
 
@@ -52,12 +53,12 @@ def pack(run: Run) -> IO[bytes]:
             archive.writestr(name, redact(json.dumps(content, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)) + "\n")
         for each in Evidence.objects.filter(run=run).order_by("pk"):
             head = f"{each.path} of {each.instance_id}, {each.taken:%Y-%m-%dT%H:%M:%SZ}"
-            archive.writestr(f"hosts/{each.host}-{each.pk}.txt", redact(f"{head}\n\n{each.text or each.problem}\n"))
+            archive.writestr(f"hosts/{each.host}-{each.pk}.txt", redact(f"{head}\n\n{_plain(each.text or each.problem)}\n"))
         with archive.open("log.txt", "w") as log, io.TextIOWrapper(log, "utf-8") as text:
             if (first := reading.first_number(run.number)) > 1:
                 text.write(f"Lines below {first} were removed after their time (KEEP_LOG_DAYS).\n")
             for line in reading.lines(run.number):
-                text.write(redact(f"{line.seq}\t{line.time:%Y-%m-%dT%H:%M:%S.%fZ}\t{line.host}\t{line.text}") + "\n")
+                text.write(redact(f"{line.seq}\t{line.time:%Y-%m-%dT%H:%M:%S.%fZ}\t{line.host}\t{ansi.plain(line.text)}") + "\n")
         archive.writestr("README.txt", _readme(run))
     file.seek(0)
     return file
@@ -108,6 +109,10 @@ def _consent(run: Run) -> Mapping[str, Any]:
 def _hosts(run: Run) -> list[Host]:
     planned = [host["instance_id"] for host in run.plan.document["facts"].get("hosts", ())]
     return list(Host.objects.filter(pk__in=planned).order_by("tier", "name"))
+
+
+def _plain(text: str) -> str:
+    return "\n".join(map(ansi.plain, text.split("\n")))
 
 
 def _of(row: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ REFUSED = 2
 UNREACHABLE = 4
 _SECONDS = 60  # a plan builds its bundle before it answers
 _TRIES, _PAUSE = 3, 2.0  # of a change whose answer was lost: its key makes that it is done once
+_AWAY = (502, 503, 504)  # a proxy's answers while no console is behind it: they say nothing of what was done
 
 
 class Refused(Failed):
@@ -59,6 +60,8 @@ class Caller:
             with urllib.request.build_opener(_Stays).open(request, timeout=_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
+            if error.code in _AWAY and not _is_its_own(error):
+                raise Unreachable(f"{self.site} answers {error.code} in the console's place.") from None
             raise Refused(_words(error)) from None
         except (OSError, ValueError) as error:
             raise Unreachable(f"{self.site} does not answer as the console does: {error}") from None
@@ -67,6 +70,10 @@ class Caller:
 class _Stays(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def _is_its_own(error: urllib.error.HTTPError) -> bool:
+    return str(error.headers.get_content_type()) == "application/problem+json"
 
 
 def _words(error: urllib.error.HTTPError) -> str:

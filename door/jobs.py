@@ -11,11 +11,13 @@ from datetime import date, datetime
 from datetime import time as clock
 from typing import Any
 
-from door.caller import REFUSED, Caller
+from door.caller import REFUSED, Caller, Unreachable
+from runs import ansi
 
 FAILED, LOOK = 1, 3
 _ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": FAILED, "waiting": LOOK, "unknown": LOOK}
 _PAUSE = 2.0  # seconds between two looks
+_PATIENCE = 180.0  # seconds: while the console is upgraded nobody answers, and the run goes on
 
 
 def release(asked: argparse.Namespace) -> int:
@@ -61,7 +63,7 @@ def alarms(asked: argparse.Namespace) -> int:
             break
         cursor = page["next"]
     for alarm in found:
-        print(f"{alarm.get('state') or 'unknown':18} {alarm.get('name', '')}")
+        _print(f"{alarm.get('state') or 'unknown':18} {alarm.get('name', '')}")
     return LOOK if any(alarm.get("state") == "ALARM" for alarm in found) else 0
 
 
@@ -70,22 +72,38 @@ def _print_plan(plan: dict[str, Any], closed: list[dict[str, Any]]) -> None:
     for number, step in enumerate(plan["steps"], 1):
         print(f"  {number:2}. {step['title']}")
     for gate in closed:
-        print(f"  ! {gate['title']}: {gate['said']}")
+        _print(f"  ! {gate['title']}: {gate['said']}")
 
 
 def _follow(caller: Caller, number: int) -> int:
     """Every line once, in order, by its number; until the run has ended or waits for somebody."""
     after = 0
     while True:
-        run = caller.get(f"runs/{number}")
-        while lines := caller.get(f"runs/{number}/log", after=after)["items"]:
+        run = _patiently(caller, f"runs/{number}")
+        while lines := _patiently(caller, f"runs/{number}/log", after=after)["items"]:
             for line in lines:
-                print(f"{line['time'][11:19]} {line['host']:<8} {line['text']}", flush=True)
+                _print(f"{line['time'][11:19]} {line['host']:<8} {line['text']}")
             after = lines[-1]["seq"]
         if run["state"] in _ENDS:
-            print(f"Run {number} {run['state']}. {run['said']}".strip())
+            _print(f"Run {number} {run['state']}. {run['said']}".strip())
             return _ENDS[run["state"]]
         time.sleep(_PAUSE)
+
+
+def _patiently(caller: Caller, path: str, **query: int) -> Any:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return caller.get(path, **query)
+        except Unreachable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _print(line: str) -> None:
+    """What a host or AWS has written is nothing that a terminal should obey."""
+    print(ansi.plain(line), flush=True)
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from deployments import after, panels
 from deployments.lanes import Lane
+from deployments.models import Evidence
 from estate.models import ShopAnswer
 from estate.shop import measured
 from people.models import Operator
@@ -100,7 +101,8 @@ def test_the_page_says_what_it_cost(client: Client, releaser: Operator, viewer: 
 def test_the_evidence_pack_has_everything_and_no_secret(client: Client, releaser: Operator, viewer: Operator) -> None:
     run = scenery.failed(releaser)
     key = "AKIA" + "ABCDEFGHIJKLMNOP"
-    scenery.log(run, ("fe-2", f"exporting {key} now"))
+    scenery.log(run, ("fe-2", f"exporting {key} now"), ("fe-2", "\x1b[1A\x1b[2Kstatics 50 %"))
+    Evidence.objects.filter(run=run).update(text="\x1b]0;title\x07no space left\r\non the device")
     run.effects.update(answer={"url": f"https://user:hunter2hunter2@host/?{key}"})
     client.force_login(viewer)
     answer = client.get(f"/runs/{run.number}/evidence.zip")
@@ -115,6 +117,8 @@ def test_the_evidence_pack_has_everything_and_no_secret(client: Client, releaser
     assert json.loads(texts["plan.json"])["hash"] == run.plan.hash
     assert any(name.startswith("hosts/fe-2-") and "no space left" in text for name, text in texts.items())
     assert "Batch 1" in texts["log.txt"]
+    assert "\tstatics 50 %\n" in texts["log.txt"], "what moves a cursor is left out"
+    assert not any(ord(letter) < 32 and letter not in "\t\n" for text in texts.values() for letter in text)
     assert not any(key in text or "hunter2" in text for text in texts.values())
 
 

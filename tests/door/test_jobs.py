@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from datetime import date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -47,6 +49,16 @@ def test_a_run_is_followed_to_its_end_line_by_line(
     printed = capsys.readouterr().out.splitlines()
     assert [line.split(" ", 1)[1].strip() for line in printed[:-1]] == [f"fe-1     line {number}" for number in range(1, 1201)]
     assert printed[-1] == f"Run {run.number} {state}. What came of it."
+
+
+def test_no_line_commands_the_terminal(console: Any, releaser: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser)
+    scenery.log(run, ("fe-1", "\x1b[1A\x1b[2K\x1b]0;owned\x07statics \x1b[32m50 %\x1b[0m"))
+    Run.objects.filter(pk=run.pk).update(state="failed", said="\x1b[2JIt failed.", ended=timezone.now())
+    jobs._follow(Caller(), run.number)
+    line, end = capsys.readouterr().out.splitlines()
+    assert line.endswith(" fe-1     statics 50 %")
+    assert end == f"Run {run.number} failed. It failed."
 
 
 def test_what_is_refused_is_told_in_the_consoles_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +126,51 @@ def test_a_change_whose_answer_was_lost_is_asked_for_again_by_the_same_key(
     assert len(heard) == 2
     assert len(set(heard)) == 1
     assert told["id"] == Run.objects.get().number
+
+
+def test_a_console_that_is_upgraded_is_waited_for(
+    console: Any, releaser: Operator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on meanwhile: a build that ended here would tell of a release what is not so."""
+    run = scenery.run(scenery.plan(releaser), releaser)
+    Run.objects.filter(pk=run.pk).update(state="succeeded", said="Done.", ended=timezone.now())
+    asked, away = Caller._ask, iter([True, True, False, True, False, False])
+    monkeypatch.setattr(jobs, "_PAUSE", 0.0)
+
+    def is_away(self: Caller, *words: Any) -> Any:
+        if next(away):
+            raise Unreachable("nobody listens")
+        return asked(self, *words)
+
+    monkeypatch.setattr(Caller, "_ask", is_away)
+    assert jobs._follow(Caller(), run.number) == 0
+    assert next(away, None) is False
+    monkeypatch.setattr(jobs, "_PATIENCE", -1.0)
+    away = iter([True])
+    with pytest.raises(Unreachable):
+        jobs._follow(Caller(), run.number)
+
+
+@pytest.mark.parametrize("kind, code", [("text/html", 4), ("application/problem+json", 2)])
+def test_a_proxy_that_answers_in_the_consoles_place_has_refused_nothing(
+    console: Any, monkeypatch: pytest.MonkeyPatch, kind: str, code: int
+) -> None:
+    """The console's own 502 is a refusal in words: Bitbucket did not answer, say."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(502)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("SITE_URL", f"http://127.0.0.1:{server.server_port}")
+        assert console("alarms") == code
 
 
 def test_whom_the_console_does_not_let_into_the_vpn_gets_its_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
