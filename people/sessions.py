@@ -30,6 +30,9 @@ from people.second_factor import ProveAgain
 
 BEGAN, ACTIVE, ADDRESS, BROWSER = "began", "active", "address", "browser"
 _AGAIN = 60  # seconds after which an activity is written once more
+# What stands in a browser's long name, and what people call it; the first that is found counts, for each claims to be those below, too.
+_BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+_SYSTEMS = {"Windows": "Windows", "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Mac OS X": "macOS", "Linux": "Linux"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ class Place:
     address: str
     browser: str
     is_this: bool
+
+    @property
+    def browser_in_words(self) -> str:
+        """“Firefox on Windows”; the beginning of what it says of itself where that is something else."""
+        name, system = (next((words for sign, words in known.items() if sign in self.browser), "") for known in (_BROWSERS, _SYSTEMS))
+        return f"{name} on {system}" if name and system else self.browser[:70] or "browser unknown"
 
 
 def begin(request: HttpRequest) -> None:

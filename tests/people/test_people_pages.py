@@ -48,6 +48,22 @@ def test_somebody_is_let_in_chooses_a_password_and_signs_in(ruling: Client) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 Version/18.0 Mobile Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Linux; Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0", "Firefox on Android"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", "browser unknown"),
+    ],
+)
+def test_a_browser_is_called_what_people_call_it(said: str, words: str) -> None:
+    now = timezone.now()
+    assert sessions.Place("x", now, now, "127.0.0.1", said, is_this=False).browser_in_words == words
+
+
 def test_a_weak_password_is_not_taken(ruling: Client) -> None:
     page = ruling.post(url("let-in"), {"name": "jane", "role": "operator"}).content.decode()
     path = re.search(r"http://testserver(/welcome/\S+?/)<", page)
