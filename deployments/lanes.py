@@ -14,7 +14,8 @@ from typing import Any
 from estate.models import BeanstalkEvent, Host
 
 PHASES = ("draining", "commands", "registering")
-USUAL = {"draining": 20.0, "commands": 160.0, "registering": 145.0}  # seconds; the fact sheets' figures
+AT_ONCE = ("replacing",)  # all that there is to see of hosts that are deployed at the same time
+USUAL = {"draining": 20.0, "commands": 160.0, "registering": 145.0, "replacing": 40.0}  # seconds; the fact sheets' figures
 
 # Beanstalk's words (aws.md 1.3). They are shown as phases; no outcome hangs on them.
 _STARTS = re.compile(r"^Batch (\d+): Starting application deployment on instance\(s\) \[(.+)\]\.")
@@ -35,7 +36,7 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """`phase`: waiting, draining, commands, registering, done, failed or unknown. `eb` and `tg` are the two lights: (state, word)."""
+    """`phase`: waiting, one of `names`, done, failed or unknown. `eb` and `tg` are the two lights: (state, word)."""
 
     host: str
     instance_id: str
@@ -53,6 +54,7 @@ class Lane:
     ended: datetime | None = None
     expected_end: datetime | None = None
     name: str = ""
+    names: tuple[str, ...] = PHASES
 
 
 def spans(events: Sequence[BeanstalkEvent]) -> dict[str, list[PhaseSpan]]:
@@ -104,6 +106,29 @@ def lanes_of(
     ]
 
 
+def at_once(lanes: Sequence[Lane], deployed: Mapping[str, tuple[datetime, datetime | None]]) -> list[Lane]:
+    """The lanes of a plan that deploys a tier to all its hosts at the same time. `deployed`: from when to when, by the tier's key.
+
+    Beanstalk tells of no host by its name then: what is known of each is when its tier's step began and ended, and its version.
+    """
+    return [_replaced(replace(lane, names=AT_ONCE), *deployed.get(lane.tier, (None, None))) for lane in lanes]
+
+
+def _replaced(lane: Lane, begin: datetime | None, end: datetime | None) -> Lane:
+    if begin is None or lane.phases or lane.phase == "unknown":
+        return lane
+    phase = "replacing" if end is None else "done" if lane.version == lane.target_version else "failed"
+    return replace(
+        lane,
+        phase=phase,
+        phases=(PhaseSpan("replacing", begin, end),),
+        said=lane.said if lane.phase == "failed" else _WORDS[phase],
+        started=begin,
+        ended=end,
+        expected_end=begin + timedelta(seconds=USUAL["replacing"]) if end is None else None,
+    )
+
+
 def _lane(planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], label: str, over: bool, failed_at: datetime | None) -> Lane:
     phase = _phase(host, its, label, over)
     if (over or phase in ("done", "failed")) and its and its[-1].end is None:
@@ -153,6 +178,7 @@ _WORDS = {
     "draining": "Draining: visitors leave it",
     "commands": "Replacing the code and running its commands",
     "registering": "Registered again, waiting for its checks",
+    "replacing": "Replacing the code, on all hosts at the same time",
     "done": "Done",
     "failed": "Failed",
     "unknown": "Not seen by AWS any more",

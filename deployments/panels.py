@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from deployments import after, outside, timeline
 from deployments.failure import failure
-from deployments.lanes import Lane, health_light, lanes_of, target_light
+from deployments.lanes import Lane, at_once, health_light, lanes_of, target_light
 from deployments.models import Evidence
 from deployments.strategies import AWARE
 from deployments.strategies import panels as strategies
+from deployments.strategies.steps import DEPLOYS_AT_ONCE
 from estate.models import BeanstalkEvent, Host
 from people.permissions import may
 from runs import pages
@@ -20,6 +21,7 @@ from runs.models import Effect, Run, Step
 from runs.panels import Panel, Place
 
 SLACK = timedelta(seconds=5)  # a run's clock and AWS's
+_DEPLOY = "deploy-"  # and the tier's key: the key of the step that does it
 
 
 def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
@@ -42,8 +44,10 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run}))
     found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes)))
     if lanes and run.started:
-        pace = pages.pace(run, list(run.steps.all()))
-        axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace)
+        steps = list(run.steps.all())
+        pace = pages.pace(run, steps)
+        turns = dict(_turns(run, steps, at, pace))
+        axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace, turns=turns)
         bands = outside.bands_on(axis, shop) if shop else ()
         found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
     if run.ended and run.started:
@@ -88,7 +92,28 @@ def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = No
     for event in wanted:
         events[event.environment].append(event)
     lanes = lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
+    if any(step["key"] == DEPLOYS_AT_ONCE for step in run.plan.document["steps"]):
+        lanes = at_once(lanes, {key: (begin, end) for key, begin, end in _deployed(run)})
     return lanes if _has_shop(facts) else [replace(lane, maintenance="") for lane in lanes]
+
+
+def _deployed(run: Run) -> Iterator[tuple[str, datetime, datetime | None]]:
+    """(a tier's key, when its step began, when it ended) of those that have begun."""
+    for step in run.steps.all():
+        if step.key.startswith(_DEPLOY) and step.started:
+            yield step.key.removeprefix(_DEPLOY), step.started, step.ended
+
+
+def _turns(run: Run, steps: Sequence[Step], at: datetime, pace: float) -> Iterator[tuple[str, datetime]]:
+    """(a tier's key, when its step is expected to begin) of those that have not."""
+    usual = {step["key"]: float(step.get("seconds") or 0) * pace for step in run.plan.document["steps"]}
+    turn = at
+    for step in steps:
+        if step.started is None and step.key.startswith(_DEPLOY):
+            yield step.key.removeprefix(_DEPLOY), turn
+        if step.ended is None:
+            gone = (at - step.started).total_seconds() if step.started else 0.0
+            turn += timedelta(seconds=max(usual.get(step.key, 0.0) - gone, 0.0))
 
 
 def _has_shop(facts: Mapping[str, Any]) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from deployments.lanes import PHASES, USUAL, Lane
+from deployments.lanes import AT_ONCE, USUAL, Lane
 
 _TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600)
 _MOST_TICKS = 8
-NAMES = {"draining": "Drain", "commands": "Code and commands", "registering": "Register and checks"}
+NAMES = {"draining": "Drain", "commands": "Code and commands", "registering": "Register and checks", "replacing": "Replace the code"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +97,29 @@ class DrawnLane:
 
 def pace(lanes: Sequence[Lane]) -> float:
     """How long hosts take here and now against the usual figures: 1.0 until one is done."""
-    taken = [(lane.ended - lane.started).total_seconds() for lane in lanes if lane.phase == "done" and lane.started and lane.ended]
-    return max(median(taken) / sum(USUAL.values()), 0.005) if taken else 1.0
+    done = [lane for lane in lanes if lane.phase == "done"]
+    taken = [(lane.ended - lane.started).total_seconds() / _usual(lane) for lane in done if lane.started and lane.ended]
+    return max(median(taken), 0.005) if taken else 1.0
+
+
+def _usual(lane: Lane) -> float:
+    return sum(USUAL[name] for name in lane.names)
 
 
 def draw(
-    lanes: Sequence[Lane], *, begin: datetime, end: datetime | None, now: datetime, usual_pace: float = 1.0
+    lanes: Sequence[Lane],
+    *,
+    begin: datetime,
+    end: datetime | None,
+    now: datetime,
+    usual_pace: float = 1.0,
+    turns: Mapping[str, datetime] | None = None,
 ) -> tuple[Axis, list[DrawnLane]]:
-    """`end`: when the run ended. Else the axis reaches to the last expected end."""
+    """`end`: when the run ended. Else the axis reaches to the last expected end. `turns`: when a tier's turn comes at the earliest."""
     over = end is not None
     measured = pace(lanes)
     rate = measured if measured != 1.0 else usual_pace
-    forecasts = {} if over else _forecasts(lanes, now, rate)
+    forecasts = {} if over else _forecasts(lanes, now, rate, turns or {})
     latest = max([end or now, *(spans[-1][2] for spans in forecasts.values() if spans)])
     margin = max((latest - begin) * 0.04, timedelta(seconds=2))
     axis = Axis(begin - margin / 2, latest + margin * (1 if over else 2), end or now)
@@ -118,14 +129,16 @@ def draw(
 Span = tuple[str, datetime, datetime]
 
 
-def _forecasts(lanes: Sequence[Lane], now: datetime, rate: float) -> dict[str, list[Span]]:
-    """One host after the other: the next one begins when the one before is expected to be done."""
-    free, found = now, {}
+def _forecasts(lanes: Sequence[Lane], now: datetime, rate: float, turns: Mapping[str, datetime]) -> dict[str, list[Span]]:
+    """One host after the other: the next one begins when the one before is expected to be done. Or a whole tier at the same time."""
+    free, found, begun = now, {}, dict[str, datetime]()
     for lane in sorted(lanes, key=lambda lane: lane.phase == "waiting"):
-        if lane.phase in PHASES and lane.phases:
+        if lane.phase in lane.names and lane.phases:
             found[lane.instance_id] = list(_rest_of(lane, now, rate))
         elif lane.phase == "waiting":
-            found[lane.instance_id] = list(_phases_from(PHASES, free, rate))
+            turn = max(free, turns.get(lane.tier, free))
+            begin = begun.setdefault(lane.tier, turn) if lane.names == AT_ONCE else turn
+            found[lane.instance_id] = list(_phases_from(lane.names, begin, rate))
         else:
             continue
         free = max(free, found[lane.instance_id][-1][2])
@@ -136,7 +149,7 @@ def _rest_of(lane: Lane, now: datetime, rate: float) -> Iterator[Span]:
     current = lane.phases[-1]
     expected = max(current.start + timedelta(seconds=USUAL[current.name] * rate), now)
     yield "still", now, expected
-    yield from _phases_from(PHASES[PHASES.index(current.name) + 1 :], expected, rate)
+    yield from _phases_from(lane.names[lane.names.index(current.name) + 1 :], expected, rate)
 
 
 def _phases_from(names: Sequence[str], begin: datetime, rate: float) -> Iterator[Span]:
@@ -169,7 +182,7 @@ def _cells(lane: Lane, now: datetime, rate: float) -> Iterator[PhaseCell]:
     if not lane.phases:
         return
     spans = {span.name: span for span in lane.phases}
-    for name in PHASES:
+    for name in lane.names:
         span = spans.get(name)
         if span is None:
             yield PhaseCell(NAMES[name], "", USUAL[name] * rate, False)

@@ -18,6 +18,7 @@ from estate.definition import Target, Tier, Workshop
 from runs.plan import Act, Step
 
 POLICY, ROLLING, AT_ONCE = "DeploymentPolicy", "Rolling", "AllAtOnce"
+DEPLOYS_AT_ONCE = f"policy-{AT_ONCE.lower()}"  # the key of the step after which everything is
 JOBS_SECONDS = 900  # for a job of Magento to come to its end once cron is stopped
 SCRATCH = "/var/tmp/opsconsole"  # noqa: S108  (a folder of our own on the host, named by the build)
 

@@ -64,3 +64,18 @@ def test_a_host_that_nobody_sees_is_unknown() -> None:
     one, _ = _drawn(0, _host(TWO, OLD))
     assert one.phase == "unknown"
     assert one.eb == ("unknown", "unknown")
+
+
+def test_hosts_that_are_deployed_at_the_same_time_move_with_the_step_of_their_tier() -> None:
+    """Beanstalk names none of them then."""
+
+    def drawn(*versions: str, end: datetime | None) -> list[lanes.Lane]:
+        hosts = [_host(pk, version) for pk, version in zip((ONE, TWO), versions, strict=True)]
+        return lanes.at_once(_drawn(0, *hosts), {"front": (BEGIN, end)})
+
+    assert [(lane.phase, lane.started) for lane in drawn(OLD, OLD, end=None)] == [("replacing", BEGIN)] * 2
+    end = BEGIN + timedelta(seconds=40)
+    one, two = drawn(LABEL, OLD, end=end)
+    assert (one.phase, one.ended, one.said) == ("done", end, "Done")
+    assert (two.phase, two.ended) == ("failed", end)
+    assert [lane.phase for lane in lanes.at_once(_drawn(0, _host(ONE, OLD), _host(TWO, OLD)), {})] == ["waiting"] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments import timeline
-from deployments.lanes import USUAL, Lane, PhaseSpan
+from deployments.lanes import AT_ONCE, PHASES, USUAL, Lane, PhaseSpan
 
 BEGIN = datetime(2026, 11, 24, 1, 4, tzinfo=UTC)
+ROLL = sum(USUAL[name] for name in PHASES)
 
 
 def lane(phase: str, *spans: PhaseSpan, name: str = "fe-1") -> Lane:
@@ -55,14 +57,26 @@ def test_the_one_that_waits_begins_where_the_one_before_ends() -> None:
         [moving, lane("waiting", name="fe-2"), lane("waiting", name="fe-3")], begin=BEGIN, end=None, now=now
     )
     assert [bar.kind for bar in first.bars] == ["now", "still", "todo", "todo"]
-    assert first.ends == BEGIN + timedelta(seconds=sum(USUAL.values()))
+    assert first.ends == BEGIN + timedelta(seconds=ROLL)
     assert second.bars[0].x == pytest.approx(first.bars[-1].x + first.bars[-1].width)
     assert second.ends is not None
-    assert third.ends == second.ends + timedelta(seconds=sum(USUAL.values()))
+    assert third.ends == second.ends + timedelta(seconds=ROLL)
+
+
+def test_those_that_are_deployed_at_the_same_time_are_foreseen_together_when_their_turn_comes() -> None:
+    waiting = [replace(lane("waiting", name=name), names=AT_ONCE) for name in ("fe-1", "fe-2")]
+    _, (first, second) = timeline.draw(waiting, begin=BEGIN, end=None, now=seconds(5), turns={"front": seconds(100)})
+    assert first.ends == second.ends == seconds(100 + USUAL["replacing"])
+    assert [bar.kind for bar in first.bars] == ["todo"]
+    _, (moving,) = timeline.draw(
+        [replace(lane("replacing", PhaseSpan("replacing", BEGIN)), names=AT_ONCE)], begin=BEGIN, end=None, now=BEGIN
+    )
+    assert moving.ends == seconds(USUAL["replacing"])
+    assert [cell.name for cell in moving.cells] == ["Replace the code"]
 
 
 def test_the_pace_of_the_hosts_that_are_done_is_believed() -> None:
-    assert timeline.pace([done(0)]) == pytest.approx(32.5 / sum(USUAL.values()))
+    assert timeline.pace([done(0)]) == pytest.approx(32.5 / ROLL)
     _, (_, waiting) = timeline.draw([done(0), lane("waiting", name="fe-2")], begin=BEGIN, end=None, now=seconds(40))
     assert waiting.ends == seconds(72.5)
 
