@@ -6,7 +6,7 @@ Nothing here asks the world: the page can be opened when AWS cannot be reached, 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,13 +16,16 @@ from deployments.activity_log import Line
 from deployments.live import LABEL, live_commit
 from deployments.models import Evidence, Standing
 from deployments.sources import mirror
+from deployments.strategies import AWARE
 from estate.definition import Target, UnknownTarget
 from estate.models import BeanstalkEvent, Host
 from estate.reading import current
 from people.permissions import may
 from remote.errors import RemoteError
 from runs import witness
-from runs.models import Effect, Run
+from runs.models import Effect, Run, Step
+
+_ONLY_LOOK = frozenset(["preflight", "check-versions"])  # the steps after which everything is as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def failure(run: Run, *, by: object) -> Failure | None:
         ssh=_ssh(host, path),
         rows=rows,
         mixed=mixed,
-        choices=tuple(_choices(run, step.key if step else "", standings, mixed=mixed)),
+        choices=tuple(_choices(run, standings, failed=step is not None, mixed=mixed)),
         asked=standing.newest(standings),
         lock_held=run.holds_lock,
         lock_said=_lock_said(run, mixed=mixed, by=by),
@@ -145,8 +148,9 @@ def _target(run: Run) -> Target | None:
 
 
 def _standings(run: Run) -> list[Standing]:
-    target = _target(run)
-    return standing.known(target) if target else []
+    """What hosts said before is not what they stand on after it: their code or the database may be another since."""
+    target, since = _target(run), run.ended or run.started
+    return [each for each in standing.known(target) if since is None or each.seen >= since] if target else []
 
 
 def _rows(
@@ -173,19 +177,20 @@ def _rows(
         )
 
 
-def _choices(run: Run, step: str, standings: Sequence[Standing], *, mixed: bool) -> Iterator[Choice]:
+def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bool) -> Iterator[Choice]:
     facts = run.plan.document["facts"]
     usual = f"≈ {round(facts['estimate']['seconds'] / 60)} min" if facts.get("estimate") else ""
-    touched = witness.doubted(run.epoch) or (bool(step) and step not in ("preflight", "check-versions"))
-    if not touched:
-        yield Choice("Plan again", "Nothing has been changed. Mend what the run names, then make a new plan.", "a minute", "0 s", plan=True)
+    begun = {step.key for step in run.steps.all() if step.state != Step.State.PLANNED}
+    if not begun - _ONLY_LOOK and not witness.doubted(run.epoch):
+        mend = "Mend what the run names, then make" if failed else "Make"
+        yield Choice("Plan again", f"Nothing has been changed. {mend} a new plan.", "a minute", "0 s", plan=True)
         return
     yield Choice(
-        f"Mend the cause, then deploy {facts['release']} again",
+        f"Mend the cause, then deploy {facts['release']} again" if failed else f"Deploy {facts['release']} again",
         "Beanstalk always redeploys the whole environment, never one host; hosts that have the version already pass quickly. "
         "A new plan shows what differs from this one.",
         usual,
-        "as long as maintenance mode is found on",
+        _closed_for(facts),
         plan=True,
     )
     yield _back(run, facts["previous_label"], usual, standings)
@@ -218,7 +223,11 @@ def _back(run: Run, label: str, usual: str, standings: Sequence[Standing]) -> Ch
         evidence = "".join(f" {line}." for line in found.evidence if line.startswith("changed since"))
         return Choice(title, "Old code on a migrated database answers with errors.", refused=f"{found.said}.{evidence}")
     text = f"{found.said[:1].upper()}{found.said[1:]}. Its bundle is deployed to every host again; hosts that have it pass quickly."
-    return Choice(title, text, usual, "as long as maintenance mode is found on", plan=True, release=number["number"])
+    return Choice(title, text, usual, _closed_for(run.plan.document["facts"]), plan=True, release=number["number"])
+
+
+def _closed_for(facts: Mapping[str, Any]) -> str:
+    return "as long as a curtain is drawn" if facts.get("strategy") == AWARE else "as long as maintenance mode is found on"
 
 
 def _lock_said(run: Run, *, mixed: bool, by: object) -> str:

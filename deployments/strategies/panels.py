@@ -12,7 +12,7 @@ from deployments.models import Artifact
 from deployments.strategies import curtain
 from deployments.strategies.preparing import OPERATION
 from people.permissions import may
-from runs.models import Effect, Run
+from runs.models import Effect, Run, Step
 from runs.panels import Panel, Place
 
 
@@ -50,9 +50,15 @@ def of_release(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[P
         found.append(Panel(Place.NEXT, "deployments/_curtain.html", {"closed": closed, "run": run}))
     if facts.get("decision"):
         artifact = Artifact.objects.filter(key=facts["decision"]["key"]).first()
-        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else {}
+        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else _refuted(run, facts["decision"])
         found.append(Panel(Place.WIDE, "deployments/_decided.html", {"decision": facts["decision"], "judged": judged}))
     return found
+
+
+def _refuted(run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it."""
+    asked = run.steps.filter(key="confirm", state=Step.State.FAILED).first() if decision["path"] == "roll" else None
+    return {"right": False, "said": asked.said.rstrip(".")} if asked is not None else {}
 
 
 def of_operation(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:

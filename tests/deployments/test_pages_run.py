@@ -164,3 +164,19 @@ def test_a_failure_shows_code_schema_and_statics_of_each_host(client: Client, re
     assert "Declarative Schema is not up to date" in shown
     assert "1692137637" in shown
     assert "not asked" in shown, "the other hosts have said nothing yet"
+    Standing.objects.update(seen=run.ended - timedelta(seconds=1))
+    shown = page(client, f"/runs/{run.number}/")
+    assert "Declarative Schema is not up to date" not in shown, "what was said before it ended is not what is there after it"
+    assert "the hosts are being asked" in shown
+
+
+def test_what_was_stopped_in_the_middle_is_not_said_to_be_as_it_was(client: Client, releaser: Operator) -> None:
+    run = scenery.rolling(releaser)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.CANCELLED, ended=timezone.now())
+    client.force_login(releaser)
+    shown = page(client, f"/runs/{run.number}/")
+    assert "Nothing has been changed" not in shown
+    assert "Deploy r418 again" in shown
+    assert "What failed" not in shown, "nothing has"
+    run.steps.exclude(key__in=("preflight", "check-versions")).update(state=Step.State.PLANNED)
+    assert "Nothing has been changed. Make a new plan." in page(client, f"/runs/{run.number}/")

@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from deployments import actions, operations
 from deployments.actions import Choice, NotPlannable
+from deployments.failure import failure
 from deployments.models import Alert, Artifact
 from deployments.operations import start_operation
-from deployments.strategies import curtain, sweeper
+from deployments.strategies import curtain, panels, sweeper
 from deployments.strategies.panels import closed_by
 from estate.definition import Target
 from estate.models import Host, ShopAnswer
@@ -191,6 +192,8 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
         wrong = through(_start(actions.plan_release(production, PREBUILT, by=releaser), releaser), beside=prober.probe)
         assert wrong.state == Run.State.FAILED
         assert "The decision was wrong" in wrong.said
+        (decided,) = panels.of_release(wrong, wrong.plan.document["facts"], releaser)
+        assert decided.context["judged"]["right"] is False
         front = Host.objects.filter(tier="front", service="magento", environment="production", gone=None)
         assert set(front.values_list("version", flat=True)) == live, "the front end has not been touched"
         assert fetch("https://www.client.url/").status == 200
@@ -207,6 +210,9 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     aborted = through(run, beside=prober.probe)
     assert aborted.state == Run.State.CANCELLED
     assert _closed(ready) == 503
+    left = failure(aborted, by=releaser)
+    assert left is not None
+    assert left.choices[0].closed_for == "as long as a curtain is drawn"
     sweeper.check()
     assert Alert.objects.filter(kind=Alert.Kind.CURTAIN, ended=None).exists()
     runs.release_lock(aborted, "opened by hand", by=releaser)
