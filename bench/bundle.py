@@ -3,7 +3,7 @@
 Cases: `cold` (no earlier archive; the mirror is up to date), `incremental` (after a commit of 50 files: a fresh process, with its start and
 the fetch), `incremental-warm` (the same in a process that has built before), `size` of the archive, `memory` (the peak of the process and
 its git processes together, against the 300 MB that it may take). Both ways run on one disk, in turns; the best of each counts.
-The smaller applications have the same cases, with their names before them: their code as it is, under a directory of the configuration.
+The smaller applications have a bench of their own, `bundle-small`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from bench._magento_tree import ENVIRONMENT, Shop, make_shop, publish
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".cache" / "bench"
 MEMORY_LIMIT = 300.0  # MB
-# Directories of the configuration, and files of a tree like Symfony's with its vendors; believed.
-APPLICATIONS = (("pim", 12_000), ("custom-connection", 9_000), ("mirakl-cashout", 8_000))
 RUNDECKS_WAY = """
 set -e
 git clone -q --branch master "file://$1" code
@@ -46,12 +44,10 @@ zip -q -r ../bundle.zip .
 
 def run(*, quick: bool) -> list[dict[str, object]]:
     """The rows of this bench. `quick` takes small trees and one round: enough to see that it works, not to judge."""
-    shops = [make_shop(WORK, 4_000 if quick else 75_000)]
-    shops += [make_shop(WORK, 1_000 if quick else files, name) for name, files in APPLICATIONS]
-    return [row for shop in shops for row in _of(shop, rounds=1 if quick else 3)]
+    return measured(make_shop(WORK, 4_000 if quick else 75_000), rounds=1 if quick else 3)
 
 
-def _of(shop: Shop, *, rounds: int) -> list[dict[str, object]]:
+def measured(shop: Shop, *, rounds: int) -> list[dict[str, object]]:
     work = WORK / f"bundle-{shop.files}-{shop.directory}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
