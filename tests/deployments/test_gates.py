@@ -177,6 +177,6 @@ def test_of_a_run_whose_backup_was_put_back_it_is_not_said_that_nothing_has_been
 
 def test_nor_is_it_among_the_ways_out(releaser: Operator) -> None:
     run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.FAILED)
-    assert "Plan again" in {each.title for each in failure._choices(run, "preflight", [], mixed=False)}
+    assert "Plan again" in {each.title for each in failure._choices(run, [], failed=True, mixed=False)}
     run.epoch = witness.FORWARD + 2
-    assert "Plan again" not in {each.title for each in failure._choices(run, "preflight", [], mixed=False)}
+    assert "Plan again" not in {each.title for each in failure._choices(run, [], failed=True, mixed=False)}

@@ -164,6 +164,7 @@ def test_a_failure_shows_code_schema_and_statics_of_each_host(client: Client, re
     assert "Declarative Schema is not up to date" in shown
     assert "1692137637" in shown
     assert "not asked" in shown, "the other hosts have said nothing yet"
+    assert run.ended is not None
     Standing.objects.update(seen=run.ended - timedelta(seconds=1))
     shown = page(client, f"/runs/{run.number}/")
     assert "Declarative Schema is not up to date" not in shown, "what was said before it ended is not what is there after it"
