@@ -10,6 +10,7 @@ from door import bench, checks, demo, first_day, jobs
 from door.faults import faults
 from door.on_postgresql import test_on_postgresql
 from door.places import Failed
+from faults.words import add_words
 
 
 def main() -> int:
@@ -50,15 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_faults(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("faults", help="kill whatever can die, everywhere, and compare the world with what the screen says")
-    parser.add_argument("names", nargs="*", metavar="PROMISE", help="P1 … P18; all where none is named")
-    parser.add_argument(
-        "--sample", type=float, default=1.0, metavar="F", help="a fraction of the points, chosen by the seed (default: all)"
-    )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample, the box and the random schedules (default: 1)")
-    parser.add_argument("--replay", action="append", metavar="TOKEN", help="one point, by the word that a report prints; may be repeated")
-    parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
-    parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
-    parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")
+    add_words(parser)
     parser.set_defaults(run=faults)
 
 

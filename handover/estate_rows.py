@@ -15,6 +15,7 @@ from django.utils.http import RFC3986_SUBDELIMS
 
 from estate import inventory
 from estate.models import Resource, Watched
+from handover.security_rules import lets_in
 
 SHOWN = 100  # of a kind on the page of all; twice as many where it is asked for alone
 _CELL, _KEY = 90, 60  # letters of a cell, and of an id below a name
@@ -209,23 +210,10 @@ def said(value: Any, *, most: int = 3) -> str:
 
 def _one(value: Any) -> str:
     if isinstance(value, dict) and {"ports", "from"} <= set(value):
-        return _rule(value)
+        return f"{lets_in(value)}{f' ({about})' if (about := value.get('about')) else ''}"
     if isinstance(value, dict):
         return " ".join(said(each) for each in value.values() if each not in ("", None, []))
     return str(value)
-
-
-def _rule(rule: dict[str, Any]) -> str:
-    """Of a security group: 443 from 10.0.0.0/16 (inside). What is not TCP is named."""
-    low, high = rule["ports"]
-    protocol = rule.get("protocol", "tcp")
-    if protocol in ("tcp", "udp", "-1"):
-        ports = "every port" if (low, high) == (0, 65535) else str(low) if low == high else f"{low}–{high}"
-        what = f"UDP {ports}" if protocol == "udp" else ports
-    else:
-        what = {"icmp": "ICMP", "icmpv6": "ICMPv6"}.get(protocol, f"protocol {protocol}")
-        what += f" type {low}" if protocol.startswith("icmp") and low != -1 else ""
-    return f"{what} from {rule['from']}{f' ({about})' if (about := rule.get('about')) else ''}"
 
 
 def _time(text: str) -> str:

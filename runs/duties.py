@@ -25,6 +25,11 @@ def take(name: str, *, seconds: float) -> bool:
     return Duty.objects.filter(free, name=name).update(owner=ME, until=Now() + seconds) == 1
 
 
+def renew(name: str, *, seconds: float) -> bool:
+    """For so long from now it stays ours. False where it is not any more."""
+    return Duty.objects.filter(name=name, owner=ME, until__gte=Now()).update(until=Now() + seconds) == 1
+
+
 def done(name: str, *, error: str = "") -> None:
     Duty.objects.filter(name=name, owner=ME).update(ran=timezone.now(), error=error)
 

@@ -1,6 +1,8 @@
 """What is to be done every so many seconds, as the packages above register it when the app starts. The scheduler does it.
 
-Each has a thread of its own and never overlaps itself: not in this process, nor with a scheduler on another machine.
+Each has a thread of its own and does not overlap itself: not in this process, nor with a scheduler on another machine. Its hold is renewed
+while it is at it, for `PATIENCE` at most: what hangs must not keep its duty from the others for ever. Where the database cannot be reached
+for as long as the hold lasts, another scheduler may begin beside it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 AT_LEAST = 30.0  # seconds for which a duty is held after its scheduler has died
 LONGEST = 900.0  # seconds; what is done less often is looked at so often, and done when its time has come, whoever did it last
+PATIENCE = 3600.0  # seconds for which a hold is renewed while its duty is being done
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Periodic:
     name: str
     every_seconds: float
     function: Callable[[], object]
+
+    @property
+    def hold(self) -> float:
+        """Seconds for which it is one scheduler's alone, from when it began or was last renewed."""
+        return max(AT_LEAST, 3 * min(self.every_seconds, LONGEST))
 
 
 _registered: dict[str, Periodic] = {}
@@ -56,7 +64,7 @@ def _again_and_again(periodic: Periodic, stop: threading.Event) -> None:
     with ThreadPoolExecutor(1, thread_name_prefix=periodic.name) as pool:
         while not stop.wait(wait):
             began = time.monotonic()
-            error = pool.submit(once, periodic).exception()
+            error = _end(pool.submit(once, periodic), periodic)
             if isinstance(error, DatabaseError | InterfaceError):
                 logger.warning("%s: the database failed: %s", periodic.name, error)
             elif error is not None:
@@ -64,12 +72,33 @@ def _again_and_again(periodic: Periodic, stop: threading.Event) -> None:
             wait = max(0.0, began + min(periodic.every_seconds, LONGEST) - time.monotonic())
 
 
+def _end(doing: Future[bool], periodic: Periodic) -> BaseException | None:
+    """Waits for it, and holds the duty until then."""
+    began = time.monotonic()
+    while True:
+        try:
+            return doing.exception(timeout=periodic.hold / 3)
+        except TimeoutError:
+            if time.monotonic() - began < PATIENCE:
+                _renew(periodic)
+
+
+def _renew(periodic: Periodic) -> None:
+    try:
+        if not duties.renew(periodic.name, seconds=periodic.hold):
+            logger.warning("%s takes long, and its hold has ended: another scheduler may do it, too", periodic.name)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%s: its hold was not renewed: the database failed: %s", periodic.name, error)
+    finally:
+        connection.close()
+
+
 def once(periodic: Periodic) -> bool:
     """False where another scheduler has the duty, or it was done lately."""
     try:
         if periodic.every_seconds > LONGEST and _was_done_lately(periodic):
             return False
-        if not duties.take(periodic.name, seconds=max(AT_LEAST, 3 * min(periodic.every_seconds, LONGEST))):
+        if not duties.take(periodic.name, seconds=periodic.hold):
             return False
         said = "failed"
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from handover.checks.seen import Seen, called, listed, the
 from handover.observed import Observed
+from handover.security_rules import is_of, lets_in
 from remote.aws.found import Found
 
 
@@ -26,9 +27,8 @@ def lets_nobody_in_from_outside(observed: Observed, *, kind: str, names: Sequenc
     for name in names:
         for group in the(observed, kind, name).facts["groups"]:
             for rule in every[group].facts["in"] if group in every else ():
-                low, high = rule["ports"]
-                if (not port or low <= port <= high) and "/" in rule["from"] and rule["from"] not in inside:
-                    open_.append(f"{name} ports {low}–{high} from {rule['from']}")
+                if (not port or is_of(rule, port)) and "/" in rule["from"] and rule["from"] not in inside:
+                    open_.append(f"{name}: {lets_in(rule)}")
     return Seen(not open_, listed(open_) or f"{listed(list(names))}: open to nobody outside the VPC", tuple(names))
 
 

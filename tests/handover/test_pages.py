@@ -17,7 +17,10 @@ from pytest_django import DjangoAssertNumQueries
 from estate import inventory
 from estate.models import Resource, Watched
 from handover import actions, document, estate_rows, judging
+from handover.checks.network import lets_nobody_in_from_outside
+from handover.checks.seen import Seen
 from handover.models import Change, Statement, Verdict
+from handover.observed import Observed, grouped
 from people.models import AuditEntry, Operator
 from remote.aws.found import Found
 
@@ -314,6 +317,25 @@ def test_a_card_is_where_the_lists_say(client: Client, viewer: Operator, key: st
 )
 def test_a_rule_of_a_security_group_reads_as_a_sentence(rule: dict[str, Any], words: str) -> None:
     assert estate_rows.said([rule]) == words
+
+
+def test_who_is_let_in_from_outside_is_said_in_the_same_words_and_icmp_has_no_port() -> None:
+    echo = {"protocol": "icmp", "ports": [8, -1], "from": "203.0.113.0/24", "about": ""}
+    web = {"protocol": "tcp", "ports": [80, 81], "from": "203.0.113.0/24", "about": ""}
+
+    def seen(*rules: dict[str, Any], port: int = 0) -> Seen:
+        things = [
+            Found("vpc", "vpc-1", "", {"cidr": "10.0.0.0/16"}),
+            Found("security-group", "sg-1", "", {"in": list(rules)}),
+            Found("instance", "i-1", "custom-1", {"groups": ["sg-1"]}),
+        ]
+        return lets_nobody_in_from_outside(Observed(grouped(things)), kind="instance", names=["custom-1"], port=port)
+
+    assert not seen(echo).agrees
+    assert seen(echo, web).said == "custom-1: ICMP type 8 from 203.0.113.0/24, custom-1: 80–81 from 203.0.113.0/24"
+    # Of the document's FTP: a type and a code of ICMP are no ports.
+    assert seen({**echo, "ports": [3, 30]}, port=21).agrees
+    assert not seen(web, port=80).agrees
 
 
 def test_a_fact_of_a_card_has_its_usual_name() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -54,3 +55,53 @@ def test_what_is_done_every_second_asks_no_clock() -> None:
     assert once(often)
     assert once(often)
     assert len(done) == 2
+
+
+class Slow(Future[bool]):
+    """Ends at the third look."""
+
+    def __init__(self, meanwhile: Callable[[], object] = int) -> None:
+        super().__init__()
+        self.looks, self.meanwhile = list[float](), meanwhile
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        assert timeout is not None
+        self.looks.append(timeout)
+        if len(self.looks) == 3:
+            return None
+        self.meanwhile()
+        raise TimeoutError
+
+
+HOURLY = Periodic("hourly", 3600.0, int)
+
+
+def waited_for(slow: Slow) -> float:
+    """How long its hold lasts still, which was to end in a minute when it was looked at first."""
+    assert duties.take(HOURLY.name, seconds=60)
+    before = Duty.objects.get(name=HOURLY.name).until
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(periodic._end, slow, HOURLY).result() is None
+    return Duty.objects.get(name=HOURLY.name).until - before + 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_takes_longer_than_its_hold_has_it_renewed_before_it_ends() -> None:
+    slow = Slow()
+    assert waited_for(slow) >= HOURLY.hold
+    assert all(look <= HOURLY.hold / 3 for look in slow.looks)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_hangs_does_not_keep_its_duty_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periodic, "PATIENCE", 0.0)
+    assert waited_for(Slow()) == 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_somebody_else_has_is_not_renewed() -> None:
+    def taken() -> None:
+        Duty.objects.filter(name=HOURLY.name).update(owner="another machine")
+
+    assert waited_for(Slow(taken)) == 60
+    assert Duty.objects.get(name=HOURLY.name).owner == "another machine"

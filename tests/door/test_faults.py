@@ -1,0 +1,42 @@
+"""`./console faults` hands every word of the suite on."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from door import faults
+from door.__main__ import _parser
+from door.places import PYTHON
+from faults.words import add_words, as_written
+
+ALL = [
+    *("P1:roll", "P17", "--sample", "0.5", "--minutes", "3.0", "--side-by-side", "2", "--seed", "7", "--replay", "P17:1:6"),
+    *("--replay", "P6:rate:120", "--guards", "--production", "--list", "--json"),
+]
+
+
+def test_whatever_the_suite_understands_is_understood_and_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = argparse.ArgumentParser()
+    add_words(suite)
+    assert as_written(suite.parse_args(ALL)) == ALL
+    started: list[list[str]] = []
+
+    def run(argv: list[str], **_: object) -> argparse.Namespace:
+        started.append(argv)
+        return argparse.Namespace(returncode=3)
+
+    monkeypatch.setattr(faults.subprocess, "run", run)
+    asked = _parser().parse_args(["faults", *ALL])
+    assert asked.run(asked) == 3
+    assert started == [[PYTHON, "-m", "faults", *ALL]]
+
+
+def test_each_word_has_to_be_handed_on() -> None:
+    """One that is added to the suite, and forgotten in `as_written`, is found here."""
+    suite = argparse.ArgumentParser()
+    add_words(suite)
+    for action in suite._actions:
+        if action.option_strings and action.dest != "help":
+            assert action.option_strings[-1] in ALL
