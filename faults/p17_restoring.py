@@ -1,7 +1,7 @@
 """P17: an old backup that is put back fires nothing again. Points: N:M, the acts at which the backup is made and put back (SQLite).
 
 The run has to say that it does not know, with no effect done by anybody; when a person lets it look, it ends with the world of a release
-without faults, each effect done once.
+without faults, each effect done once. Where its gates find closed what the run has closed itself, that person says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from faults.points import Promise, Verdict
 from faults.rig import Rig
 
 WHERE = "pre-production"
+GATES = "preflight"
 APART = 5  # acts between the backup and its return
 
 
@@ -39,7 +40,16 @@ class Restoring(schedules.Schedule):
             self.found.append(f"fired again, and nobody had asked for it: {', '.join(fired)}")
         if refused := self.rig.act(release.number, "check_now"):
             self.found.append(f"a person may not go on: {refused}")
-        return release.end()
+        ended = release.end()
+        if ended["state"] == "unknown" and _is_open(ended, GATES):
+            if refused := self.rig.act(release.number, "by_hand", GATES, "The flag is this run's."):
+                self.found.append(f"a person may not say that it is the run's own: {refused}")
+            ended = release.end()
+        return ended
+
+
+def _is_open(run: dict[str, Any], key: str) -> bool:
+    return any(step["key"] == key and step["state"] == "unknown" for step in run["steps"])
 
 
 def run(rig: Rig, point: str) -> Verdict:

@@ -58,7 +58,12 @@ class UpdateEnvironment:
             return Running(f"{found.name} is {found.status}", said, ask_again=2)
         if not ours:
             return self._nothing_began(context, said, found)
-        return self._judge_hosts(act, context, said, as_asked=found.version == label)
+        as_asked = found.version == label
+        if not as_asked and not context.answer.get("ours") and timezone.now() - context.intent_at < LATE_ANSWER:
+            # Accepted, but never seen under way. Who looked last may have a clock that is ahead of ours: then its look is from before the
+            # request, whatever its time says, and the version before is no failure.
+            return Running("Beanstalk says nothing of the update yet", said, ask_again=1)
+        return self._judge_hosts(act, context, said, as_asked=as_asked)
 
     def cancel(self, act: Act, context: Context) -> str:
         name = act.params["beanstalk"]

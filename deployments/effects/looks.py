@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -17,7 +17,7 @@ from remote.aws import beanstalk, storage
 from remote.errors import RemoteError
 from remote.http import fetch
 from runs import witness
-from runs.effects import Context, Done, Failed, Finding, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act
 
@@ -28,11 +28,14 @@ GOOD_PAGES = 5  # in a row
 ANSWER_SECONDS = 5.0
 
 
-def _left_by(context: Context) -> str:
-    """What a run that stops at its gates leaves: nothing, unless it had passed them before a backup was put back."""
+def _closed(why: str, context: Context) -> Failed | CannotTell:
+    """What closes a gate after a backup was put back may be this very run's: a flag, a host at rest. A person tells which."""
     if witness.doubted(context.epoch):
-        return "What this run had changed before the backup was put back is not known here: look at the hosts."
-    return "Nothing has been changed."
+        return CannotTell(
+            f"{why}. This run may have left that itself, before the backup was put back. Look at the hosts: if it is this run's, "
+            "mark this step as done by hand, and the run goes on; if not, give it up."
+        )
+    return Failed(f"Not started: {why}. Nothing has been changed.")
 
 
 class Gates:
@@ -57,7 +60,7 @@ class Gates:
         if waits:
             return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
         if closed:
-            return Failed(f"Not started: {why}. {_left_by(context)}")
+            return _closed(why, context)
         return Done(f"{len(found)} of {len(found)} gates are open")
 
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:
@@ -143,10 +146,12 @@ class Verify:
         if well and (not target.shop or (len(good) == len(pages) >= GOOD_PAGES)):
             context.out("console").line(said)
             return Done(said)
-        if timezone.now() - context.intent_at > SETTLING:
+        # Not since the intent: of a run whose backup was put back that lies at the run's start.
+        since = datetime.fromisoformat(context.answer["since"]) if "since" in context.answer else timezone.now()
+        if timezone.now() - since > SETTLING:
             names = ", ".join(sorted({host.name for host in [*unseen, *others, *dark, *shut]}))
             return Failed(f"{said}. Not well: {names or 'the shop from outside'}")
-        return Running(said, ask_again=1)
+        return Running(said, {"since": since.isoformat()}, ask_again=1)
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"

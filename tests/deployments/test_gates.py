@@ -23,7 +23,7 @@ from people.models import Operator
 from remote.ssh.connections import Result
 from runs import actions as runs
 from runs import host_commands, witness
-from runs.effects import Context, Done, Failed, Finding, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, Running
 from runs.models import Run
 from runs.plan import Act, Plan, Step
 from tests import scenery
@@ -168,11 +168,11 @@ def test_a_bad_gate_starts_nothing_at_once(held: Run) -> None:
     assert isinstance(Told(held, "bad").probe(), Failed)
 
 
-def test_of_a_run_whose_backup_was_put_back_it_is_not_said_that_nothing_has_been_changed(held: Run) -> None:
+def test_what_closes_a_gate_after_a_backup_was_put_back_may_be_the_run_s_own_and_a_person_tells(held: Run) -> None:
     fresh, put_back = (Told(held, "bad", epoch=epoch).probe() for epoch in (2, witness.FORWARD + 2))
     assert fresh == Failed("Not started: Ready: AWS throttles. Nothing has been changed.")
-    assert isinstance(put_back, Failed)
-    assert "is not known here: look at the hosts" in put_back.said
+    assert isinstance(put_back, CannotTell)
+    assert put_back.why.startswith("Ready: AWS throttles. This run may have left that itself")
 
 
 def test_nor_is_it_among_the_ways_out(releaser: Operator) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from deployments.effects.beanstalk import STALE, UpdateEnvironment
+from deployments.effects.looks import SETTLING, Verify
 from estate import observe
 from estate.models import BeanstalkEnvironment, Host, Watched
-from runs.effects import Context, Done, Finding, NotDone, Running
+from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 from tests import scenery
 
@@ -71,3 +72,37 @@ def test_a_look_from_before_the_intent_proves_nothing() -> None:
     now = timezone.now()
     assert isinstance(asked(intent=now - timedelta(seconds=3), seen=now - timedelta(seconds=2), accepted="yes"), Done)
     assert isinstance(asked(intent=now - timedelta(seconds=2), seen=now - timedelta(seconds=3), accepted="yes"), Running)
+
+
+def test_a_look_by_a_clock_that_is_ahead_fails_no_deployment() -> None:
+    """Seen before the request, by a process whose clock is three seconds ahead of the worker's: Ready, with the version before."""
+    now, old = timezone.now(), "r417-0000000"
+    early = asked(intent=now - timedelta(seconds=1), seen=now + timedelta(seconds=2), version=old, accepted="yes")
+    assert isinstance(early, Running)
+    assert early.said == "Beanstalk says nothing of the update yet"
+    # Seen under way meanwhile, or long after the request, it is one.
+    judged = {"accepted": "yes", "ready": (now - timedelta(minutes=1)).isoformat()}
+    assert isinstance(asked(intent=now - timedelta(seconds=1), seen=now, version=old, **judged), Running)
+    assert isinstance(asked(intent=now - timedelta(seconds=1), seen=now, version=old, ours=True, **judged), Failed)
+    assert isinstance(asked(intent=now - timedelta(minutes=5), seen=now, version=old, **judged), Failed)
+
+
+def test_a_host_has_its_time_to_settle_from_the_first_look_on() -> None:
+    """The intent of a run whose backup was put back lies at its start: a host that is not well yet would have failed it at once."""
+    Host.objects.filter(name="fe-1").update(health_status="Info", target_state="unhealthy")
+    hosts = list(Host.objects.filter(service="magento").values_list("pk", flat=True))
+    act = Act(
+        "release.verify", "verify", "console", params={"service": "magento", "environment": "production", "label": LABEL, "hosts": hosts}
+    )
+
+    def looked(**answer: object) -> Finding:
+        intent = timezone.now() - timedelta(hours=1)
+        return Verify().probe(act, Context(1, 1, {}, intent, answer, lambda host: Silent(), lambda: False, 0.0))
+
+    first = looked()
+    assert isinstance(first, Running)
+    assert isinstance(looked(**first.answer), Running)
+    long_ago = {"since": (timezone.now() - SETTLING - timedelta(seconds=1)).isoformat()}
+    last = looked(**long_ago)
+    assert isinstance(last, Failed)
+    assert "fe-1" in last.said

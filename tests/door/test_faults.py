@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 
 import pytest
 
-from door import faults
 from door.__main__ import _parser
 from door.places import PYTHON
 from faults.words import add_words, as_written
@@ -27,7 +27,7 @@ def test_whatever_the_suite_understands_is_understood_and_handed_on(monkeypatch:
         started.append(argv)
         return argparse.Namespace(returncode=3)
 
-    monkeypatch.setattr(faults.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     asked = _parser().parse_args(["faults", *ALL])
     assert asked.run(asked) == 3
     assert started == [[PYTHON, "-m", "faults", *ALL]]
