@@ -2,6 +2,7 @@
 import { startClocks } from "./clock.js";
 import { confirmByTyping, pressOnce } from "./confirm.js";
 import { copyButtons } from "./copy.js";
+import { watchSilence } from "./heard.js";
 import { watch } from "./live.js";
 import { LogView } from "./log.js";
 import { followTails } from "./tail.js";
@@ -14,6 +15,7 @@ copyButtons();
 confirmByTyping();
 pressOnce();
 followTails();
+watchSilence();
 
 const panel = document.querySelector("[data-log]");
 const log = panel ? new LogView(panel) : null;

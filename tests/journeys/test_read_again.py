@@ -25,7 +25,8 @@ def may_ask_from_a_loop() -> Iterator[None]:
 def person(browser: Browser, live_server: LiveServer, viewer: Operator) -> Iterator[Person]:
     person = Person(browser, live_server.url, sockets=False).sign_in("viewer", "viewer-long-enough")
     yield person
-    person.complaints = [each for each in person.complaints if "Failed to load resource" not in each]  # the browser says that, too
+    theirs = ("Failed to load resource", "Failed to fetch")  # the browser and htmx say that, too
+    person.complaints = [each for each in person.complaints if not any(words in each for words in theirs)]
     person.leaves()
 
 
@@ -45,3 +46,17 @@ def test_what_is_no_answer_takes_nothing_away(person: Person, status: int) -> No
     page.wait_for_timeout(300)
     gone = page.locator("#live h2").count() == 0
     assert gone == (status == 200), page.inner_text("main")
+
+
+def test_who_hears_nothing_says_so_until_it_is_heard_again(person: Person) -> None:
+    page = person.page
+    notice, light = page.locator("[data-unheard]"), page.locator(".news .g-ok, .news .g-unknown")
+    assert notice.is_hidden()
+    page.route("**/*", lambda route: route.abort())
+    wait_until(notice.is_visible, seconds=60, what="the notice")
+    assert "Nothing has been heard from the console for 2" in notice.inner_text()
+    assert page.locator(".news .g-ok:visible").count() == 0
+    person.keeps("unheard")
+    page.unroute("**/*")
+    wait_until(notice.is_hidden, seconds=60, what="the console's word")
+    assert light.count() == 1

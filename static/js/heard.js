@@ -1,0 +1,30 @@
+// Whether what stands here can still be believed: every page reads its bar and its alerts each ten seconds, whatever else it reads.
+import { announce, duration } from "./words.js";
+
+const LONGEST = 20_000; // ms; one reading may be slow
+const TURN = 12_000; // a page that nobody saw asks seldom: it has so long when it is looked at again
+
+export function watchSilence() {
+  const notice = document.querySelector("[data-unheard]");
+  if (!notice) return;
+  const since = notice.querySelector("[data-since]");
+  let heard = Date.now();
+
+  function tell() {
+    if (document.hidden) return;
+    const silent = Date.now() - heard;
+    if (silent > LONGEST) since.textContent = duration(silent / 1000);
+    if (silent > LONGEST === notice.hidden) {
+      notice.hidden = !notice.hidden;
+      document.body.classList.toggle("unheard", !notice.hidden);
+      announce(notice.hidden ? "The console is heard again." : "Nothing is heard from the console.");
+    }
+  }
+
+  document.addEventListener("htmx:after:swap", () => {
+    heard = Date.now();
+    tell();
+  });
+  document.addEventListener("visibilitychange", () => { heard = Math.max(heard, Date.now() - LONGEST + TURN); });
+  setInterval(tell, 1000);
+}
