@@ -7,7 +7,9 @@ asked while it throttles everything.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from faults import releases, schedules
 from faults.points import Promise, Verdict
@@ -53,12 +55,18 @@ def _rate(rig: Rig, seconds: int) -> Verdict:
         result = releases.verdict(release)
         rate = len(asked) * 60 / seconds / _environments(rig)
         if rate > MOST:
-            result.violations.append(f"{rate:.1f} calls a minute and environment while throttled; {MOST} are promised")
+            result.violations.append(f"{rate:.1f} calls a minute and environment while throttled; {MOST} are promised: {_most(asked)}")
         result.said = f"{rate:.1f} calls a minute and environment"
         return result
     finally:
         rig.nursery.kill(worker)
         rig.clear_faults()
+
+
+def _most(asked: Sequence[Mapping[str, Any]]) -> str:
+    """What was asked most, and of what."""
+    counted = Counter(f"{deed['what'].removeprefix('throttled ')} {deed.get('target', '')}".strip() for deed in asked)
+    return ", ".join(f"{count} × {words}" for words, count in counted.most_common(12))
 
 
 def _environments(rig: Rig) -> int:
