@@ -13,7 +13,7 @@ from door.checks import run_tests
 from faults.points import NotRun
 from faults.postgresql import Cluster
 
-USUAL = ("tests/runs", "tests/people", "tests/estate", "tests/opsconsole")
+USUAL = ("tests/runs", "tests/people", "tests/estate", "tests/opsconsole", "tests/handover")
 
 
 def test_on_postgresql(arguments: Sequence[str]) -> int:

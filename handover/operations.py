@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from django.db import transaction
 
@@ -20,6 +21,7 @@ from runs.plan import Act, Plan, Step
 
 KIND = "estate"
 PATHS = ("/*",)
+_LONGEST_LOCK = 60  # letters: as much as the database keeps of a lock's name; SQLite would keep any, PostgreSQL refuses more
 BOOTED = ("grep", "^btime ", "/proc/stat")  # seconds since 1970: the kernel's own word for when it started
 
 
@@ -88,7 +90,9 @@ def lock_of(resource: Resource) -> str:
     for way in (access.vpn, access.gateway) if access and resource.kind == "instance" else ():
         if way is not None and way.instance == resource.name:
             return way.lock_group
-    return f"{resource.kind}-{resource.key}"[:100]
+    name = f"{resource.kind}-{resource.key}"
+    # A certificate's key is its ARN. What tells two apart stands at its end, so it is not cut off alone.
+    return name if len(name) <= _LONGEST_LOCK else f"{name[: _LONGEST_LOCK - 17]}-{sha256(name.encode()).hexdigest()[:16]}"
 
 
 def target_of(resource: Resource) -> Target | None:

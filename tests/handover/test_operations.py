@@ -150,7 +150,7 @@ def test_what_is_sent_badly_starts_nothing(
 def test_who_may_not_start_anything(client: Client, operator: Operator, volume: Resource) -> None:
     client.force_login(operator)
     assert client.post(URL, sent()).status_code == 403
-    assert "to estate in production" in client.get("/estate/volume/vol-1/").content.decode()
+    assert "to make snapshots, invalidate paths and start hosts" in client.get("/estate/volume/vol-1/").content.decode()
     assert not Run.objects.exists()
 
 
@@ -178,3 +178,13 @@ def test_an_operator_starts_a_host_of_pre_production_alone(
 def test_what_is_gone_has_no_operation(volume: Resource) -> None:
     volume.gone = timezone.now()
     assert operations.operations_of(volume) == []
+
+
+def test_a_lock_s_name_has_room_in_the_database_and_tells_two_things_apart() -> None:
+    """SQLite keeps any length, PostgreSQL refuses the run."""
+    arn = "arn:aws:acm:eu-west-3:123456789012:certificate/eca8cbe9-2008-4c14-b18b-16aa5f6abbf"
+    locks = [operations.lock_of(Resource(kind="certificate", key=f"{arn}{end}")) for end in "45"]
+    assert len(set(locks)) == 2
+    assert max(map(len, locks)) <= (Run._meta.get_field("lock_group").max_length or 0)
+    assert operations.lock_of(Resource(kind="certificate", key=f"{arn}4")) == locks[0]
+    assert operations.lock_of(Resource(kind="volume", key="vol-1")) == "volume-vol-1"
