@@ -109,7 +109,12 @@ def _is_silent_since(ended: datetime | None, now: datetime) -> bool:
 
 
 def _shop(target: Target, last: Run | None, now: datetime) -> list[Found]:
-    """Closed or broken in every answer for so long; where nobody answered, nothing is known and nothing is said."""
+    """Closed or broken in every answer for so long; where nobody answered, nothing is known and nothing is said.
+
+    What is no shop is asked while it is released alone.
+    """
+    if target.shop is None:
+        return []
     answers = ShopAnswer.objects.filter(**_place(target), time__lte=now)
     newest = answers.order_by("-time").first()
     if newest is None or newest.state not in _BAD or now - (newest.until or newest.time) > 2 * GAP:

@@ -37,11 +37,20 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
             found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
     found += strategies.of_release(run, facts, viewer)
-    shop = outside.during(run, at) if _has_shop(facts) else None
+    place = "shop" if _has_shop(facts) else "service"
+    shop = outside.during(run, at)
+    if shop is not None and place == "service" and not shop.total:
+        shop = None  # it has no address, or was released before it was asked there
     if run.state == Run.State.SUCCEEDED:
-        found.append(Panel(Place.BANNER, "deployments/_done_banner.html", {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop}))
+        found.append(
+            Panel(
+                Place.BANNER,
+                "deployments/_done_banner.html",
+                {"run": run, "facts": facts, "hosts": len(lanes), "shop": shop, "place": place},
+            )
+        )
     if shop is not None:
-        found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run}))
+        found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run, "place": place}))
     found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes)))
     if lanes and run.started:
         steps = list(run.steps.all())
@@ -49,10 +58,13 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         turns = dict(_turns(run, steps, at, pace))
         axis, drawn = timeline.draw(lanes, begin=run.started, end=run.ended, now=at, usual_pace=pace, turns=turns)
         bands = outside.bands_on(axis, shop) if shop else ()
-        found.append(Panel(Place.WIDE, "deployments/_lanes.html", {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run}))
+        context = {"axis": axis, "lanes": drawn, "shop": shop, "bands": bands, "run": run, "place": place}
+        found.append(Panel(Place.WIDE, "deployments/_lanes.html", context))
     if run.ended and run.started:
         paid = after.cost(shop.down, lanes) if shop is not None and shop.total and lanes else None
-        found.append(Panel(Place.WIDE, "deployments/_after.html", {"run": run, "cost": paid, "times": after.step_times(run)}))
+        found.append(
+            Panel(Place.WIDE, "deployments/_after.html", {"run": run, "cost": paid, "times": after.step_times(run), "place": place})
+        )
     return found
 
 

@@ -1,5 +1,6 @@
 """The outside probe: once a second each shop is asked what a visitor would see. The downtime clock lives on these rows alone.
 
+What answers without being a shop is asked at its address, while it is released: what that cost is told as a shop's is.
 How rows are read is `estate.shop`'s.
 """
 
@@ -7,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,6 +24,7 @@ from estate.shop import GAP
 from live.publish import publish
 from remote.errors import RemoteError
 from remote.http import Answer, fetch
+from runs.models import Run
 
 log = logging.getLogger(__name__)
 
@@ -44,23 +47,39 @@ class Verdict:
 
 def probe() -> None:
     """Asks every shop now, side by side; stores what each answered; rings where a shop's state is another one."""
-    shops = [(target, target.shop) for target in current().targets if target.shop is not None]
-    if not shops:
+    asked: list[tuple[Target, Callable[[], Verdict]]] = [
+        (each, partial(ask, each.shop)) for each in current().targets if each.shop is not None
+    ]
+    asked += [(each, partial(_ask, each.address, judge_plain)) for each in _released_now()]
+    if not asked:
         return
     asked_at = timezone.now()
-    with ThreadPoolExecutor(len(shops)) as pool:
-        verdicts = list(pool.map(ask, [shop for _, shop in shops]))
-    changed = [target for (target, _), verdict in zip(shops, verdicts, strict=True) if _store(target, verdict, asked_at)]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        verdicts = list(pool.map(lambda each: each[1](), asked))
+    changed = [target for (target, _), verdict in zip(asked, verdicts, strict=True) if _store(target, verdict, asked_at)]
     for target in changed:
         publish("now", {"kind": "now", "changed": [f"shop:{target.service}/{target.environment.key}"]})
 
 
+def _released_now() -> list[Target]:
+    """What is no shop, has an address, and has a release at work."""
+    plain = [target for target in current().targets if target.shop is None and target.address]
+    if not plain:
+        return []
+    at_work = set(Run.objects.filter(kind="release", state__in=Run.ACTIVE).values_list("service", "environment"))
+    return [target for target in plain if (target.service, target.environment.key) in at_work]
+
+
 def ask(shop: Shop) -> Verdict:
     """A visitor's request: a connection of its own, no redirects."""
+    return _ask(shop.url, judge)
+
+
+def _ask(url: str, judged: Callable[[Answer], Verdict]) -> Verdict:
     try:
-        return judge(fetch(shop.url, deadline=DEADLINE, follow=False))
+        return judged(fetch(url, deadline=DEADLINE, follow=False))
     except RemoteError as error:
-        log.debug("%s is silent: %s", shop.url, error)
+        log.debug("%s is silent: %s", url, error)
         return Verdict(_State.SILENT, None, DEADLINE)
 
 
@@ -75,6 +94,12 @@ def judge(answer: Answer) -> Verdict:
     else:
         state = _State.BROKEN
     return Verdict(state, answer.status, answer.seconds, version)
+
+
+def judge_plain(answer: Answer) -> Verdict:
+    """Good is 200, as after a release; 503 is the load balancer's that has no host to send to; all else is broken."""
+    state = {200: _State.OPEN, 503: _State.CLOSED}.get(answer.status, _State.BROKEN)
+    return Verdict(state, answer.status, answer.seconds)
 
 
 def _store(target: Target, verdict: Verdict, at: datetime) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -21,6 +22,7 @@ from estate import observe
 from estate.definition import Target
 from estate.models import Host
 from estate.reading import current
+from monitoring import prober
 from people.models import Operator, Role
 from remote.http import fetch
 from runs.engine import tick
@@ -79,7 +81,9 @@ def _start(plan: Any, by: Operator, **more: Any) -> Run:
         ("mirakl-cashout", 5, ["01_configuration", "02_schema", "03_owner"]),
     ],
 )
-def test_each_is_released_and_looked_at(control: box.Control, releaser: Operator, service: str, deployed: int, commands: list[str]) -> None:
+def test_each_is_released_and_looked_at(
+    control: box.Control, client: Client, releaser: Operator, service: str, deployed: int, commands: list[str]
+) -> None:
     target = _target(service)
     plan = _approved(actions.plan_release(target, Choice(), by=releaser))
     facts = plan.document["facts"]
@@ -91,9 +95,13 @@ def test_each_is_released_and_looked_at(control: box.Control, releaser: Operator
     assert [each["name"] for each in facts["recipe"]["commands"] if each["leader_only"]] == ["02_schema"]
     assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
 
-    run = through(_start(plan, releaser))
+    run = through(_start(plan, releaser), beside=prober.probe)
 
     assert run.state == Run.State.SUCCEEDED, run.said
+    client.force_login(releaser)
+    page = client.get(f"/runs/{run.number}/").content.decode()
+    assert "Was the service down?" in page, "its one host was replaced: somebody asked it from outside meanwhile"
+    assert not [words for words in ("without a shop", "the shop", "<b>Shop</b>") if words in page], "it is none"
     assert Host.objects.get(service=service, gone=None).version == facts["label"]
     answer = fetch(target.address)
     assert (answer.status, facts["label"] in answer.text) == (200, True)

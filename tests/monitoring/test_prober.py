@@ -14,7 +14,10 @@ from estate import reading, shop
 from estate.definition import Service, Shop
 from estate.models import ShopAnswer
 from monitoring import prober
+from people.models import Operator
 from remote.http import Answer
+from runs.models import Plan, Run
+from tests import scenery
 
 PAGE = b'<html><link href="/static/version1700000000/frontend/x.css"></html>'
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -101,6 +104,32 @@ def test_each_shop_is_asked_and_each_answer_is_stored(server: tuple[type[_Shop],
     server[0].answers = (503, b"")
     prober.probe()
     assert len(rung) == 4
+
+
+@pytest.mark.django_db
+def test_what_is_no_shop_is_asked_while_it_is_released_alone(
+    server: tuple[type[_Shop], Shop], releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate = reading.current()
+    pim = estate.services["pim"]
+    answers = replace(pim, targets={key: replace(target, address=server[1].url) for key, target in pim.targets.items()})
+    monkeypatch.setattr(prober, "current", lambda: replace(estate, services={"pim": answers}))
+    prober.probe()
+    assert not ShopAnswer.objects.exists(), "nobody releases it"
+    plan = scenery.plan(releaser)
+    Plan.objects.filter(pk=plan.pk).update(service="pim")
+    run = scenery.run(Plan.objects.get(pk=plan.pk), releaser, state=Run.State.RUNNING)
+    for status, body in ((200, b"any page"), (503, b""), (500, b"")):
+        server[0].answers = (status, body)
+        prober.probe()
+    assert list(ShopAnswer.objects.order_by("time").values_list("service", "state")) == [
+        ("pim", "open"),
+        ("pim", "closed"),
+        ("pim", "broken"),
+    ]
+    Run.objects.filter(pk=run.pk).update(state=Run.State.SUCCEEDED)
+    prober.probe()
+    assert ShopAnswer.objects.count() == 3
 
 
 def _pointed_at(service: Service, there: Shop) -> Service:
