@@ -16,12 +16,15 @@ from allauth.account.internal.flows.reauthentication import suspend_request
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.http import urlencode
+from django_htmx.middleware import HtmxDetails
 
 from live.publish import publish
 from people import audit
@@ -126,6 +129,17 @@ class KeepsLimits:
         if "HX-Request" in request.headers:
             return HttpResponse(status=204, headers={"HX-Redirect": location})
         return redirect(location)
+
+
+class AsksToSignIn(LoginRequiredMiddleware):
+    """A page that reads a part of itself again is sent to the sign-in as a whole; the form would stand in the middle of it."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]) -> HttpResponse:  # type: ignore[override]
+        if "HX-Request" not in request.headers:
+            return super().handle_no_permission(request, view_func)
+        seen = HtmxDetails(request).current_url_abs_path or "/"
+        answer = redirect_to_login(seen, self.get_login_url(view_func), self.get_redirect_field_name(view_func))
+        return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
 
 
 def _over(request: HttpRequest) -> str:

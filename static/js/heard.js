@@ -1,10 +1,15 @@
-// Whether what stands here can still be believed: every page reads its bar and its alerts each ten seconds, whatever else it reads.
+// What is heard from the console, and whether what stands here can still be believed: every page reads its bar and its alerts each ten seconds,
+// whatever else it reads.
 import { announce, duration } from "./words.js";
 
 const LONGEST = 20_000; // ms; one reading may be slow
 const TURN = 12_000; // a page that nobody saw asks seldom: it has so long when it is looked at again
 
 export function watchSilence() {
+  document.addEventListener("htmx:before:swap", (event) => {
+    const answer = event.detail.ctx.response?.raw;
+    if (answer && !answer.ok) event.preventDefault(); // neither its text nor its title takes the place of what stands here
+  });
   const notice = document.querySelector("[data-unheard]");
   if (!notice) return;
   const since = notice.querySelector("[data-since]");

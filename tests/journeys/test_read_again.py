@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 from pytest_django.live_server_helper import LiveServer
 
 from people.models import Operator
@@ -32,27 +33,33 @@ def person(browser: Browser, live_server: LiveServer, viewer: Operator) -> Itera
 
 @pytest.mark.parametrize("status", [200, 403, 405, 502])
 def test_what_is_no_answer_takes_nothing_away(person: Person, status: int) -> None:
-    page, asked = person.page, list[str]()
+    page = person.page
     assert page.locator("#live h2").count() > 3
+    page.evaluate("document.addEventListener('htmx:finally:swap', () => { window.swaps = (window.swaps ?? 0) + 1; })")
 
-    def answer(route: object) -> None:
-        asked.append(route.request.url)  # type: ignore[attr-defined]
-        route.fulfill(status=status, content_type="text/html", body="<h1>Bad gateway</h1>")  # type: ignore[attr-defined]
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, content_type="text/html", body="<title>Bad</title><h1>Bad gateway</h1>")
 
-    page.route(lambda url: "/?environment=" in url or url.endswith("/bar/"), answer)
-    wait_until(
-        lambda: page.title() != "" and len(asked) > 1, seconds=60, what="the page's next look"
-    )  # routes are served while it is asked
-    page.wait_for_timeout(300)
-    gone = page.locator("#live h2").count() == 0
-    assert gone == (status == 200), page.inner_text("main")
+    page.route(lambda url: "/?environment=" in url, answer)
+    wait_until(lambda: page.evaluate("window.swaps ?? 0") > 2, seconds=60, what="the page's next looks")
+    taken = page.locator("#live h2").count() == 0
+    assert taken == (page.title() == "Bad") == (status == 200), page.inner_text("main")
 
 
-def test_who_hears_nothing_says_so_until_it_is_heard_again(person: Person) -> None:
+def nobody_there(route: Route) -> None:
+    route.abort()
+
+
+def proxy_without_a_console(route: Route) -> None:
+    route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+
+
+@pytest.mark.parametrize("silence", [nobody_there, proxy_without_a_console])
+def test_who_hears_nothing_says_so_until_it_is_heard_again(person: Person, silence: Callable[[Route], None]) -> None:
     page = person.page
     notice, light = page.locator("[data-unheard]"), page.locator(".news .g-ok, .news .g-unknown")
     assert notice.is_hidden()
-    page.route("**/*", lambda route: route.abort())
+    page.route("**/*", silence)
     wait_until(notice.is_visible, seconds=60, what="the notice")
     assert "Nothing has been heard from the console for 2" in notice.inner_text()
     assert page.locator(".news .g-ok:visible").count() == 0
@@ -60,3 +67,13 @@ def test_who_hears_nothing_says_so_until_it_is_heard_again(person: Person) -> No
     page.unroute("**/*")
     wait_until(notice.is_hidden, seconds=60, what="the console's word")
     assert light.count() == 1
+
+
+def test_whoever_is_signed_out_is_sent_to_the_sign_in_and_back(person: Person) -> None:
+    person.go("/?environment=pre-production")
+    person.context.clear_cookies()
+    person.page.wait_for_url(re.compile(r"/sign-in/\?next="), timeout=60_000)
+    person.page.fill("[name=username]", "viewer")
+    person.page.fill("[name=password]", "viewer-long-enough")
+    person.page.click("button.primary")
+    person.page.wait_for_url(re.compile(r"/\?environment=pre-production$"), timeout=60_000)

@@ -198,6 +198,17 @@ def test_a_session_ends_when_nobody_does_anything(client: Client, viewer: Operat
     assert client.get("/").status_code == (302 if poll else 200)
 
 
+def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in(client: Client, viewer: Operator) -> None:
+    part = {"HX-Request": "true", "HX-Current-URL": "http://testserver/runs/7/?host=fe-1"}
+    answer = client.get(reverse("bar"), headers=part)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer["HX-Redirect"] == "/sign-in/?next=/runs/7/%3Fhost%3Dfe-1"
+    foreign = client.get(reverse("bar"), headers=part | {"HX-Current-URL": "https://elsewhere.example/"})
+    assert foreign["HX-Redirect"] == "/sign-in/?next=/"
+    client.force_login(viewer)
+    assert client.get(reverse("bar"), headers=part).status_code == 200
+
+
 def test_a_session_lasts_a_working_day_at_most(client: Client, viewer: Operator) -> None:
     client.force_login(viewer)
     session = client.session
