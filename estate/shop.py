@@ -34,6 +34,11 @@ class Downtime:
         """In which a visitor could not shop."""
         return self.closed_seconds + self.broken_seconds + self.silent_seconds
 
+    @property
+    def unasked_seconds(self) -> float:
+        """In which nobody asked: where there are any, nobody may say that it never closed. Less than one gap is none."""
+        return self.unknown_seconds if self.unknown_seconds >= GAP.total_seconds() else 0.0
+
 
 def downtime(service: str, environment: str, start: datetime, end: datetime) -> Downtime:
     rows = ShopAnswer.objects.filter(service=service, environment=environment, time__lt=end).order_by("time")

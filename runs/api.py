@@ -92,11 +92,14 @@ class RunHost(Schema):
 
 
 class RunWhole(RunOut):
-    """`downtime_seconds` is measured from outside, and null where the service has no shop or nothing was started."""
+    """`downtime_seconds` is measured from outside, and null where nobody asked from there or nothing was started.
+
+    For `unasked_seconds` of the run nobody asked: it may have been longer."""
 
     steps: list[StepOut]
     hosts: list[RunHost]
     downtime_seconds: float | None
+    unasked_seconds: float | None
 
 
 class RunPage(Schema):
@@ -163,7 +166,7 @@ def show(request: HttpRequest, number: int) -> dict[str, Any]:
         **told(request, run),
         "steps": list(run.steps.all()),
         "hosts": _hosts(run),
-        "downtime_seconds": _downtime(run),
+        **_downtime(run),
     }
 
 
@@ -216,8 +219,8 @@ def _hosts(run: Run) -> list[Host]:
     return [found[key] for key in planned if key in found]
 
 
-def _downtime(run: Run) -> float | None:
-    if run.started is None:
-        return None
-    answers = shop.downtime(run.service, run.environment, run.started, run.ended or timezone.now())
-    return round(answers.seconds, 1) if any(state != shop.UNKNOWN for _, _, state in answers.bands) else None
+def _downtime(run: Run) -> dict[str, float | None]:
+    found = None if run.started is None else shop.downtime(run.service, run.environment, run.started, run.ended or timezone.now())
+    if found is None or all(state == shop.UNKNOWN for _, _, state in found.bands):
+        return {"downtime_seconds": None, "unasked_seconds": None}
+    return {"downtime_seconds": round(found.seconds, 1), "unasked_seconds": round(found.unasked_seconds, 1)}

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from deployments.models import Standing
+from estate.models import ShopAnswer
 from people.models import Operator
 from runs.models import Run, Step
 from tests import scenery
@@ -91,6 +92,25 @@ def test_success_says_what_was_proven(client: Client, viewer: Operator, releaser
     assert "Done: r418 is on 5 hosts" in said
     assert "13 of 13 steps done" in said
     assert "data-over" in said
+
+
+@pytest.mark.parametrize("asked_all_the_time", [True, False])
+def test_never_closed_is_said_only_where_somebody_asked_all_the_time(
+    client: Client, viewer: Operator, releaser: Operator, asked_all_the_time: bool
+) -> None:
+    run = scenery.rolling(releaser)
+    now = timezone.now()
+    begun = now - timedelta(seconds=600)
+    Step.objects.filter(run=run).update(state=Step.State.DONE, started=begun, ended=now)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.SUCCEEDED, started=begun, ended=now, holds_lock=False)
+    ShopAnswer.objects.all().delete()
+    scenery.shop("open", begun, 600 if asked_all_the_time else 30)
+    scenery.shop("open", now - timedelta(seconds=30), 31)
+    client.force_login(viewer)
+    said = page(client, f"/runs/{run.number}/")
+    assert ("it never closed" in said) == asked_all_the_time
+    assert (">Never <" in said) == asked_all_the_time
+    assert ("8 min 56 s nobody asked" in said) == (not asked_all_the_time)
 
 
 def test_a_queued_run_has_changed_nothing(client: Client, viewer: Operator, releaser: Operator) -> None:

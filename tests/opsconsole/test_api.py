@@ -171,7 +171,7 @@ def test_a_run_tells_its_steps_its_hosts_and_the_measured_downtime(viewing: Call
     assert shown["state"] == "succeeded"
     assert [step["position"] for step in shown["steps"]] == list(range(1, len(shown["steps"]) + 1))
     assert [host["name"] for host in shown["hosts"]] == ["be", "fe-1", "fe-2", "fe-3", "fe-4"]
-    assert shown["downtime_seconds"] == 10
+    assert (shown["downtime_seconds"], shown["unasked_seconds"]) == (10, 5)
     assert shown["link"] == f"http://testserver/runs/{run.number}/"
 
 
@@ -179,7 +179,8 @@ def test_downtime_that_nobody_measured_is_null(viewing: Caller, releaser: Operat
     run = scenery.run(
         scenery.plan(releaser), releaser, started=timezone.now() - timedelta(days=9), ended=timezone.now() - timedelta(days=8)
     )
-    assert content(viewing.get(f"runs/{run.number}"))["downtime_seconds"] is None
+    shown = content(viewing.get(f"runs/{run.number}"))
+    assert (shown["downtime_seconds"], shown["unasked_seconds"]) == (None, None)
 
 
 def test_the_log_is_read_from_a_number_on(viewing: Caller, releaser: Operator) -> None:
