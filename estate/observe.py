@@ -3,7 +3,8 @@
 A poll is claimed by an atomic UPDATE of its `Watched` row, so any number of processes and pages together ask no more often than one would.
 Beanstalk answers two describe calls a second for the whole account. While something is under way, events are asked each second, the
 environments and the health of their hosts every fourth, causes and what rests as what is left allows: two calls a second in all (`_close`).
-Errors never erase what is known: it stays, with its age, and the row says why.
+Errors never erase what is known: it stays, with its age, and the row says why. Where AWS throttles, one asks again for all that are asked
+the same question: AWS counts an account's calls by the question, not by what it is about.
 What is asked and how it is kept stands in `estate.sightings`; maintenance mode, which only hosts know, in `estate.maintenance`.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from estate.definition import Target
@@ -26,12 +27,15 @@ from estate.models import Watched
 from estate.reading import current
 from estate.sightings import Pace, Subject, application_subjects, tier_subjects
 from live.publish import publish
+from remote.aws.session import without_retries
 from remote.errors import RemoteError, Throttled
 
 log = logging.getLogger(__name__)
 
 # A time so far in the future was written before the clock was set back: it says nothing. A little later is somebody else's claim.
 _SET_BACK = timedelta(seconds=30)
+_ALIKE = ("events", "environments", "hosts", "groups", "health", "causes", "targets")  # each the same question, about several things
+_BEHIND = timedelta(seconds=2)  # the others wait for that one's answer
 _AT_ONCE = 6  # calls side by side, to different services of AWS
 _activities: list[Callable[[Target], bool]] = []
 
@@ -97,8 +101,9 @@ def look(asked: Sequence[Subject]) -> bool:
     if not claimed:
         return False
     # Only the asking runs in threads: it touches no database.
+    failing = set(Watched.objects.filter(name__in=[subject.name for subject in claimed], failures__gt=0).values_list("name", flat=True))
     with ThreadPoolExecutor(min(_AT_ONCE, len(claimed))) as pool:
-        answers = list(pool.map(_ask, claimed))
+        answers = list(pool.map(lambda subject: _ask_once(subject) if subject.name in failing else _ask(subject), claimed))
     changed = [subject.name for subject, answer in zip(claimed, answers, strict=True) if _keep(subject, answer)]
     if changed:
         publish("now", {"kind": "now", "changed": changed})
@@ -144,6 +149,11 @@ def _wins(subject: Subject, now: datetime) -> bool:
     return bool(Watched.objects.filter(due & may, name=subject.name).update(tried=now))
 
 
+def _ask_once(subject: Subject) -> Any:
+    with without_retries():
+        return _ask(subject)
+
+
 def _ask(subject: Subject) -> Any:
     try:
         return subject.ask()
@@ -158,6 +168,8 @@ def _keep(subject: Subject, answer: Any) -> bool:
         row = Watched.objects.select_for_update().get(name=subject.name)  # one writer of a subject at a time: rows come in order
         news = subject.keep(answer)
         recovered = row.error != news.wrong
+        if row.failures:
+            _alike(subject).filter(not_before__gt=timezone.now()).update(not_before=None)
         row.answered, row.error, row.failures, row.not_before = timezone.now(), news.wrong, 0, None
         row.save(update_fields=["answered", "error", "failures", "not_before"])
     return news.changed or recovered
@@ -172,6 +184,17 @@ def _note(subject: Subject, error: RemoteError) -> bool:
     row.not_before = timezone.now() + timedelta(seconds=min(2.0 ** min(row.failures, 10), longest))
     row.error = error.told
     row.save(update_fields=["failures", "not_before", "error"])
+    if isinstance(error, Throttled):
+        later = row.not_before + _BEHIND
+        _alike(subject).filter(Q(not_before=None) | Q(not_before__lt=later)).update(not_before=later)
     if first:
         log.warning("%s cannot be observed: %s", subject.name, row.error)
     return first
+
+
+def _alike(subject: Subject) -> QuerySet[Watched]:
+    """The others that are asked the same question."""
+    question = subject.name.partition(":")[0]
+    if question not in _ALIKE:
+        return Watched.objects.none()
+    return Watched.objects.filter(name__startswith=f"{question}:").exclude(name=subject.name)

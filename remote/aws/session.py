@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +35,25 @@ class Patience:
 READING = Patience()
 # Together below half of the engine's lease of 20 s: a worker that lost its lease has no write under way.
 WRITING = Patience(connect=3.0, read=6.0)
-# Three for a question. One for a change: whether a change that got no answer is repeated is the engine's decision, after its probe.
-_ATTEMPTS = {"read": 3, "write": 1}
+# Three for a question, one within `without_retries`. One for a change: whether a change that got no answer is repeated is the engine's
+# decision, after its probe.
+_ATTEMPTS = {"read": 3, "once": 1, "write": 1}
 
 _Key = tuple[str, str, Patience, str]
 _clients: dict[_Key, Any] = {}
 _lock = threading.Lock()
+_once: ContextVar[bool] = ContextVar("once", default=False)
 _models = Loader()  # reads each service's model once; they are large, and most of what a new client costs
+
+
+@contextmanager
+def without_retries() -> Iterator[None]:
+    """What is asked within, in this thread, is asked once: by somebody who has failed lately, and has pauses of his own."""
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 def client(service: str, *, write: bool = False, patience: Patience | None = None) -> Any:
@@ -47,7 +61,7 @@ def client(service: str, *, write: bool = False, patience: Patience | None = Non
 
     `service@region` speaks to another region than the console's own.
     """
-    kind = "write" if write else "read"
+    kind = "write" if write else "once" if _once.get() else "read"
     patience = patience or (WRITING if write else READING)
     key = (service, kind, patience, os.environ.get("AWS_ENDPOINT_URL", ""))
     with _lock:

@@ -18,7 +18,7 @@ from estate import maintenance, observe, sightings
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, TargetGroup, Watched
 from estate.reading import current
 from estate.sightings import News, Subject
-from remote.aws import balancer, beanstalk, compute
+from remote.aws import balancer, beanstalk, compute, session
 from remote.errors import Throttled, Unreachable
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -329,3 +329,58 @@ def test_what_is_known_outlives_the_answer_that_does_not_come(sandbox: dict[str,
     row = Watched.objects.get(name="environments:client-magento")
     assert "no connection" in row.error
     assert row.answered
+
+
+@pytest.mark.django_db
+def test_where_aws_throttles_one_asks_again_for_all_that_are_asked_the_same() -> None:
+    throttled = Throttled("Rate exceeded", "Wait.")
+    things = {name: Asked(every=1, answers=throttled) for name in ("health:a", "health:b", "health:c", "causes:a", "inventory:a")}
+    subjects = [replace(thing.subject, name=name) for name, thing in things.items()]
+
+    def row(name: str) -> Watched:
+        return Watched.objects.get(name=name)
+
+    def pass_by(seconds: float) -> None:
+        for each in Watched.objects.all():
+            early = timedelta(seconds=seconds)
+            not_before = each.not_before and each.not_before - early
+            Watched.objects.filter(pk=each.pk).update(tried=each.tried and each.tried - early, not_before=not_before)
+
+    def counts() -> list[int]:
+        return [things[name].count for name in ("health:a", "health:b", "health:c")]
+
+    observe.look(subjects)
+    assert counts() == [1, 1, 1]
+    assert row("health:b").not_before == row("health:a").not_before
+    for _ in range(400):
+        pass_by(0.3)
+        observe.look(subjects)
+    assert sum(counts()) - 3 <= 7, "two minutes, one of the three, at 2, 4, 8, 16, 32 and 60 seconds"
+    assert things["causes:a"].count + things["inventory:a"].count == 12, "who is asked something else has pauses of its own"
+    for thing in things.values():
+        thing.answers = "an answer"
+    pass_by(61)
+    before = sum(counts())
+    observe.look(subjects)
+    observe.look(subjects)
+    assert sum(counts()) - before == 3, "the first answer is everybody's turn"
+
+
+@pytest.mark.django_db
+def test_who_failed_lately_is_asked_once_and_not_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "eu-west-3"}.items():
+        monkeypatch.setenv(name, value)
+    found: list[bool] = []
+
+    def ask() -> str:
+        found.append(session._once.get())
+        raise Throttled("Rate exceeded", "Wait.")
+
+    thing = Subject("health:a", 1, ask, lambda found: News(changed=False))
+    observe.look([thing])
+    Watched.objects.update(not_before=None, tried=timezone.now() - timedelta(minutes=1))
+    observe.look([thing])
+    assert found == [False, True]
+    with session.without_retries():
+        assert session.client("ec2").meta.config.retries["total_max_attempts"] == 1
+    assert session.client("ec2").meta.config.retries["total_max_attempts"] == 3
