@@ -74,7 +74,7 @@ def _hosts() -> list[CheckMessage]:
         host, _ = split_domain_port(urlsplit(settings.SITE_URL).netloc)
         if not host or validate_host(host, settings.ALLOWED_HOSTS):
             return []
-        said = f"ALLOWED_HOSTS does not name {host}, by which SITE_URL says that people reach the console: each page that is asked by that name is refused."
+        said = f"ALLOWED_HOSTS does not name {host}, by which SITE_URL says that people come: pages asked by that name are refused."
         return [Error(said, hint=f"Add {host} to it, or correct SITE_URL.", id="console.E010")]
     said = "ALLOWED_HOSTS is empty or has a wildcard: pages and websockets of other sites could speak to the console."
     return [Error(said, hint="Name each host by which people reach the console.", id="console.E001")]
