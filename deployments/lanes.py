@@ -106,27 +106,38 @@ def lanes_of(
     ]
 
 
-def at_once(lanes: Sequence[Lane], deployed: Mapping[str, tuple[datetime, datetime | None]]) -> list[Lane]:
+def at_once(lanes: Sequence[Lane], hosts: Mapping[str, Host], deployed: Mapping[str, tuple[datetime, datetime | None]]) -> list[Lane]:
     """The lanes of a plan that deploys a tier to all its hosts at the same time. `deployed`: from when to when, by the tier's key.
 
-    Beanstalk tells of no host by its name then: what is known of each is when its tier's step began and ended, and its version.
+    Beanstalk tells of no host by its name then: what is known of each is when its tier's step began and ended, and its own state.
     """
-    return [_replaced(replace(lane, names=AT_ONCE), *deployed.get(lane.tier, (None, None))) for lane in lanes]
+    named = [replace(lane, names=AT_ONCE) for lane in lanes]
+    return [_replaced(lane, hosts.get(lane.instance_id), *deployed.get(lane.tier, (None, None))) for lane in named]
 
 
-def _replaced(lane: Lane, begin: datetime | None, end: datetime | None) -> Lane:
-    if begin is None or lane.phases or lane.phase == "unknown":
+def _replaced(lane: Lane, host: Host | None, begin: datetime | None, end: datetime | None) -> Lane:
+    if host is None or begin is None or lane.phases or lane.phase == "unknown":
         return lane
-    phase = "replacing" if end is None else "done" if lane.version == lane.target_version else "failed"
+    phase = _phase_at_once(host, lane.target_version, over=end is not None)
+    if phase == "waiting":
+        told = f"Beanstalk says of it: {host.deployment_status or 'nothing'}, {host.version or 'no version'}"
+        return replace(lane, phase=phase, said=f"Not seen to be replaced. {told}")
     return replace(
         lane,
         phase=phase,
         phases=(PhaseSpan("replacing", begin, end),),
-        said=lane.said if lane.phase == "failed" else _WORDS[phase],
+        said=_said(phase, host),
         started=begin,
         ended=end,
         expected_end=begin + timedelta(seconds=USUAL["replacing"]) if end is None else None,
     )
+
+
+def _phase_at_once(host: Host, label: str, *, over: bool) -> str:
+    """Of a failed host Beanstalk names the new label, too; one of another label was not touched, as where the request was refused."""
+    if not over:
+        return "replacing"
+    return {"Failed": "failed", "Deployed": "done"}.get(host.deployment_status, "waiting") if host.version == label else "waiting"
 
 
 def _lane(planned: Mapping[str, Any], host: Host | None, its: list[PhaseSpan], label: str, over: bool, failed_at: datetime | None) -> Lane:

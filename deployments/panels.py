@@ -105,7 +105,7 @@ def lanes_now(run: Run, facts: Mapping[str, Any], *, since: datetime | None = No
         events[event.environment].append(event)
     lanes = lanes_of(planned, hosts, events, label=facts["label"], over=run.ended is not None, failed_at=run.ended)
     if any(step["key"] == DEPLOYS_AT_ONCE for step in run.plan.document["steps"]):
-        lanes = at_once(lanes, {key: (begin, end) for key, begin, end in _deployed(run)})
+        lanes = at_once(lanes, hosts, {key: (begin, end) for key, begin, end in _deployed(run)})
     return lanes if _has_shop(facts) else [replace(lane, maintenance="") for lane in lanes]
 
 

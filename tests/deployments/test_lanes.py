@@ -69,13 +69,25 @@ def test_a_host_that_nobody_sees_is_unknown() -> None:
 def test_hosts_that_are_deployed_at_the_same_time_move_with_the_step_of_their_tier() -> None:
     """Beanstalk names none of them then."""
 
-    def drawn(*versions: str, end: datetime | None) -> list[lanes.Lane]:
-        hosts = [_host(pk, version) for pk, version in zip((ONE, TWO), versions, strict=True)]
-        return lanes.at_once(_drawn(0, *hosts), {"front": (BEGIN, end)})
+    def drawn(one: Host, two: Host, end: datetime | None) -> list[lanes.Lane]:
+        hosts = {host.pk: host for host in (one, two)}
+        return lanes.at_once(_drawn(0, one, two), hosts, {"front": (BEGIN, end)})
 
-    assert [(lane.phase, lane.started) for lane in drawn(OLD, OLD, end=None)] == [("replacing", BEGIN)] * 2
+    def told(*found: lanes.Lane) -> list[tuple[object, ...]]:
+        return [(lane.phase, lane.started, lane.ended, lane.said) for lane in found]
+
     end = BEGIN + timedelta(seconds=40)
-    one, two = drawn(LABEL, OLD, end=end)
-    assert (one.phase, one.ended, one.said) == ("done", end, "Done")
-    assert (two.phase, two.ended) == ("failed", end)
-    assert [lane.phase for lane in lanes.at_once(_drawn(0, _host(ONE, OLD), _host(TWO, OLD)), {})] == ["waiting"] * 2
+    moving = drawn(_host(ONE, OLD), _host(TWO, OLD), None)
+    assert [(lane.phase, lane.started) for lane in moving] == [("replacing", BEGIN)] * 2
+
+    untouched = ("waiting", None, None, f"Not seen to be replaced. Beanstalk says of it: Deployed, {OLD}")
+    failed = drawn(_host(ONE, LABEL, "Failed"), _host(TWO, OLD), end)
+    assert told(*failed) == [("failed", BEGIN, end, "Failed"), untouched], "the new label is named on a failed host, too"
+    refused = drawn(_host(ONE, OLD), _host(TWO, OLD), end)
+    assert told(*refused) == [untouched] * 2
+    half = drawn(_host(ONE, LABEL), _host(TWO, LABEL, "In Progress"), end)
+    assert told(*half)[0] == ("done", BEGIN, end, "Done")
+    assert told(*half)[1] == ("waiting", None, None, f"Not seen to be replaced. Beanstalk says of it: In Progress, {LABEL}")
+
+    hosts = {pk: _host(pk, OLD) for pk in (ONE, TWO)}
+    assert [lane.phase for lane in lanes.at_once(_drawn(0, *hosts.values()), hosts, {})] == ["waiting"] * 2
