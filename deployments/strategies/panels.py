@@ -56,9 +56,15 @@ def of_release(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[P
 
 
 def _refuted(run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
-    """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it."""
-    asked = run.steps.filter(key="confirm", state=Step.State.FAILED).first() if decision["path"] == "roll" else None
-    return {"right": False, "said": asked.said.rstrip(".")} if asked is not None else {}
+    """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it.
+
+    The step fails too where it was given up, stopped or never begun. Only an answer of that code, which was let come to its end, refutes.
+    """
+    if decision["path"] != "roll":
+        return {}
+    asked = Effect.objects.filter(run=run, step__key="confirm", step__state=Step.State.FAILED, state=Effect.State.FAILED)
+    answer = asked.filter(answer__has_key="rc").exclude(answer__has_key="cancel").order_by("pk").first()
+    return {"right": False, "said": answer.said.rstrip(".")} if answer is not None else {}
 
 
 def of_operation(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deployments.strategies import AS_WRITTEN, AWARE, choosing, prebuilt
+from deployments.strategies import AS_WRITTEN, AWARE, choosing, panels, prebuilt
 from deployments.strategies.decision import CONFIG, DB, Answer, decide
+from people.models import Operator
+from runs.models import Effect, Step
 from tests import scenery
 
 FINE = Answer(DB, 0, "All modules are up to date.")
@@ -69,3 +71,30 @@ def test_each_strategy_is_offered_where_it_can_be_taken() -> None:
         choosing.choose(once, AS_WRITTEN)
     with pytest.raises(ValueError, match="There is no strategy “blue-green”"):
         choosing.choose(once, "blue-green")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "answer", "refuted"),
+    [
+        ("failed", {"command": DB, "rc": 2, "text": NEEDED.text}, True),
+        ("failed", {"command": DB, "rc": 143, "text": "", "cancel": "be: it was stopped"}, False),
+        ("failed", {}, False),
+        ("unknown", {}, False),
+        (None, {}, False),
+    ],
+)
+def test_only_the_new_code_s_own_answer_refutes_the_decision(
+    releaser: Operator, state: str | None, answer: dict[str, object], refuted: bool
+) -> None:
+    """Not a step that was given up, aborted before it began, or ran out of its time."""
+    facts = {"decision": {"path": "roll", "key": "no-such-artifact"}}
+    run = scenery.run(scenery.plan(releaser), releaser, state="failed")
+    step = Step.objects.create(run=run, position=99, key="confirm", title="Ask", state="failed", said="Stopped before it began.")
+    if state:
+        said = "be: setup:db:status says “Declarative Schema is not up to date” (exit code 2). The decision was wrong."
+        Effect.objects.create(
+            run=run, step=step, epoch=1, act="confirm-db", key="confirm-db", kind="magento.ask", state=state, said=said, answer=answer
+        )
+    (panel,) = panels.of_release(run, facts, releaser)
+    assert panel.context["judged"] == ({"right": False, "said": said.rstrip(".")} if refuted else {})
