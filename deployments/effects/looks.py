@@ -28,14 +28,17 @@ GOOD_PAGES = 5  # in a row
 ANSWER_SECONDS = 5.0
 
 
-def _closed(why: str, context: Context) -> Failed | CannotTell:
-    """What closes a gate after a backup was put back may be this very run's: a flag, a host at rest. A person tells which."""
+def _closed(why: str, context: Context, failed: str) -> Failed | CannotTell:
+    """`failed` is the sentence for where the run has done nothing yet. After a backup was put back it may have: a person tells.
+
+    What is found may be its own then, a flag or a host at rest; or it was past this look, and the hosts are not as they were.
+    """
     if witness.doubted(context.epoch):
         return CannotTell(
-            f"{why}. This run may have left that itself, before the backup was put back. Look at the hosts: if it is this run's, "
-            "mark this step as done by hand, and the run goes on; if not, give it up."
+            f"{why}. This run may have left that itself, or gone on past here, before the backup was put back. Look at the hosts: "
+            "if it did, mark this step as done by hand, and the run goes on; if not, give it up."
         )
-    return Failed(f"Not started: {why}. Nothing has been changed.")
+    return Failed(failed)
 
 
 class Gates:
@@ -60,7 +63,7 @@ class Gates:
         if waits:
             return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
         if closed:
-            return _closed(why, context)
+            return _closed(why, context, f"Not started: {why}. Nothing has been changed.")
         return Done(f"{len(found)} of {len(found)} gates are open")
 
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:
@@ -91,10 +94,12 @@ class Shelf:
         label, bucket, key = act.params["label"], act.params["bucket"], act.params["key"]
         found = beanstalk.version(act.params["application"], label)
         if found is None or (found.bucket, found.key) != (bucket, key):
-            return Failed(f"Beanstalk no longer has {label} with s3://{bucket}/{key}. Nothing has been deployed.")
+            why = f"Beanstalk no longer has {label} with s3://{bucket}/{key}"
+            return _closed(why, context, f"{why}. Nothing has been deployed.")
         bundle = storage.head(bucket, key)
         if bundle is None:
-            return Failed(f"s3://{bucket}/{key} is gone: {label} cannot be deployed again. Nothing has been deployed.")
+            why = f"s3://{bucket}/{key} is gone: {label} cannot be deployed again"
+            return _closed(why, context, f"{why}. Nothing has been deployed.")
         return Done(f"{label} is registered, and its bundle of {bundle.size} bytes is of {bundle.modified:%d %b %Y %H:%M} UTC")
 
     def cancel(self, act: Act, context: Context) -> str:
@@ -114,7 +119,9 @@ class Quiet:
         for gate in found:
             context.out("console").line(f"{gate.state:>7}  {gate.title}: {gate.said}")
         closed = "; ".join(f"{gate.title}: {gate.said}" for gate in found if gate.closes)
-        return Failed(f"Not deployed: {closed}. The hosts are as they were.") if closed else Done("no payout is near, and none runs")
+        if closed:
+            return _closed(closed, context, f"Not deployed: {closed}. The hosts are as they were.")
+        return Done("no payout is near, and none runs")
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"

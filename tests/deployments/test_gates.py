@@ -14,12 +14,13 @@ from django.utils import timezone
 from deployments import actions, failure, gates, shipments
 from deployments.actions import NotPlannable
 from deployments.effects import looks
-from deployments.effects.looks import Gates
+from deployments.effects.looks import Gates, Quiet, Shelf
 from deployments.models import Release
 from deployments.steps import PlannedHost
 from estate.models import Host
 from estate.reading import current
 from people.models import Operator
+from remote.aws import beanstalk, storage
 from remote.ssh.connections import Result
 from runs import actions as runs
 from runs import host_commands, witness
@@ -173,6 +174,44 @@ def test_what_closes_a_gate_after_a_backup_was_put_back_may_be_the_run_s_own_and
     assert fresh == Failed("Not started: Ready: AWS throttles. Nothing has been changed.")
     assert isinstance(put_back, CannotTell)
     assert put_back.why.startswith("Ready: AWS throttles. This run may have left that itself")
+
+
+def _looked(look: Quiet | Shelf, act: Act) -> tuple[Finding, Finding]:
+    """What it finds in a run that the database knows whole, and in one whose backup was put back."""
+
+    def at(epoch: int) -> Finding:
+        out = Told(Run())
+        return look.probe(act, Context(7, epoch, {}, timezone.now(), {}, lambda host: out, lambda: False, 0.0))  # type: ignore[arg-type,return-value]
+
+    return at(2), at(witness.FORWARD + 2)
+
+
+def test_nor_is_anything_called_as_it_was_then_where_a_payout_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "money", lambda asked: [gates.Gate("payout", "No payout is near", "bad", "the payout at 02:00")])
+    act = Act("money.quiet", "no-payout", "console", params={"service": "mirakl-cashout", "environment": "production", "hosts": []})
+    fresh, put_back = _looked(Quiet(), act)
+    assert fresh == Failed("Not deployed: No payout is near: the payout at 02:00. The hosts are as they were.")
+    assert isinstance(put_back, CannotTell)
+    assert put_back.why.startswith("No payout is near: the payout at 02:00. This run may have left that itself, or gone on past here")
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (None, "Beanstalk no longer has r8-aaaaaaa with s3://b/k"),
+        (beanstalk.Version("a", "r8-aaaaaaa", "b", "k", "", "PROCESSED", None), "s3://b/k is gone: r8-aaaaaaa cannot be deployed again"),
+    ],
+)
+def test_nor_is_it_called_undeployed_then_where_its_bundle_is_gone(
+    monkeypatch: pytest.MonkeyPatch, version: beanstalk.Version | None, why: str
+) -> None:
+    monkeypatch.setattr(beanstalk, "version", lambda *_: version)
+    monkeypatch.setattr(storage, "head", lambda *_: None)
+    act = Act("release.shelf", "on-shelf", "AWS", params={"application": "a", "label": "r8-aaaaaaa", "bucket": "b", "key": "k"})
+    fresh, put_back = _looked(Shelf(), act)
+    assert fresh == Failed(f"{why}. Nothing has been deployed.")
+    assert isinstance(put_back, CannotTell)
+    assert put_back.why.startswith(f"{why}. This run may have left that itself, or gone on past here")
 
 
 def test_nor_is_it_among_the_ways_out(releaser: Operator) -> None:
