@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from deployments.strategies import curtain
 from deployments.strategies.commands import PROCESS
 from estate.definition import Target, Tier
 from remote.aws import balancer, beanstalk
+from remote.errors import RemoteError
+
+logger = logging.getLogger(__name__)
 
 DELAY = "DeregistrationDelay"
 LONGEST = 3600  # Beanstalk takes no more (aws.md 2.2); a load balancer's idle timeout may be 4000 s
@@ -24,11 +28,20 @@ class Enough:
 
 
 def now(target: Target) -> dict[str, int]:
-    """Seconds by the tier's key, as Beanstalk has them; of what no roll of ours has changed nothing is asked. Raises RemoteError."""
-    if target.plan != "magento":
-        return {}
-    options = {tier.key: beanstalk.option_settings(target.application, tier.beanstalk) for tier in target.tiers}
-    return {key: int(found.get((PROCESS, DELAY)) or DRAIN_SECONDS) for key, found in options.items()}
+    """Seconds by the tier's key, as Beanstalk has them; of what no roll of ours has changed nothing is asked.
+
+    Only expected times are counted with it: where AWS does not say, the usual seconds are taken, and the plan is made all the same.
+    """
+    return {tier.key: _now(target, tier) for tier in target.tiers} if target.plan == "magento" else {}
+
+
+def _now(target: Target, tier: Tier) -> int:
+    try:
+        options = beanstalk.option_settings(target.application, tier.beanstalk)
+    except RemoteError as error:
+        logger.info("how long hosts of %s drain is not known: %s", tier.beanstalk, error)
+        return DRAIN_SECONDS
+    return int(options.get((PROCESS, DELAY)) or DRAIN_SECONDS)
 
 
 def enough(target: Target, hosts: Sequence[PlannedHost]) -> dict[str, Enough]:

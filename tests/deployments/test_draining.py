@@ -93,6 +93,14 @@ def test_what_stands_is_told_by_tier(answers: Callable[[str], Stubber]) -> None:
     assert draining.now(scenery.target()) == {"back": 20, "front": 120}
 
 
+def test_a_plan_is_made_where_aws_does_not_say_how_long_hosts_drain(answers: Callable[[str], Stubber]) -> None:
+    """It is a figure of the expected times; going back in the night must not hang on it."""
+    stub = answers("elasticbeanstalk")
+    stub.add_client_error("describe_configuration_settings", "Throttling", "Rate exceeded", 400)
+    stub.add_response("describe_configuration_settings", _settings({DELAY: "120"}))
+    assert draining.now(scenery.target()) == {"back": 20, "front": 120}
+
+
 def _settings(options: dict[str, str]) -> dict[str, Any]:
     told = [{"Namespace": PROCESS, "OptionName": name, "Value": value} for name, value in options.items()]
     return {"ConfigurationSettings": [{"DeploymentStatus": "deployed", "OptionSettings": told}]}
