@@ -69,7 +69,8 @@ def test_going_back_to_what_was_live_before(arrives: Arrives) -> None:
     plans(person, "custom-connection")
     starts(person)
     succeeds(person)
-    person.reads("How long its steps took")
+    person.reads("What it cost")
+    person.reads("Was the service down?")
     back_to(person, "custom-connection", "custom-connection-r8-")
     assert person.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert violations(person.page) == []
