@@ -17,6 +17,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import RowNumber
 
 from estate.models import Resource
+from handover.checks.seen import counted
 from handover.estate_rows import card_of
 
 KINDS = (
@@ -171,14 +172,15 @@ def _about(row: Thing) -> str:
         case "database":
             return f"{facts.get('class', '')}{', Multi-AZ' if facts.get('multi_az') else ''}"
         case "cache":
-            return f"{facts.get('nodes', 0)} nodes, failover {facts.get('failover', '')}"
+            return f"{counted('node', facts.get('nodes', 0))}, failover {facts.get('failover', '')}"
         case "ipsec-link":
             up = sum(tunnel["status"] == "UP" for tunnel in facts.get("tunnels", ()))
             return f"{up} of {len(facts.get('tunnels', ()))} tunnels up"
         case "distribution":
             return str(facts.get("status", ""))
         case "load-balancer":
-            return f"{facts.get('type', '')}, ports {', '.join(str(port) for port in facts.get('ports', ()))}"
+            ports = facts.get("ports", ())
+            return f"{facts.get('type', '')}, port{'' if len(ports) == 1 else 's'} {', '.join(map(str, ports))}"
     return row.key
 
 

@@ -81,7 +81,9 @@ def _do(claim: Claim, what: str, text: str, until: str, by: Operator) -> None:
 def document_page(request: HttpRequest) -> HttpResponse:
     found = rows.rows()
     return render(
-        request, "handover/document.html", {"sections": export.sections(found), "runbook": export.runbook(), "claims": len(found)}
+        request,
+        "handover/document.html",
+        {"sections": export.sections(found), "runbook": export.runbook(), "runbook_about": export.RUNBOOK, "claims": len(found)},
     )
 
 

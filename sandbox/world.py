@@ -249,7 +249,7 @@ _MACHINES = (
     ("nfs", "i-0c8d5f2a6b1e93704", "10.0.101.30", "a", ""),
     (BUILD, "i-0b7d15e3a9c4f2860", "10.0.101.90", "a", ""),
     ("openvpn", "i-0b6a1f7c93d4e2508", "10.0.1.21", "a", VPN),
-    ("gateway", "i-04f8c2a6e17b9d035", "10.0.2.31", "b", GATEWAY),
+    ("gateway", "i-04f8c2a6e17b9d035", "10.0.1.31", "a", GATEWAY),
 )
 
 

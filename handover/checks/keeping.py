@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from handover.checks.seen import Seen, age_of, listed, the
+from handover.checks.seen import Seen, age_of, aged, counted, listed, the
 from handover.observed import Observed
 
 
@@ -16,7 +16,7 @@ def snapshot_of_each_day(observed: Observed, *, hours: int) -> Seen:
         taken = [str(each.facts["taken"]) for each in observed.every("database-snapshot", database=database.name, automated=True)]
         age = age_of(max(taken)) if taken else None
         right &= age is not None and age <= timedelta(hours=hours)
-        said.append(f"{database.name}: {'none' if age is None else f'{age.total_seconds() / 3600:.0f} h old'}")
+        said.append(f"{database.name}: {'none' if age is None else aged(age)}")
     return Seen(right and bool(said), listed(said))
 
 
@@ -26,7 +26,7 @@ def one_restore_point(observed: Observed) -> Seen:
         each.name: len(observed.every("database-snapshot", database=each.name, automated=True)) for each in observed.every("database")
     }
     days = {each.name: each.facts["retention_days"] for each in observed.every("database")}
-    said = listed([f"{name}: retention {days[name]} d, {count} snapshot" for name, count in counts.items()])
+    said = listed([f"{name}: retention {days[name]} d, {counted('snapshot', count)}" for name, count in counts.items()])
     return Seen(bool(counts) and all(days[name] == 1 and count <= 2 for name, count in counts.items()), said)
 
 
@@ -34,7 +34,7 @@ def newest_object_is_younger(observed: Observed, *, bucket: str, hours: int) -> 
     newest = str(the(observed, "bucket", bucket).facts.get("newest", ""))
     age = age_of(newest) if newest else None
     right = age is not None and age <= timedelta(hours=hours)
-    return Seen(right, f"{bucket}: newest {'none' if age is None else f'{age.total_seconds() / 3600:.0f} h old'}", (bucket,))
+    return Seen(right, f"{bucket}: newest {'none' if age is None else aged(age)}", (bucket,))
 
 
 def oldest_object_is_younger(observed: Observed, *, bucket: str, days: int) -> Seen:
@@ -42,7 +42,9 @@ def oldest_object_is_younger(observed: Observed, *, bucket: str, days: int) -> S
     oldest = str(facts.get("oldest", ""))
     age = age_of(oldest) if oldest else timedelta(0)
     return Seen(
-        age <= timedelta(days=days), f"{bucket}: {facts.get('objects', 0)} objects, oldest {age.days} d old", tuple(facts.get("keys", ()))
+        age <= timedelta(days=days),
+        f"{bucket}: {counted('object', facts.get('objects', 0))}, oldest {aged(age)}",
+        tuple(facts.get("keys", ())),
     )
 
 
@@ -65,7 +67,7 @@ def data_volumes(observed: Observed, *, host: str, count: int, snapshot_hours: i
         for each in found:
             taken = [str(one.facts["taken"]) for one in observed.every("volume-snapshot", volume=each.id)]
             right &= bool(taken) and age_of(max(taken)) <= timedelta(hours=snapshot_hours)
-            said.append(f"snapshot {age_of(max(taken)).total_seconds() / 3600:.0f} h old" if taken else "no snapshot")
+            said.append(f"snapshot {aged(age_of(max(taken)))}" if taken else "no snapshot")
     return Seen(right, f"{host}: {listed(said) or 'no data volume'}", tuple(each.id for each in found))
 
 

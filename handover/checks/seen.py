@@ -34,14 +34,19 @@ def the(observed: Observed, kind: str, name: str) -> Found:
 
 
 def with_facts(found: Found, facts: Mapping[str, Any]) -> Seen:
-    wrong = {key: value for key, value in facts.items() if not is_as_wanted(found.facts.get(key), value)}
-    shown = wrong or facts
-    said = ", ".join(f"{key.replace('_', ' ')} {in_words(found.facts.get(key))}" for key in shown) or "is there"
-    return Seen(
-        not wrong,
-        f"{called(found)}: {said}" + (f"; {listed([in_words(each) for each in wrong.values()])} expected" if wrong else ""),
-        (found.id,),
-    )
+    wrong = _wrong(found, facts)
+    return Seen(not wrong, f"{called(found)}: {told_of(found, facts) or 'is there'}", (found.id,))
+
+
+def told_of(found: Found, facts: Mapping[str, Any]) -> str:
+    """What these facts are; of those that are wrong alone, where any is."""
+    wrong = _wrong(found, facts)
+    said = ", ".join(f"{key.replace('_', ' ')} {in_words(found.facts.get(key))}" for key in wrong or facts)
+    return said + (f"; {listed([in_words(each) for each in wrong.values()])} expected" if wrong else "")
+
+
+def _wrong(found: Found, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if not is_as_wanted(found.facts.get(key), value)}
 
 
 def shown_with(found: Found, facts: Mapping[str, Any]) -> str:
@@ -74,3 +79,10 @@ def in_words(value: Any) -> str:
 def age_of(iso: str) -> timedelta:
     moment = datetime.fromisoformat(iso)
     return datetime.now(UTC) - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def aged(age: timedelta) -> str:
+    """In the largest unit that says something."""
+    if age < timedelta(hours=1):
+        return f"{max(age, timedelta(0)).total_seconds() // 60:.0f} min old"
+    return f"{age.total_seconds() / 3600:.0f} h old" if age < timedelta(days=2) else f"{age.days} d old"

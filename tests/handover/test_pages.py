@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from estate import inventory
 from estate.models import Resource, Watched
-from handover import actions, document, estate_rows, judging
+from handover import actions, document, estate_rows, export, judging, rows
 from handover.checks.network import lets_nobody_in_from_outside
 from handover.checks.seen import Seen
 from handover.models import Change, Statement, Verdict
@@ -185,6 +186,43 @@ def test_the_corrected_document_says_what_is_and_how_the_console_does_it(client:
     assert "--force --area frontend --theme Client/dlm fr_FR" in text
     assert "The runbook, as the console runs it" in text
     assert text.count("\n- ") == 283
+    assert "\n- - " not in text
+    asked = [claim.question for claim in document.claims() if claim.question and not claim.check]
+    assert asked
+    for question in asked:
+        assert f"Observed: {question}" not in text  # nobody has looked, and it is not said twice
+
+
+def test_the_runbook_of_the_corrected_document_is_the_plan_of_a_release(client: Client, viewer: Operator) -> None:
+    """In the document's order: closed, deployed host by host, statics once, caches, open again; with every command that the console runs."""
+    client.force_login(viewer)
+    for where in ("/handover/document.md", "/handover/document/"):
+        text = unescape(page(client, where))
+        commands = [
+            "git ls-remote -- ",
+            "maintenance:enable",
+            "aws s3 cp LABEL.zip s3://elasticbeanstalk-eu-west-3-123456789012/ops-console/LABEL.zip",
+            "create-application-version --application-name client-magento --version-label LABEL",
+            "update-environment --environment-name client-magento-prod-bo --version-label LABEL",
+            "update-environment --environment-name client-magento-prod --version-label LABEL",
+            "sudo find /var/app/current/pub/static -mindepth 1",
+            "--area frontend --theme Client/dlm fr_FR",
+            "--area adminhtml en_US fr_FR",
+            "cache:flush",
+        ]
+        runbook = text[text.index("The runbook, as the console runs it") :]
+        places = [runbook.index(command) for command in commands]
+        assert places == sorted(places), where
+        assert runbook.rindex("maintenance:disable") > places[-1]
+        assert "one host of client-magento-prod" in runbook
+        assert "each of the 4 hosts of client-magento-prod" in runbook
+
+
+def test_what_is_corrected_is_marked_so_and_not_as_a_difference() -> None:
+    claim = next(each for each in document.claims() if each.corrected and not each.question)
+    row = rows.Row(claim, Verdict.DIFFERS, Verdict.DIFFERS, "seen", (), None, None)
+    (section,) = export.sections([row])
+    assert (section.lines[0].text, section.lines[0].mark, section.lines[0].was) == (claim.corrected, "corrected", claim.sentence)
 
 
 def test_a_card_has_facts_claims_and_what_belongs_to_it(client: Client, viewer: Operator) -> None:
