@@ -67,10 +67,14 @@ def _silence(watched: Sequence[Watched], now: datetime) -> Iterator[Trouble]:
             link="Health",
         )
     for thing in watched:
-        if thing.answered is None and thing.error:
-            yield Trouble("unknown", f"{thing.name} has never answered", thing.error)
-        elif thing.error and thing.answered is not None and now - thing.answered > SILENT_AFTER:
-            yield Trouble("unknown", f"{thing.name} does not answer", thing.error, thing.answered)
+        if is_silent(thing, now):
+            never = thing.answered is None
+            yield Trouble("unknown", f"{thing.name} {'has never answered' if never else 'does not answer'}", thing.error, thing.answered)
+
+
+def is_silent(thing: Watched, now: datetime) -> bool:
+    """It was asked, and has not answered for a while, or never."""
+    return bool(thing.error) and (thing.answered is None or now - thing.answered > SILENT_AFTER)
 
 
 def _elsewhere(rows: Sequence[TargetRow], events: Sequence[BeanstalkEvent]) -> Iterator[Trouble]:

@@ -14,9 +14,12 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from deployments.models import Alert
+from deployments.troubles import is_silent
 from estate import reading
 from estate.models import Watched
 from estate.together import together
+from monitoring.alarms.board import is_old
+from monitoring.alarms.models import Reading
 from people.models import Role
 from remote import observing
 from runs.models import Drain
@@ -57,6 +60,7 @@ class Shell:
     pages: tuple[Page, ...]
     indicator: Indicator | None
     news: datetime | None
+    silent: int
     role: str
     alerts: tuple[Alert, ...]
     drained: Drain | None
@@ -64,7 +68,8 @@ class Shell:
 
     @property
     def stale(self) -> bool:
-        return self.news is None or (self.now - self.news).total_seconds() > STALE_SECONDS
+        """The newest answer says nothing of a source that gives none."""
+        return bool(self.silent) or self.news is None or (self.now - self.news).total_seconds() > STALE_SECONDS
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -91,6 +96,12 @@ class Around:
     alerts: Sequence[Alert]
     drained: Drain | None
     watched: Sequence[Watched]
+    reading: Reading | None  # of CloudWatch's alarms
+
+    def silent(self, now: datetime) -> int:
+        """How many sources were asked and do not answer."""
+        alarms = self.reading is not None and is_old(self.reading, now)
+        return sum(is_silent(each, now) for each in self.watched) + alarms
 
     @property
     def news(self) -> datetime | None:
@@ -105,10 +116,10 @@ def around() -> Around:
 
 def around_and(*others: QuerySet[Any]) -> tuple[Around, list[list[Any]]]:
     """The same, and what else a page wants of small tables, in the same query."""
-    alerts, drains, watched, *rest = together(
-        Alert.objects.filter(ended=None), Drain.objects.filter(is_on=True), Watched.objects.all(), *others
+    alerts, drains, watched, readings, *rest = together(
+        Alert.objects.filter(ended=None), Drain.objects.filter(is_on=True), Watched.objects.all(), Reading.objects.all(), *others
     )
-    told = Around(alerts, drains[0] if drains else None, watched)
+    told = Around(alerts, drains[0] if drains else None, watched, readings[0] if readings else None)
     return told, rest
 
 
@@ -123,6 +134,7 @@ def shell_of(request: HttpRequest, told: Around, indicator: Indicator | None) ->
         pages=_pages(request),
         indicator=indicator,
         news=told.news,
+        silent=told.silent(now),
         role=Role(getattr(request.user, "role", Role.NONE)).label,
         alerts=tuple(told.alerts),
         drained=told.drained,

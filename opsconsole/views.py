@@ -17,7 +17,7 @@ from estate import deadlines, reading
 from estate.deadlines import Board, Due
 from estate.definition import Environment
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, DeadlineSource
-from monitoring.alarms.models import Reading, Tunnel
+from monitoring.alarms.models import Tunnel
 from opsconsole.alarm_troubles import of_alarms
 from opsconsole.context import Around, around_and, shell_of
 from people.views import may_view
@@ -115,8 +115,7 @@ def now_page(operator: object, environment: str) -> NowPage:
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
     recent = list(Run.objects.select_related("requested_by")[:RECENT])
     latest = BeanstalkEvent.objects.order_by("-time", "-id").values("pk")[:SHOWN_EVENTS]
-    told, (readings, tunnels, environments, stored, found) = around_and(
-        Reading.objects.all(),
+    told, (tunnels, environments, stored, found) = around_and(
         Tunnel.objects.all(),
         BeanstalkEnvironment.objects.all(),
         DeadlineSource.objects.all(),
@@ -132,9 +131,7 @@ def now_page(operator: object, environment: str) -> NowPage:
     return NowPage(
         at=at,
         environment=chosen,
-        troubles=troubles.worst_first(
-            (*troubles.troubles(rows, told.watched, held, at, events), *of_alarms(at, readings[0] if readings else None, tunnels))
-        ),
+        troubles=troubles.worst_first((*troubles.troubles(rows, told.watched, held, at, events), *of_alarms(at, told.reading, tunnels))),
         moving=moving,
         groups=tuple(Group(each, mine) for each in groups if (mine := tuple(row for row in rows if row.target.environment == each))),
         runs=tuple(recent[:SHOWN_RUNS]),

@@ -52,8 +52,8 @@ def _lane(alarm: Alarm, first: Transition | None, start: datetime, end: datetime
     within = Transition.objects.filter(alarm=alarm.name, kind=Transition.Kind.STATE, at__gte=start, at__lte=end)
     found = [*([first] if first else []), *reversed(within.order_by("-at", "-id")[:MOST])]
     stretches = [_stretch(each, following.at if following else None) for each, following in zip(found, [*found[1:], None], strict=False)]
-    if not found and alarm.since <= end:  # it has been so since before its history is known
-        stretches = [Stretch(LIGHTS.get(alarm.state, "unknown"), max(alarm.since, start), None)]
+    if not found and alarm.since <= end:  # it has been so since before its history is known, and its age is told beside the lane
+        stretches = [Stretch(LIGHTS.get(alarm.state, "unknown"), alarm.since, None)]
     return Lane(alarm.name, reverse("alarms:detail", args=(alarm.name,)), tuple(stretches))
 
 

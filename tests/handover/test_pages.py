@@ -194,7 +194,7 @@ def test_the_corrected_document_says_what_is_and_how_the_console_does_it(client:
 
 
 def test_the_runbook_of_the_corrected_document_is_the_plan_of_a_release(client: Client, viewer: Operator) -> None:
-    """In the document's order: closed, deployed host by host, statics once, caches, open again; with every command that the console runs."""
+    """In the document's order: closed, deployed host by host, statics, caches, open again; with every command."""
     client.force_login(viewer)
     for where in ("/handover/document.md", "/handover/document/"):
         text = unescape(page(client, where))

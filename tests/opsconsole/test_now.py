@@ -75,6 +75,33 @@ def test_a_flag_left_behind_is_wrong_where_nothing_runs(client: Client, viewer: 
     assert "maintenance is on" in page(client)
 
 
+def test_one_silent_source_is_said_in_the_bar_of_every_page(client: Client, viewer: Operator) -> None:
+    """The newest answer of all sources is fresh all the same: it must not look as if all were well."""
+    scenery.observed()
+    now = timezone.now()
+    Watched.objects.update(answered=now, error="")
+    Reading.objects.create(through=now, answered=now)
+    client.force_login(viewer)
+    for path in ("/bar/", "/", "/deadlines/"):
+        assert "not answer" not in page(client, path)
+        assert "g-ok" in bar_of(page(client, path))
+    silent = Watched.objects.order_by("name")[0]
+    Watched.objects.filter(pk=silent.pk).update(answered=now - timedelta(minutes=5), error="AccessDenied")
+    for path in ("/bar/", "/", "/deadlines/"):
+        said = bar_of(page(client, path))
+        assert "1 source does not answer" in said
+        assert "g-unknown" in said
+        assert "g-ok" not in said
+    assert "but for 1 source." in page(client)
+    Reading.objects.update(answered=now - timedelta(hours=1), problem="Throttled")
+    assert "2 sources do not answer" in bar_of(page(client, "/bar/"))
+
+
+def bar_of(said: str) -> str:
+    start = said.index('<span class="news"')
+    return said[start : said.index('<span class="clocks">', start)]
+
+
 def test_silence_is_unknown_and_not_well(client: Client, viewer: Operator) -> None:
     scenery.observed()
     Watched.objects.update(answered=timezone.now() - timedelta(minutes=5), error="AWS answers nothing. Check the network.")

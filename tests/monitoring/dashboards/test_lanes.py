@@ -48,6 +48,14 @@ def test_an_alarm_without_known_history_shows_what_it_is_since_when() -> None:
     assert (only.light, only.start, only.end) == ("bad", now - timedelta(minutes=30), None)
 
 
+def test_how_long_it_has_been_so_does_not_end_at_the_edge_of_the_span() -> None:
+    now = timezone.now()
+    alarm("OK", now - timedelta(days=31))
+    (lane,) = lanes(now - timedelta(hours=1), now)
+    (only,) = lane.stretches
+    assert only.start == now - timedelta(days=31)
+
+
 def test_lanes_come_with_what_happened(stored: StoredDashboard, client: Client, viewer: Operator) -> None:
     alarm("OK", timezone.now() - timedelta(minutes=5))
     client.force_login(viewer)
