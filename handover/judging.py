@@ -1,15 +1,17 @@
 """What each claim comes to: its check over what was last observed, then what people said of it. A duty does it again and again.
 
 A verdict that changes is kept with its time; one that turns to “differs” is told to people. What cannot be looked at is never “differs”.
+A run of ours changes hosts on purpose: what begins to differ while one is at work is told only where it still differs after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,8 +25,11 @@ from handover.models import Change, Standing, Statement, Verdict
 from handover.observed import NotObserved, Observed, grouped
 from people.notifications import notify
 from remote.aws.found import Found
+from runs.models import Run
 
 EVERY = 20.0  # seconds
+EXPLAINED = timedelta(hours=1)  # no run explains a difference for longer
+KNOWN = timedelta(days=1)  # a drift that is older was told, or will never be
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,7 @@ def keep(outcomes: Mapping[int, Outcome]) -> int:
             altered.append(row)
         _write(altered)
         Change.objects.bulk_create(changes)
-        for change in changes:
-            _tell(claims[change.claim], change)
+        _tell_of([row for row in altered if row.verdict == Verdict.DIFFERS and row.since > now - KNOWN], claims, now)
     return len(changes)
 
 
@@ -144,10 +148,30 @@ def _write(rows: list[Standing]) -> None:
     Standing.objects.bulk_create(rows, update_conflicts=True, unique_fields=["claim"], update_fields=fields)
 
 
-def _tell(claim: Claim, change: Change) -> None:
+def _tell_of(differ: Sequence[Standing], claims: Mapping[int, Claim], now: datetime) -> None:
     """Drift: it held, and does no longer. What was never known to hold is on the page, and woke nobody."""
-    if change.before != Verdict.AGREES or change.after != Verdict.DIFFERS:
+    if not differ:
         return
+    rows = {row.claim: row for row in differ}
+    found = Change.objects.filter(claim__in=rows, at__gt=now - KNOWN, before=Verdict.AGREES, after=Verdict.DIFFERS)
+    drifted = [change for change in found if change.at == rows[change.claim].since]
+    explained = _explained_until(now) if any(change.at > now - EXPLAINED for change in drifted) else None
+    for change in drifted:
+        checked = rows[change.claim].checked
+        later = explained is None or (checked is not None and checked > explained)
+        if later or change.at <= now - EXPLAINED:
+            _tell(claims[change.claim], change)
+
+
+def _explained_until(now: datetime) -> datetime | None:
+    """What was looked at until then may be as a run of ours had it for a while; None: no run was there lately."""
+    if Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return now
+    return Run.objects.filter(ended__gt=now - EXPLAINED).aggregate(last=Max("ended"))["last"]
+
+
+def _tell(claim: Claim, change: Change) -> None:
+    """Once: the key is the change's own."""
     notify(
         "drift",
         title=f"Line {claim.line} of the hand-over document no longer holds",

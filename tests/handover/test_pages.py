@@ -20,10 +20,13 @@ from estate.models import Resource, Watched
 from handover import actions, document, estate_rows, export, judging, rows
 from handover.checks.network import lets_nobody_in_from_outside
 from handover.checks.seen import Seen
-from handover.models import Change, Statement, Verdict
+from handover.models import Change, Standing, Statement, Verdict
 from handover.observed import Observed, grouped
 from people.models import AuditEntry, Operator
+from people.notifications.models import Notification
 from remote.aws.found import Found
+from runs.models import Run
+from tests import scenery
 
 pytestmark = pytest.mark.django_db
 DATABASES = inventory.source("databases")
@@ -98,6 +101,48 @@ def test_a_change_is_kept_told_once_and_shown(client: Client, viewer: Operator) 
     said = page(client, "/handover/claims/137/")
     assert "db.r5.4xlarge" in said
     assert "agrees → differs" in said
+
+
+def drifts() -> int:
+    return Notification.objects.filter(kind="drift").count()
+
+
+def test_what_a_run_of_ours_does_on_its_way_is_no_drift(releaser: Operator) -> None:
+    seen(database())
+    rolling = scenery.rolling(releaser)
+    seen(database(multi_az=False))
+    judging.judge_all()
+    assert drifts() == 0
+    assert Change.objects.filter(before=Verdict.AGREES, after=Verdict.DIFFERS).exists()  # the page says it all the same
+    seen(database())  # as it was, when the run is over
+    Run.objects.filter(pk=rolling.pk).update(state=Run.State.SUCCEEDED, ended=timezone.now())
+    judging.judge_all()
+    assert drifts() == 0
+
+
+def test_what_still_differs_when_it_was_looked_at_after_the_run_is_told_then_once(releaser: Operator) -> None:
+    seen(database())
+    rolling = scenery.rolling(releaser)
+    seen(database(multi_az=False))
+    Run.objects.filter(pk=rolling.pk).update(state=Run.State.SUCCEEDED, ended=timezone.now())
+    judging.judge_all()
+    assert drifts() == 0  # what is known of it is from before the run's end
+    seen(database(multi_az=False))
+    told = drifts()
+    assert told > 0
+    judging.judge_all()
+    assert drifts() == told
+
+
+def test_no_run_explains_a_difference_for_long(releaser: Operator) -> None:
+    seen(database())
+    scenery.rolling(releaser)
+    seen(database(multi_az=False))
+    earlier = timezone.now() - judging.EXPLAINED
+    Change.objects.filter(after=Verdict.DIFFERS).update(at=earlier)
+    Standing.objects.filter(verdict=Verdict.DIFFERS).update(since=earlier)
+    judging.judge_all()
+    assert drifts() > 0
 
 
 def test_what_cannot_be_looked_at_any_more_is_no_drift() -> None:
