@@ -12,6 +12,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple
 
+from django.conf import settings
+
 from deployments.lanes import health_light, target_light
 from estate import reading
 from estate.definition import Target, Tier
@@ -21,14 +23,22 @@ from people.permissions import Decision, may
 from runs.models import Run
 
 _SHOP_WINDOW = timedelta(seconds=90)
+_BELIEVED = timedelta(minutes=2)  # what was seen of a host; it is looked at every POLL_IDLE_SECONDS
 _STRIP = 60  # answers
 SHOWN = 24  # hosts of a target on the front page
 _WORST = ("bad", "unknown", "warn", "info", "ok")
 
 
 class Light(NamedTuple):
+    """`known` is the state that was seen last, where nobody has looked for a while: what it is now is unknown."""
+
     state: str
     word: str
+    known: str = ""
+
+    @property
+    def last(self) -> str:
+        return self.known or self.state
 
 
 class Glimpse(NamedTuple):
@@ -42,6 +52,11 @@ class Glimpse(NamedTuple):
     target_reason: str
     maintenance: str
     maintenance_seen: datetime | None
+    seen: datetime
+    target_seen: datetime | None
+
+
+UNSEEN = Light(*health_light(""))
 
 
 class HostRow(NamedTuple):
@@ -61,10 +76,12 @@ class TierRow:
     tier: Tier
     beanstalk: BeanstalkEnvironment | None
     hosts: tuple[HostRow, ...]
+    eb: Light = UNSEEN
 
     @cached_property
     def in_service(self) -> int:
-        return sum(row.tg.state == "ok" for row in self.hosts)
+        """As far as is known."""
+        return sum(row.tg.last == "ok" for row in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +135,7 @@ class TargetRow:
     @property
     def eb(self) -> Light:
         """The worst of its Beanstalk environments."""
-        words = [tier.beanstalk.health_status if tier.beanstalk else "" for tier in self.tiers]
-        lights = [Light(*health_light(word)) for word in words]
-        return min(lights, key=lambda light: _WORST.index(light.state))
+        return min((tier.eb for tier in self.tiers), key=lambda light: _WORST.index(light.state))
 
     @property
     def tg(self) -> Light:
@@ -128,7 +143,9 @@ class TargetRow:
         if not seen:
             return Light("unknown", "not seen")
         state = "ok" if well >= self.expected_hosts else "bad" if well == 0 else "warn"
-        return Light(state, f"{well} of {max(seen, self.expected_hosts)}")
+        told = f"{well} of {max(seen, self.expected_hosts)}"
+        is_old = any(row.tg.known for row in self.hosts)
+        return Light("unknown", f"was {told}", state) if is_old else Light(state, told)
 
     @property
     def edge(self) -> str:
@@ -181,7 +198,7 @@ def _target_row(
     its = [answer for answer in answers if (answer.service, answer.environment) == key]
     return TargetRow(
         target=target,
-        tiers=tuple(_tier_row(tier, hosts, beanstalk) for tier in target.tiers),
+        tiers=tuple(_tier_row(tier, hosts, beanstalk, now) for tier in target.tiers),
         shop=shop_row(its, now) if target.shop else None,
         held=next((run for run in runs if run.holds_lock and run.lock_group == target.lock_group), None),
         last=next((run for run in mine if run.kind == "release"), None),
@@ -189,12 +206,29 @@ def _target_row(
     )
 
 
-def _tier_row(tier: Tier, hosts: Mapping[str, Sequence[Host | Glimpse]], beanstalk: Mapping[str, BeanstalkEnvironment]) -> TierRow:
+def _tier_row(
+    tier: Tier, hosts: Mapping[str, Sequence[Host | Glimpse]], beanstalk: Mapping[str, BeanstalkEnvironment], now: datetime
+) -> TierRow:
     mine = sorted(hosts.get(tier.beanstalk, ()), key=attrgetter("name"))
     rows = tuple(
-        HostRow(host, Light._make(health_light(host.health_status)), Light._make(target_light(host.target_state))) for host in mine
+        HostRow(
+            host,
+            aged(health_light(host.health_status), host.seen, now),
+            aged(target_light(host.target_state), host.target_seen or host.seen, now),
+        )
+        for host in mine
     )
-    return TierRow(tier, beanstalk.get(tier.beanstalk), rows)
+    seen = beanstalk.get(tier.beanstalk)
+    return TierRow(tier, seen, rows, aged(health_light(seen.health_status), seen.seen, now) if seen else UNSEEN)
+
+
+def aged(light: tuple[str, str], seen: datetime, now: datetime) -> Light:
+    """What was seen a while ago says nothing of now."""
+    state, word = light
+    patience = max(_BELIEVED, timedelta(seconds=6 * settings.POLL_IDLE_SECONDS))
+    if state == "unknown" or now - seen <= patience:
+        return Light(state, word)
+    return Light("unknown", f"was {word}", state)
 
 
 def shop_row(answers: Sequence[ShopAnswer], at: datetime) -> ShopRow:

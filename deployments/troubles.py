@@ -15,6 +15,20 @@ from runs.models import Run
 
 SILENT_AFTER = timedelta(seconds=60)
 NAMED = 6  # hosts in one sentence
+ALONE = 3  # silent sources that have a place of their own; more have one together
+_SOURCES = {
+    "inventory": "the list of {}",
+    "dashboards": "the list of CloudWatch's dashboards",
+    "figures": "CloudWatch's figures",
+    "events": "Beanstalk's events of {}",
+    "environments": "Beanstalk's environments of {}",
+    "hosts": "the instances of {}",
+    "groups": "the target groups of {}",
+    "targets": "the target group of {}",
+    "health": "Beanstalk's health of the hosts of {}",
+    "causes": "Beanstalk's health of {}",
+    "maintenance": "the maintenance mode of {}",
+}
 _ORDER = ("bad", "unknown", "warn", "info")
 
 
@@ -66,10 +80,25 @@ def _silence(watched: Sequence[Watched], now: datetime) -> Iterator[Trouble]:
             url="/readyz",
             link="Health",
         )
-    for thing in watched:
-        if is_silent(thing, now):
-            never = thing.answered is None
-            yield Trouble("unknown", f"{thing.name} {'has never answered' if never else 'does not answer'}", thing.error, thing.answered)
+    silent = [thing for thing in watched if is_silent(thing, now)]
+    if len(silent) > ALONE:
+        said = sorted({thing.error for thing in silent})
+        more = f" And {len(said) - 1} more such answers." if len(said) > 1 else ""
+        since = min((thing.answered for thing in silent if thing.answered), default=None)
+        names = _some([in_words(thing.name) for thing in silent])
+        named = f"{names[:1].upper()}{names[1:]}. {said[0]}{more}"
+        yield Trouble("unknown", f"{len(silent)} of {len(watched)} sources do not answer", named, since)
+        return
+    for thing in silent:
+        never = "has never answered" if thing.answered is None else "does not answer"
+        title = f"{in_words(thing.name)} {never}"
+        yield Trouble("unknown", title[:1].upper() + title[1:], thing.error, thing.answered)
+
+
+def in_words(name: str) -> str:
+    """What is looked at, as people call it: `name` is that of a `Watched` row."""
+    kind, _, what = name.partition(":")
+    return _SOURCES.get(kind, "{} " + kind).format(what).strip()
 
 
 def is_silent(thing: Watched, now: datetime) -> bool:
@@ -114,7 +143,7 @@ def _at_work(row: TargetRow, run: Run) -> Iterator[Trouble]:
     """Hosts leave and return during a release, and Beanstalk is not content meanwhile: said, and not counted as wrong."""
     out = row.expected_hosts - row.in_service
     said = [f"{out} of {row.expected_hosts} hosts out of service"] if out > 0 else []
-    if row.eb.state not in ("ok", "info"):
+    if row.eb.last not in ("ok", "info"):
         said.append(f"Beanstalk says {row.eb.word}")
     if said:
         url = reverse("runs:detail", args=(run.number,))
@@ -141,7 +170,7 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
             url,
             "See its events",
         )
-    out = [host for host in tier.hosts if host.tg.state not in ("ok", "info")]
+    out = [host for host in tier.hosts if host.tg.last not in ("ok", "info")]
     if out:
         words = _some([f"{row.host.name} is {row.tg.word}" for row in out])
         reasons = " ".join(sorted({row.host.target_reason for row in out if row.host.target_reason}))

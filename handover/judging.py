@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
 
@@ -167,7 +166,7 @@ def _explained_until(now: datetime) -> datetime | None:
     """What was looked at until then may be as a run of ours had it for a while; None: no run was there lately."""
     if Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
         return now
-    return Run.objects.filter(ended__gt=now - EXPLAINED).aggregate(last=Max("ended"))["last"]
+    return Run.objects.filter(ended__gt=now - EXPLAINED).order_by("-ended").values_list("ended", flat=True).first()
 
 
 def _tell(claim: Claim, change: Change) -> None:

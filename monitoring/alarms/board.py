@@ -63,7 +63,9 @@ class Row:
             return ("bad", "missing") if self.was_read else ("unknown", "not read yet")
         if self.problem:
             return "unknown", "cannot compare"
-        return ("warn", "differs") if self.differing else ("ok", "agrees")
+        if self.differing:
+            return "warn", "differs"
+        return ("unknown", "agreed") if self.word.startswith("was ") else ("ok", "agrees")
 
     @property
     def about(self) -> str:

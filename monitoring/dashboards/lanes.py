@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from monitoring.alarms.models import Alarm, Transition
+from monitoring.alarms.board import is_old
+from monitoring.alarms.models import Alarm, Reading, Transition
 
 MOST = 400  # transitions of one alarm in one span; more cannot be told apart
 LIGHTS = {"OK": "ok", "ALARM": "bad", "INSUFFICIENT_DATA": "unknown"}
@@ -45,7 +46,17 @@ def lanes(start: datetime, end: datetime) -> list[Lane]:
     before = states.filter(alarm=OuterRef("name"), at__lt=start).order_by("-at", "-id").values("pk")[:1]
     alarms = list(Alarm.objects.filter(gone=None).annotate(before=Subquery(before)))
     firsts = {each.alarm: each for each in states.filter(pk__in=[alarm.before for alarm in alarms if alarm.before])}
-    return [_lane(alarm, firsts.get(alarm.name), start, end) for alarm in alarms]
+    found = [_lane(alarm, firsts.get(alarm.name), start, end) for alarm in alarms]
+    reading = Reading.objects.first() if found else None
+    if reading is None or reading.answered is None or not is_old(reading, end):
+        return found
+    return [_known_until(lane, reading.answered) for lane in found]
+
+
+def _known_until(lane: Lane, read: datetime) -> Lane:
+    """Whatever it was when CloudWatch was read last, nobody knows what it has been since."""
+    known = [replace(each, end=min(each.end or read, read)) for each in lane.stretches if each.start < read]
+    return replace(lane, stretches=(*known, Stretch("unknown", read, None, "not read")))
 
 
 def _lane(alarm: Alarm, first: Transition | None, start: datetime, end: datetime) -> Lane:

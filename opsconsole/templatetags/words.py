@@ -236,9 +236,11 @@ def status(state: str, word: str) -> SafeString:
 
 
 @register.simple_tag
-def lights(eb: tuple[str, str], tg: tuple[str, str]) -> SafeString:
-    """What Beanstalk says, and what the target group says: (state, word) each."""
-    return format_html('<span class="lights">{}{}</span>', _light("EB", "Beanstalk health", *eb), _light("TG", "Target group health", *tg))
+def lights(eb: tuple[str, ...], tg: tuple[str, ...]) -> SafeString:
+    """What Beanstalk says, and what the target group says: each begins with state and word."""
+    return format_html(
+        '<span class="lights">{}{}</span>', _light("EB", "Beanstalk health", *eb[:2]), _light("TG", "Target group health", *tg[:2])
+    )
 
 
 @_remembered

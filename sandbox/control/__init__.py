@@ -112,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _add_fault(self, asked: dict[str, Any]) -> dict[str, Any]:
         kind, host, times, options = asked.get("kind"), asked.get("host", ""), asked.get("times", 1), asked.get("options", {})
+        unknown = asked.keys() - {"kind", "host", "times", "options"}
+        if unknown:
+            raise Refused(f"{', '.join(sorted(unknown))}: not known here; what narrows a fault stands in options.")
         if not isinstance(kind, str) or not kind:
             raise Refused("kind is the name of a fault, such as command-fails.")
         if host not in ("", "bitbucket.org", *self.server.world.hosts, *self.server.world.machines):

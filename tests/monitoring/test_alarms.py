@@ -192,6 +192,7 @@ def test_old_news_is_no_green(control: Control) -> None:
     assert {row.light for row in board.board().rows} <= {"ok", "warn", "info"}
     later = timezone.now() + timedelta(minutes=10)
     assert {row.light for row in board.board(later).rows} == {"unknown"}
+    assert {row.verdict for row in board.board(later).rows} == {("unknown", "agreed")}
 
 
 def test_a_release_explains_beanstalks_health(control: Control, admin: Operator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -100,6 +101,47 @@ def test_one_silent_source_is_said_in_the_bar_of_every_page(client: Client, view
 def bar_of(said: str) -> str:
     start = said.index('<span class="news"')
     return said[start : said.index('<span class="clocks">', start)]
+
+
+def test_many_silent_sources_are_one_thing_that_is_wrong(client: Client, viewer: Operator) -> None:
+    """Where AWS refuses everything, the page does not become a list of all that is asked."""
+    scenery.observed()
+    now = timezone.now()
+    names = ["events:client-magento", "health:client-magento-prod", "inventory:databases", "figures:1"]
+    Watched.objects.bulk_create([Watched(name=name) for name in names], ignore_conflicts=True)
+    Watched.objects.filter(name__in=names[:3]).update(answered=now - timedelta(minutes=5), error="AccessDenied")
+    client.force_login(viewer)
+    said = page(client)
+    assert "Beanstalk&#x27;s health of the hosts of client-magento-prod does not answer" in said
+    assert "The list of databases does not answer" in said
+    Watched.objects.filter(name__in=names).update(answered=now - timedelta(minutes=5), error="AccessDenied")
+    said = page(client)
+    assert f"4 of {Watched.objects.count()} sources do not answer" in said
+    assert "CloudWatch&#x27;s figures" in said
+    assert said.count("AccessDenied") == 1
+
+
+def test_what_was_seen_a_while_ago_is_no_light_of_now(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    client.force_login(viewer)
+    assert "was Ok" not in page(client)
+    assert "was" not in lights_of(page(client, "/services/"))
+    before = timezone.now() - timedelta(minutes=7)
+    Host.objects.update(seen=before, target_seen=before)
+    BeanstalkEnvironment.objects.update(seen=before)
+    for path in ("/", "/services/", "/services/magento/production/"):
+        said = page(client, path)
+        assert "was Ok" in said, path
+        assert "st-ok" not in lights_of(said), path
+    said = page(client)
+    assert "was 5 of 5" in said
+    assert "out of service" not in said  # nobody knows
+    assert "is was" not in said
+
+
+def lights_of(said: str) -> str:
+    """Of the hosts and environments: what each says, with its colour."""
+    return " ".join(re.findall(r'<span class="lights">.*?</span></span>', said, re.S))
 
 
 def test_silence_is_unknown_and_not_well(client: Client, viewer: Operator) -> None:

@@ -107,6 +107,7 @@ def test_faults_are_added_listed_and_cleared(page: Page) -> None:
         {"kind": "x", "times": 0},
         {"kind": "x", "times": True},
         {"kind": "x", "options": []},
+        {"kind": "access-denied", "service": "rds"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(page: Page, asked: dict[str, object]) -> None:

@@ -5,6 +5,10 @@ import { element, grid, releases, share } from "./draw.js";
 const SEEN = 0.4; // percent of the lane: what is bad can be seen, however short it is
 const WORDS = { ok: "OK", bad: "ALARM", unknown: "insufficient data", expected: "ALARM, expected" };
 
+function word(span) {
+  return span.light === "unknown" && span.why ? span.why : (WORDS[span.light] ?? span.light);
+}
+
 function cell(name, content) {
   const made = document.createElement("div");
   made.className = name;
@@ -55,12 +59,12 @@ function lane(alarm, changes, view) {
   const plot = cell("plot", svg);
   plot.dataset.lane = "";
   const last = alarm.spans[alarm.spans.length - 1];
-  const now = last ? [state(last.light, WORDS[last.light] ?? last.light), ` ${duration((last.to ?? Date.now() / 1000) - last.from)}`] : [state("unknown", "unknown")];
+  const now = last ? [state(last.light, word(last)), ` ${duration((last.to ?? Date.now() / 1000) - last.from)}`] : [state("unknown", "unknown")];
   row.append(cell("lab", title), plot, cell("val", now));
   return row;
 }
 
 function said(alarm, view) {
   const loud = alarm.spans.filter((span) => span.light !== "ok" && (span.to ?? view.to) > view.from && span.from < view.to);
-  return loud.length ? `${alarm.name}: ${loud.map((span) => `${WORDS[span.light] ?? span.light} for ${duration((span.to ?? view.to) - span.from)}`).join(", ")}` : `${alarm.name}: no alarm`;
+  return loud.length ? `${alarm.name}: ${loud.map((span) => `${word(span)} for ${duration((span.to ?? view.to) - span.from)}`).join(", ")}` : `${alarm.name}: no alarm`;
 }

@@ -211,7 +211,8 @@ function tick() {
   const seconds = now() / 1000 - state.figures.made;
   const settled = state.asked.includes("-");
   for (const { aged, last } of charts) aged.textContent = last ? `newest ${duration(now() / 1000 - last)} old` : "";
-  age(seconds > OLD && !settled ? "warn" : "ok", `read ${duration(seconds)} ago`);
+  const unread = root.querySelector("[data-troubles] .banner");
+  age(unread ? "unknown" : seconds > OLD && !settled ? "warn" : "ok", `read ${duration(seconds)} ago`);
 }
 
 function troubles(said) {

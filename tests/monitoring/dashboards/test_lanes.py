@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from monitoring.alarms.models import Alarm, Transition
+from monitoring.alarms.models import Alarm, Reading, Transition
 from monitoring.dashboards.lanes import lanes
 from monitoring.dashboards.models import StoredDashboard
 from people.models import Operator
@@ -54,6 +54,19 @@ def test_how_long_it_has_been_so_does_not_end_at_the_edge_of_the_span() -> None:
     (lane,) = lanes(now - timedelta(hours=1), now)
     (only,) = lane.stretches
     assert only.start == now - timedelta(days=31)
+
+
+def test_what_was_not_read_lately_is_known_only_until_then() -> None:
+    now = timezone.now()
+    alarm("OK", now - timedelta(days=31))
+    reading = Reading.objects.create(through=now, answered=now)
+    (lane,) = lanes(now - timedelta(hours=1), now)
+    assert [each.light for each in lane.stretches] == ["ok"]
+    read = now - timedelta(minutes=20)
+    Reading.objects.filter(pk=reading.pk).update(answered=read)
+    (lane,) = lanes(now - timedelta(hours=1), now)
+    assert [(each.light, each.end) for each in lane.stretches] == [("ok", read), ("unknown", None)]
+    assert lane.stretches[1].start == read
 
 
 def test_lanes_come_with_what_happened(stored: StoredDashboard, client: Client, viewer: Operator) -> None:
