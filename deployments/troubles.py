@@ -172,7 +172,7 @@ def _of_tier(row: TargetRow, tier: TierRow, url: str) -> Iterator[Trouble]:
         )
     out = [host for host in tier.hosts if host.tg.last not in ("ok", "info")]
     if out:
-        words = _some([f"{row.host.name} is {row.tg.word}" for row in out])
+        words = _some([f"{row.host.name} {'' if row.tg.known else 'is '}{row.tg.word}" for row in out])
         reasons = " ".join(sorted({row.host.target_reason for row in out if row.host.target_reason}))
         state = "bad" if tier.in_service == 0 else "warn"
         yield Trouble(

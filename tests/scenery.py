@@ -296,7 +296,9 @@ def failed(by: Operator, *, now: datetime | None = None) -> Run:
         causes=["Application deployment failed."],
         maintenance="off",
     )
-    BeanstalkEnvironment.objects.filter(name=front).update(status="Ready", health_status="Degraded", health="Yellow", seen=now)
+    HostRow.objects.update(seen=now)
+    BeanstalkEnvironment.objects.update(seen=now)
+    BeanstalkEnvironment.objects.filter(name=front).update(status="Ready", health_status="Degraded", health="Yellow")
     Evidence.objects.create(
         run=found,
         host="fe-2",
