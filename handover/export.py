@@ -42,7 +42,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`commands`: each with where it runs, which is "" where it runs where the step does."""
+    """`commands`: each with where it runs, which is "" where all run where the step does."""
 
     title: str
     where: str
@@ -94,8 +94,9 @@ def _step(step: PlanStep, front: str, one: str) -> Step:
     """The plan's own step; what it does for all with the share is done on one host."""
     once = step.key == "clear-statics" or step.key.startswith("statics-")
     where = one if once else step.where
-    told = ((shlex.join(act.argv), one if once and act.target == front else act.target) for act in step.acts if act.argv)
-    return Step(step.title, where, step.note, tuple((line, "" if place == where else place) for line, place in told))
+    told = [(shlex.join(act.argv), one if once and act.target == front else act.target) for act in step.acts if act.argv]
+    apart = any(place != where for _, place in told)
+    return Step(step.title, where, step.note, tuple((line, place if apart else "") for line, place in told))
 
 
 def markdown(found: list[Row], at: datetime) -> str:

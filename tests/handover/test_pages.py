@@ -260,7 +260,7 @@ def test_the_runbook_of_the_corrected_document_is_the_plan_of_a_release(client: 
         assert places == sorted(places), where
         assert runbook.rindex("maintenance:disable") > places[-1]
         assert "one host of client-magento-prod" in runbook
-        assert "each of the 4 hosts of client-magento-prod" in runbook
+        assert "On each of the 4 hosts of client-magento-prod:" in runbook[runbook.index("update-environment") :]
 
 
 def test_what_is_corrected_is_marked_so_and_not_as_a_difference() -> None:
