@@ -12,9 +12,9 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 
 from remote import observing
-from remote.aws.faults import translated
+from remote.aws.faults import CHECK_WORLD, translated
 from remote.aws.session import Patience, ask, client
-from remote.errors import NotFound, Refused
+from remote.errors import NotFound, Refused, Throttled, Unanswered, Unreachable
 
 MIB = 1024 * 1024
 # Above 32 MiB a file goes in parts, four at a time. Memory is bounded by the parts under way.
@@ -43,7 +43,10 @@ def put(bucket: str, key: str, path: Path, sha256: str, progress: Callable[[int]
     s3 = client("s3", patience=_PATIENCE)
     with translated(f"uploading {path.name} to s3://{bucket}/{key}", changes=True):
         s3.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": {"sha256": sha256}}, Config=_TRANSFER, Callback=progress)
-    found = head(bucket, key)
+    try:
+        found = head(bucket, key)
+    except (Throttled, Unreachable, Unanswered) as error:  # of the question alone it is certain that nothing happened
+        raise Unanswered(f"uploading {path.name}: it was sent, and whether it is there could not be asked. {error}", CHECK_WORLD) from error
     if found is None:
         raise NotFound(f"s3://{bucket}/{key} is not there after its upload", "Check the bucket's lifecycle rules, then upload again.")
     return found

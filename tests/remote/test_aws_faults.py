@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from remote import errors
-from remote.aws import beanstalk, faults
+from remote.aws import beanstalk, faults, storage
 from remote.aws.session import Patience
 from tests.remote.conftest import aim_at
 
@@ -47,6 +48,17 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
             self.send_header("Content-Length", str(len(said.body.encode())))
             self.end_headers()
             self.wfile.write(said.body.encode())
+
+        def do_PUT(self) -> None:
+            """S3 takes every file; only questions meet what is played."""
+            said.requests.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.send_response(said.status)
+            self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
@@ -140,6 +152,18 @@ def test_a_page_of_html_is_no_answer(answers: Answers) -> None:
         with pytest.raises(errors.Unanswered) as caught:
             call()
         assert caught.value.next_step == next_step
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_of_what_was_uploaded_nobody_says_that_nothing_was_changed(answers: Answers, tmp_path: Path, status: int) -> None:
+    """The question whether it is there is one that changes nothing; what was done before it may have."""
+    answers.status = status
+    (tmp_path / "bundle.zip").write_text("PK")
+    with pytest.raises(errors.Unanswered, match="it was sent") as caught:
+        storage.put("bucket", "key", tmp_path / "bundle.zip", "0" * 64)
+    assert len(answers.requests) == 1
+    assert not caught.value.nothing_happened
+    assert caught.value.next_step == faults.CHECK_WORLD
 
 
 def test_nobody_there_means_that_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
