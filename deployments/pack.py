@@ -53,7 +53,7 @@ def pack(run: Run) -> IO[bytes]:
             archive.writestr(name, redact(json.dumps(content, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)) + "\n")
         for each in Evidence.objects.filter(run=run).order_by("pk"):
             head = f"{each.path} of {each.instance_id}, {each.taken:%Y-%m-%dT%H:%M:%SZ}"
-            archive.writestr(f"hosts/{each.host}-{each.pk}.txt", redact(f"{head}\n\n{_plain(each.text or each.problem)}\n"))
+            archive.writestr(f"hosts/{each.host}-{each.pk}.txt", redact(f"{head}\n\n{ansi.plain_text(each.text or each.problem)}\n"))
         with archive.open("log.txt", "w") as log, io.TextIOWrapper(log, "utf-8") as text:
             if (first := reading.first_number(run.number)) > 1:
                 text.write(f"Lines below {first} were removed after their time (KEEP_LOG_DAYS).\n")
@@ -109,10 +109,6 @@ def _consent(run: Run) -> Mapping[str, Any]:
 def _hosts(run: Run) -> list[Host]:
     planned = [host["instance_id"] for host in run.plan.document["facts"].get("hosts", ())]
     return list(Host.objects.filter(pk__in=planned).order_by("tier", "name"))
-
-
-def _plain(text: str) -> str:
-    return "\n".join(map(ansi.plain, text.split("\n")))
 
 
 def _of(row: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from people.views import may_view
 from remote.aws import beanstalk
 from remote.errors import RemoteError
 from remote.http import fetch
+from runs import ansi
 from runs.actions import Refusal
 from runs.models import Plan, Run
 from runs.numbers import whole
@@ -223,7 +224,8 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
     if not files:
         raise Http404(f"Nothing was copied from any host in run {number}.")
     parts = [
-        f"==> {each.host} {each.instance_id} {each.path}, copied {each.taken:%Y-%m-%dT%H:%M:%SZ} <==\n{each.text or each.problem}\n"
+        f"==> {each.host} {each.instance_id} {each.path}, copied {each.taken:%Y-%m-%dT%H:%M:%SZ} <==\n"
+        f"{ansi.plain_text(each.text or each.problem)}\n"
         for each in files
     ]
     response = HttpResponse("\n".join(parts), content_type="text/plain; charset=utf-8")

@@ -48,6 +48,11 @@ def plain(line: str) -> str:
     return "".join(piece.text for piece in pieces(line))
 
 
+def plain_text(text: str) -> str:
+    """Of several lines: what a carriage return overwrites is its own line alone."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def _keep(found: list[Piece], text: str, colour: str, styles: set[str]) -> None:
     text = _CONTROL.sub("", text)
     if text:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from deployments.models import Standing
+from deployments.models import Evidence, Standing
 from estate.models import ShopAnswer
 from people.models import Operator
 from runs.models import Run, Step
@@ -164,6 +164,9 @@ def test_the_evidence_can_be_taken_away(client: Client, viewer: Operator, releas
     assert "attachment" in response["Content-Disposition"]
     assert b"fe-2 i-012e92fb498ad40d7 /var/log/eb-activity.log" in response.content
     assert b"04_di_compile" in response.content
+    Evidence.objects.filter(run=run).update(text="\x1b]0;title\x07no space\x1b[2J left\r\non the device")
+    told = client.get(f"/runs/{run.number}/evidence").content.decode()
+    assert told.endswith(" <==\nno space left\non the device\n"), "whoever shows it on a terminal is not commanded by it"
 
 
 def test_times_of_a_run_that_ended_long_ago_stand_still(client: Client, viewer: Operator, releaser: Operator) -> None:
