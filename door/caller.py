@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from door.places import Failed
+from runs import ansi
 
 REFUSED = 2
 UNREACHABLE = 4
@@ -81,6 +82,6 @@ def _words(error: urllib.error.HTTPError) -> str:
         said = json.load(error)
         reasons = said.get("reasons") or [said.get("detail", "")]
         link = f" {said['link']}" if "link" in said else ""
-        return "\n".join(str(reason) for reason in reasons) + link
+        return ansi.plain_text("\n".join(str(reason) for reason in reasons) + link)  # it may hold what another program said
     except (ValueError, AttributeError):
         return f"The console answered {error.code}."

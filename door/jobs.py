@@ -68,9 +68,9 @@ def alarms(asked: argparse.Namespace) -> int:
 
 
 def _print_plan(plan: dict[str, Any], closed: list[dict[str, Any]]) -> None:
-    print(f"{plan['title']}  (plan {plan['hash'][:12]})")
+    _print(f"{plan['title']}  (plan {plan['hash'][:12]})")
     for number, step in enumerate(plan["steps"], 1):
-        print(f"  {number:2}. {step['title']}")
+        _print(f"  {number:2}. {step['title']}")
     for gate in closed:
         _print(f"  ! {gate['title']}: {gate['said']}")
 
@@ -102,7 +102,7 @@ def _patiently(caller: Caller, path: str, **query: int) -> Any:
 
 
 def _print(line: str) -> None:
-    """What a host or AWS has written is nothing that a terminal should obey."""
+    """What a host, AWS, a repository or the console has written is nothing that a terminal should obey."""
     print(ansi.plain(line), flush=True)
 
 

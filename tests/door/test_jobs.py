@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from datetime import date, datetime, timedelta
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from django.utils import timezone
@@ -59,6 +63,16 @@ def test_no_line_commands_the_terminal(console: Any, releaser: Operator, capsys:
     line, end = capsys.readouterr().out.splitlines()
     assert line.endswith(" fe-1     statics 50 %")
     assert end == f"Run {run.number} failed. It failed."
+
+
+def test_nor_does_a_plan_and_nor_does_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A branch's name, a tier's, what a repository answered: each stands in one of these."""
+    escape = "\x1b[1A\x1b[2K\x1b]0;owned\x07"
+    plan = {"title": f"Release {escape}r418", "hash": "a" * 64, "steps": [{"title": f"Build {escape}master"}]}
+    jobs._print_plan(plan, [{"title": f"Ready{escape}", "said": f"no {escape}answer"}])
+    assert capsys.readouterr().out.splitlines() == ["Release r418  (plan aaaaaaaaaaaa)", "   1. Build master", "  ! Ready: no answer"]
+    told = io.BytesIO(json.dumps({"detail": f"git says: {escape}no such branch"}).encode())
+    assert caller._words(HTTPError("", 422, "", Message(), told)) == "git says: no such branch"
 
 
 def test_what_is_refused_is_told_in_the_consoles_words(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
