@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,9 +16,11 @@ from door.places import Failed
 from runs import ansi
 
 REFUSED = 2
+LOOK = 3
 UNREACHABLE = 4
 _SECONDS = 60  # a plan builds its bundle before it answers
 _TRIES, _PAUSE = 3, 2.0  # of a change whose answer was lost: its key makes that it is done once
+_PATIENCE = 180.0  # seconds, for one that is still being done: the console itself calls it cut off before
 _AWAY = (502, 503, 504)  # a proxy's answers while no console is behind it: they say nothing of what was done
 
 
@@ -29,6 +32,12 @@ class Refused(Failed):
 
 class Unreachable(Failed):
     code = UNREACHABLE
+
+
+class UnderWay(Failed):
+    """What was asked for by this key is still being done, and its first answer was lost: a proxy would not wait, say."""
+
+    code = LOOK
 
 
 class Caller:
@@ -43,12 +52,18 @@ class Caller:
 
     def post(self, path: str, document: dict[str, Any]) -> Any:
         key = str(uuid.uuid4())
-        for _ in range(_TRIES - 1):
+        tries, until = _TRIES, time.monotonic() + _PATIENCE
+        while True:
             try:
                 return self._ask("POST", path, document, key)
             except Unreachable:
-                time.sleep(_PAUSE)
-        return self._ask("POST", path, document, key)
+                tries -= 1
+                if not tries:
+                    raise
+            except UnderWay:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE)
 
     def _ask(self, method: str, path: str, document: dict[str, Any] | None, key: str = "") -> Any:
         """Redirects are not followed: a token goes to that one address."""
@@ -63,7 +78,8 @@ class Caller:
         except urllib.error.HTTPError as error:
             if error.code in _AWAY and not _is_its_own(error):
                 raise Unreachable(f"{self.site} answers {error.code} in the console's place.") from None
-            raise Refused(_words(error)) from None
+            still = error.code == HTTPStatus.CONFLICT and "Retry-After" in error.headers
+            raise (UnderWay if still else Refused)(_words(error)) from None
         except (OSError, ValueError) as error:
             raise Unreachable(f"{self.site} does not answer as the console does: {error}") from None
 

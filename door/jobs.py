@@ -11,10 +11,10 @@ from datetime import date, datetime
 from datetime import time as clock
 from typing import Any
 
-from door.caller import REFUSED, Caller, Unreachable
+from door.caller import LOOK, REFUSED, Caller, Unreachable
 from runs import ansi
 
-FAILED, LOOK = 1, 3
+FAILED = 1
 _ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": FAILED, "waiting": LOOK, "unknown": LOOK}
 _PAUSE = 2.0  # seconds between two looks
 _PATIENCE = 180.0  # seconds: while the console is upgraded nobody answers, and the run goes on

@@ -8,13 +8,14 @@ import sys
 from datetime import date, datetime, timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 from django.utils import timezone
 
+from deployments import actions
 from door import caller, jobs
 from door.__main__ import main
 from door.caller import Caller, Unreachable
@@ -140,6 +141,61 @@ def test_a_change_whose_answer_was_lost_is_asked_for_again_by_the_same_key(
     assert len(heard) == 2
     assert len(set(heard)) == 1
     assert told["id"] == Run.objects.get().number
+
+
+def test_a_plan_that_takes_longer_than_anybody_waits_is_made_once_and_told(
+    console: Any, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bundle is built cold: the first answer is lost, and until there is one the key is known to be under way."""
+    made, began, may_end, asked, met = scenery.plan(releaser), Event(), Event(), Caller._ask, list[str]()
+
+    def slowly(*words: Any, **more: Any) -> Any:
+        assert not began.is_set(), "it is planned once"
+        began.set()
+        assert may_end.wait(30)
+        return made
+
+    def noted(self: Caller, *words: Any) -> Any:
+        try:
+            return asked(self, *words)
+        except Failed as failed:
+            met.append(type(failed).__name__)
+            monkeypatch.setattr(caller, "_SECONDS", 60)
+            assert began.wait(30)
+            if len(met) == 3:
+                may_end.set()
+            raise
+
+    monkeypatch.setattr(actions, "plan_release", slowly)
+    monkeypatch.setattr(caller, "_SECONDS", 0.5)
+    monkeypatch.setattr(caller, "_PAUSE", 0.1)
+    monkeypatch.setattr(Caller, "_ask", noted)
+    told = Caller().post("plans", {"service": "magento", "environment": "production"})
+    assert told["id"] == str(made.pk)
+    assert met[:3] == ["Unreachable", "UnderWay", "UnderWay"]
+
+
+@pytest.mark.parametrize(("headers", "code"), [({"Retry-After": "2"}, 3), ({}, 2)])
+def test_what_never_stops_being_under_way_is_for_a_person_and_no_refusal(
+    console: Any, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], code: int
+) -> None:
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(409)
+            for name, value in {"Content-Type": "application/problem+json", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b'{"detail": "still under way"}')
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("SITE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(caller, "_PATIENCE", -1.0)
+        assert console("release", "magento", "--env", "production") == code
 
 
 def test_a_console_that_is_upgraded_is_waited_for(
