@@ -20,7 +20,7 @@ from typing import Any
 
 from faults import journal, releases, timing, ways
 from faults.damage import DAMAGES
-from faults.points import Verdict
+from faults.points import NotRun, Verdict
 from faults.processes import NotThere
 from faults.rig import TERMINAL, Rig
 
@@ -196,8 +196,11 @@ def together(rig: Rig, environment: str, what: str, *kinds: str, at: Sequence[st
     """At these points of every act of the plan, in as few runs as reach them all: whoever goes on meets the next one.
 
     What one run cannot reach, the next does: whose effect was there already when it came back has no answer to be killed after.
+    Raises NotRun where there is no act at all.
     """
     left = [Event(number, each, what) for number in numbers(rig, environment, *kinds) for each in at]
+    if not left:
+        raise NotRun(f"{environment} has no plan now whose acts could be struck.")
     result, in_vain = Verdict(points=0), 0
     while left and not result.violations:
         schedule = Schedule(rig, environment, left, must_be_reached=False)

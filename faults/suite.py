@@ -40,6 +40,7 @@ from faults.points import NotRun, Promise, Verdict
 from faults.processes import ROOT, NotThere
 from faults.releases import Broken
 from faults.rig import Rig
+from faults.schedules import TOGETHER
 
 _MODULES = (
     p01_cut_points,
@@ -203,6 +204,8 @@ def chosen(promise: Promise, wanted: Wanted, rigs: Rigs) -> Sequence[str]:
     rig, prefixes = rigs.get(), wanted.prefixes(promise.name)
     rig.prefix = prefixes[0] if len(prefixes) == 1 else ""
     points = [point for point in promise.points(rig) if point.startswith(prefixes or "")]
+    if not any(TOGETHER in prefix for prefix in prefixes):
+        points = [point for point in points if TOGETHER not in point.split(":")]  # each would count twice: by itself, and with the others
     if not points and prefixes:
         sys.exit(
             f"{promise.name} has no point that begins with {' or '.join(prefixes)}. ./console faults {promise.name} --list prints them."

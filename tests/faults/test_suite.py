@@ -88,6 +88,20 @@ def test_what_no_run_reaches_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> 
     assert (result.points, len(result.violations)) == (0, 2)
 
 
+def test_a_plan_without_acts_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "numbers", lambda rig, environment, *kinds: [])
+    with pytest.raises(NotRun, match="vpn:again has no plan now"):
+        schedules.together(cast(Any, None), "vpn:again", "kill-tick")
+
+
+@pytest.mark.usefixtures("no_rig")
+@pytest.mark.parametrize(("asked", "count"), [("P99", 2), ("P99:together", 1), ("P99:1", 1)])
+def test_what_is_played_together_counts_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, asked: str, count: int) -> None:
+    points = ("together:killed", "1:killed", "2:killed")
+    monkeypatch.setitem(suite.PROMISES, "P99", Promise("P99", "it holds", lambda rig: iter(points), lambda rig, point: Verdict()))
+    assert next(iter(suite.run(Wanted((asked,))))).runs == count
+
+
 @pytest.mark.usefixtures("no_rig")
 def test_what_a_machine_cannot_do_is_not_counted_as_run(monkeypatch: pytest.MonkeyPatch) -> None:
     result = play(monkeypatch, NotRun("no such program"), Verdict())
