@@ -6,17 +6,17 @@ Magento's flag is a file on each host; a host that is asked in vain keeps what i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.utils import timezone
 
 from estate import observe
 from estate.definition import Target
 from estate.models import Host
 from estate.reading import current
-from estate.sightings import News, Subject
+from estate.sightings import News, Subject, timed
 from remote.errors import RemoteError
 from remote.ssh.client import Door
 from remote.ssh.connections import Result
@@ -50,8 +50,8 @@ def subject(target: Target, *, every: float) -> Subject | None:
     return Subject(
         f"maintenance:{target.service}/{target.environment.key}",
         every,
-        lambda: _runner().probe_many(list(hosts), ["test", "-e", FLAG], deadline=_DEADLINE),
-        lambda found: _keep(hosts, found),
+        timed(lambda: _runner().probe_many(list(hosts), ["test", "-e", FLAG], deadline=_DEADLINE)),
+        lambda found: _keep(hosts, *found),
     )
 
 
@@ -60,7 +60,7 @@ def _runner() -> Runner:
     return Runner(Door(Path(settings.SSH_BROKER) if settings.SSH_BROKER else None))
 
 
-def _keep(hosts: Mapping[str, Host], found: Mapping[str, Result | RemoteError]) -> News:
+def _keep(hosts: Mapping[str, Host], asked: datetime, found: Mapping[str, Result | RemoteError]) -> News:
     changed, silent = False, []
     for ip, result in found.items():
         if isinstance(result, RemoteError) or result.rc not in (0, 1):
@@ -70,5 +70,5 @@ def _keep(hosts: Mapping[str, Host], found: Mapping[str, Result | RemoteError]) 
         state = "on" if result.rc == 0 else "off"
         rows = Host.objects.filter(pk=hosts[ip].pk)
         changed |= rows.exclude(maintenance=state).exists()
-        rows.update(maintenance=state, maintenance_seen=timezone.now())
+        rows.update(maintenance=state, maintenance_seen=asked)
     return News(changed, " ".join(silent))

@@ -1,6 +1,7 @@
 """What is asked about the estate and how the answers are kept: one subject for each call to AWS.
 
-`ask` talks to AWS and touches no database; `keep` writes rows and talks to nobody. When to ask is `estate.observe`'s.
+`ask` talks to AWS and touches no database; `keep` writes rows and talks to nobody. When to ask is `estate.observe`'s. A row's
+`seen` is when it was asked, not when its answer was kept: what was asked before a change, and comes in after it, knows nothing of it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Max
@@ -24,6 +25,7 @@ from remote.aws.session import Patience
 _PATIENCE = Patience(connect=2.0, read=5.0)
 _EVENTS_KEPT = timedelta(days=42)  # by Beanstalk
 _LATE = timedelta(seconds=5)  # an event may show up behind a later one
+Answer = TypeVar("Answer")
 _HOSTS_EVERY, _GROUPS_EVERY, _CAUSES_EVERY = 5.0, 300.0, 10.0  # seconds
 
 
@@ -75,13 +77,16 @@ def application_subjects(application: str, targets: Sequence[Target], pace: Pace
         Subject(
             f"environments:{application}",
             pace.environments,
-            lambda: beanstalk.environments(application, patience=_PATIENCE),
-            lambda found: _keep_environments(names, found),
+            timed(lambda: beanstalk.environments(application, patience=_PATIENCE)),
+            lambda found: _keep_environments(names, *found),
         ),
         Subject(
-            f"hosts:{application}", max(pace.others, _HOSTS_EVERY), lambda: _ask_hosts(names), lambda found: _keep_hosts(places, found)
+            f"hosts:{application}",
+            max(pace.others, _HOSTS_EVERY),
+            timed(lambda: _ask_hosts(names)),
+            lambda found: _keep_hosts(places, *found),
         ),
-        Subject(f"groups:{application}", groups_every, _ask_groups, lambda found: _keep_groups(names, found)),
+        Subject(f"groups:{application}", groups_every, timed(_ask_groups), lambda found: _keep_groups(names, *found)),
     ]
 
 
@@ -92,8 +97,8 @@ def tier_subjects(name: str, pace: Pace) -> list[Subject]:
         Subject(
             f"health:{name}",
             pace.health,
-            lambda: beanstalk.instance_health(name, patience=_PATIENCE),
-            lambda answer: _keep_health(name, answer),
+            timed(lambda: beanstalk.instance_health(name, patience=_PATIENCE)),
+            lambda answer: _keep_health(name, *answer),
         ),
         Subject(
             f"causes:{name}",
@@ -104,8 +109,13 @@ def tier_subjects(name: str, pace: Pace) -> list[Subject]:
     ]
     if groups:
         ask = lambda: [target for arn in groups for target in balancer.target_health(arn, patience=_PATIENCE)]  # noqa: E731
-        found.append(Subject(f"targets:{name}", pace.others, ask, lambda answer: _keep_targets(name, answer)))
+        found.append(Subject(f"targets:{name}", pace.others, timed(ask), lambda answer: _keep_targets(name, *answer)))
     return found
+
+
+def timed(ask: Callable[[], Answer]) -> Callable[[], tuple[datetime, Answer]]:
+    """When it was asked, and the answer."""
+    return lambda: (timezone.now(), ask())
 
 
 # -- Events and environments
@@ -139,7 +149,7 @@ def _keep_events(names: Sequence[str], found: Iterable[beanstalk.Event]) -> News
     return News(changed=bool(new))
 
 
-def _keep_environments(names: Sequence[str], found: Iterable[beanstalk.Environment]) -> News:
+def _keep_environments(names: Sequence[str], asked: datetime, found: Iterable[beanstalk.Environment]) -> News:
     changed, seen = False, {each.name: each for each in found if each.name in names}
     for name, each in seen.items():
         said = {
@@ -152,7 +162,7 @@ def _keep_environments(names: Sequence[str], found: Iterable[beanstalk.Environme
             "platform": each.platform,
             "updated": each.updated,
         }
-        changed |= _upsert(BeanstalkEnvironment, name, said, seen=timezone.now())
+        changed |= _upsert(BeanstalkEnvironment, name, said, seen=asked)
     missing = ", ".join(name for name in names if name not in seen)
     wrong = f"Beanstalk has no environment named {missing}. Check estate.yaml against the account and the region." if missing else ""
     return News(changed, wrong)
@@ -170,9 +180,9 @@ def _ask_hosts(names: Sequence[str]) -> list[compute.Instance]:
     return compute.instances({"tag:elasticbeanstalk:environment-name": names}, patience=_PATIENCE)
 
 
-def _keep_hosts(places: Mapping[str, tuple[Target, str]], found: Iterable[compute.Instance]) -> News:
+def _keep_hosts(places: Mapping[str, tuple[Target, str]], asked: datetime, found: Iterable[compute.Instance]) -> News:
     """Hosts appear and disappear; a host that is gone keeps its row, with the time."""
-    now, changed = timezone.now(), False
+    changed = False
     living = {each.id: each for each in found if each.state != "terminated"}
     taken = Counter(each.name for each in living.values())
     for each in living.values():
@@ -193,13 +203,13 @@ def _keep_hosts(places: Mapping[str, tuple[Target, str]], found: Iterable[comput
             "state": each.state,
             "gone": None,
         }
-        changed |= _upsert(Host, each.id, said, seen=now, seen_only_when_new=True)
-    left = Host.objects.filter(beanstalk__in=places, gone=None).exclude(pk__in=living).update(gone=now)
+        changed |= _upsert(Host, each.id, said, seen=asked, seen_only_when_new=True)
+    left = Host.objects.filter(beanstalk__in=places, gone=None).exclude(pk__in=living).update(gone=asked)
     return News(changed or bool(left))
 
 
-def _keep_health(name: str, found: Iterable[beanstalk.InstanceHealth]) -> News:
-    now, changed = timezone.now(), False
+def _keep_health(name: str, asked: datetime, found: Iterable[beanstalk.InstanceHealth]) -> News:
+    changed = False
     for each in found:
         said = {
             "health_status": each.status,
@@ -210,7 +220,7 @@ def _keep_health(name: str, found: Iterable[beanstalk.InstanceHealth]) -> News:
             "deployed": each.deployed_at,
         }
         if Host.objects.filter(pk=each.instance_id, beanstalk=name).exists():
-            changed |= _upsert(Host, each.instance_id, said, seen=now)
+            changed |= _upsert(Host, each.instance_id, said, seen=asked)
     return News(changed)
 
 
@@ -221,7 +231,7 @@ def _ask_groups() -> list[tuple[balancer.TargetGroup, list[balancer.Target]]]:
     return [(group, balancer.target_health(group.arn, patience=_PATIENCE)) for group in balancer.target_groups(patience=_PATIENCE)]
 
 
-def _keep_groups(names: Sequence[str], found: Iterable[tuple[balancer.TargetGroup, list[balancer.Target]]]) -> News:
+def _keep_groups(names: Sequence[str], asked: datetime, found: Iterable[tuple[balancer.TargetGroup, list[balancer.Target]]]) -> News:
     """All groups of the account are told each time: one that is not among them any more is forgotten."""
     homes = dict(Host.objects.filter(beanstalk__in=names).values_list("instance_id", "beanstalk"))
     told = list(found)
@@ -231,24 +241,24 @@ def _keep_groups(names: Sequence[str], found: Iterable[tuple[balancer.TargetGrou
         homes_of_targets = Counter(homes[target.instance_id] for target in targets if target.instance_id in homes)
         if homes_of_targets:
             [(name, _)] = homes_of_targets.most_common(1)
-            changed |= _upsert(TargetGroup, group.arn, {"name": group.name, "beanstalk": name}, seen=timezone.now())
+            changed |= _upsert(TargetGroup, group.arn, {"name": group.name, "beanstalk": name}, seen=asked)
     return News(changed)
 
 
 _BEST = ("healthy", "initial", "draining", "unhealthy", "unavailable", "unused")  # where a host is in several groups, the worst counts
 
 
-def _keep_targets(name: str, found: Iterable[balancer.Target]) -> News:
+def _keep_targets(name: str, asked: datetime, found: Iterable[balancer.Target]) -> News:
     worst: dict[str, balancer.Target] = {}
     for each in found:
         if each.instance_id not in worst or _badness(each) > _badness(worst[each.instance_id]):
             worst[each.instance_id] = each
-    now, changed = timezone.now(), False
+    changed = False
     for host in Host.objects.filter(beanstalk=name, gone=None):
         target = worst.get(host.instance_id)
         state, reason = (target.state, target.reason) if target else ("unused", "Target.NotRegistered")
         changed |= (host.target_state, host.target_reason) != (state, reason)
-        Host.objects.filter(pk=host.pk).update(target_state=state, target_reason=reason, target_seen=now)
+        Host.objects.filter(pk=host.pk).update(target_state=state, target_reason=reason, target_seen=asked)
     return News(changed)
 
 

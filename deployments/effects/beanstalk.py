@@ -59,7 +59,7 @@ class UpdateEnvironment:
         if not ours:
             return self._nothing_began(context, said, found)
         as_asked = found.version == label
-        if not as_asked and not context.answer.get("ours") and timezone.now() - context.intent_at < LATE_ANSWER:
+        if not as_asked and not context.answer.get("ours") and timezone.now() - _requested(context) < LATE_ANSWER:
             # Accepted, but never seen under way. Who looked last may have a clock that is ahead of ours: then its look is from before the
             # request, whatever its time says, and the version before is no failure.
             return Running("Beanstalk says nothing of the update yet", said, ask_again=1)
@@ -74,10 +74,10 @@ class UpdateEnvironment:
         return f"{name}: abort asked for. The running batch ends its commands first; hosts keep what they have by then: mixed versions."
 
     def _look(self, act: Act, target: Target, context: Context) -> BeanstalkEnvironment | None:
-        """What Beanstalk says now, and after the intent; None until it has."""
+        """What Beanstalk says now, asked after the request; None until it has."""
         observe.refresh(target, max_age=FRESH)
         found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        return found if found.seen > max(context.intent_at, timezone.now() - STALE) else None
+        return found if found.seen > max(_requested(context), timezone.now() - STALE) else None
 
     def _began(self, act: Act, context: Context, found: BeanstalkEnvironment) -> bool:
         """Our update was accepted: the call came back, or the environment or one of its hosts has taken our label since the intent.
@@ -94,7 +94,7 @@ class UpdateEnvironment:
         return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()
 
     def _nothing_began(self, context: Context, said: Mapping[str, Any], found: BeanstalkEnvironment) -> Finding:
-        if found.seen - context.intent_at < LATE_ANSWER:
+        if min(found.seen, timezone.now()) - context.intent_at < LATE_ANSWER:  # `seen` may be by a clock that is ahead of ours
             return Running("no answer to the request yet; asking again", said, ask_again=2)
         if found.updated is not None and found.updated >= context.intent_at:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
@@ -138,6 +138,12 @@ class UpdateEnvironment:
             said_of_it = _complaint(act.params["beanstalk"], context, failed[0].pk)
             return Failed(f"The deployment failed on {where}. {said_of_it}", {**said, "failed": [host.pk for host in failed]})
         return Failed(f"Beanstalk ended the deployment without success. {last_words(act.params['beanstalk'])}", said)
+
+
+def _requested(context: Context) -> datetime:
+    """By our own clock: when the call came back, else when it was about to be made. An attempt may begin long after its intent."""
+    accepted = context.answer.get("accepted")
+    return max(context.intent_at, datetime.fromisoformat(accepted)) if accepted else context.intent_at
 
 
 def tell_events(name: str, context: Context) -> dict[str, Any]:

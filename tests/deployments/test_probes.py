@@ -36,8 +36,10 @@ def paused() -> None:
         Watched.objects.update_or_create(name=subject.name, defaults=later)
 
 
-def asked(*, intent: datetime, seen: datetime, version: str = LABEL, **answer: object) -> Finding:
-    """The answer to "was our update done?" where Beanstalk and every host last said so at `seen`."""
+def asked(*, intent: datetime, seen: datetime, version: str = LABEL, accepted: datetime | None = None, **answer: object) -> Finding:
+    """The answer to "was our update done?" where Beanstalk and every host last said so at `seen`, the call's answer came at `accepted`."""
+    if accepted is not None:
+        answer["accepted"] = accepted.isoformat()
     BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version=version, updated=intent - timedelta(hours=1), seen=seen)
     arrived = {"version": version, "deployed": intent + timedelta(seconds=1), "deployment_status": "Deployed"}
     Host.objects.filter(beanstalk=FRONT).update(seen=seen, **arrived)
@@ -55,8 +57,8 @@ def test_a_look_that_is_too_old_proves_nothing() -> None:
     now = timezone.now()
     intent = now - timedelta(minutes=5)
     fresh, old = now - STALE + timedelta(seconds=3), now - STALE - timedelta(seconds=1)
-    assert isinstance(asked(intent=intent, seen=fresh, accepted="yes"), Done)
-    found = asked(intent=intent, seen=old, accepted="yes")
+    assert isinstance(asked(intent=intent, seen=fresh, accepted=intent), Done)
+    found = asked(intent=intent, seen=old, accepted=intent)
     assert found == Running("waiting for Beanstalk's answer", {}, ask_again=1)
 
 
@@ -70,21 +72,30 @@ def test_an_old_look_does_not_prove_that_nothing_happened() -> None:
 
 def test_a_look_from_before_the_intent_proves_nothing() -> None:
     now = timezone.now()
-    assert isinstance(asked(intent=now - timedelta(seconds=3), seen=now - timedelta(seconds=2), accepted="yes"), Done)
-    assert isinstance(asked(intent=now - timedelta(seconds=2), seen=now - timedelta(seconds=3), accepted="yes"), Running)
+    one, two, three = (now - timedelta(seconds=number) for number in (1, 2, 3))
+    assert isinstance(asked(intent=three, seen=two, accepted=three), Done)
+    assert isinstance(asked(intent=two, seen=three, accepted=two), Running)
+    assert isinstance(asked(intent=three, seen=two, accepted=one), Running), "the attempt was made long after its intent"
 
 
 def test_a_look_by_a_clock_that_is_ahead_fails_no_deployment() -> None:
     """Seen before the request, by a process whose clock is three seconds ahead of the worker's: Ready, with the version before."""
     now, old = timezone.now(), "r417-0000000"
-    early = asked(intent=now - timedelta(seconds=1), seen=now + timedelta(seconds=2), version=old, accepted="yes")
+    sent, long_ago = now - timedelta(seconds=1), now - timedelta(minutes=5)
+    early = asked(intent=sent, seen=now + timedelta(seconds=2), version=old, accepted=sent)
     assert isinstance(early, Running)
     assert early.said == "Beanstalk says nothing of the update yet"
     # Seen under way meanwhile, or long after the request, it is one.
-    judged = {"accepted": "yes", "ready": (now - timedelta(minutes=1)).isoformat()}
-    assert isinstance(asked(intent=now - timedelta(seconds=1), seen=now, version=old, **judged), Running)
-    assert isinstance(asked(intent=now - timedelta(seconds=1), seen=now, version=old, ours=True, **judged), Failed)
-    assert isinstance(asked(intent=now - timedelta(minutes=5), seen=now, version=old, **judged), Failed)
+    ready = (now - timedelta(minutes=1)).isoformat()
+    assert isinstance(asked(intent=sent, seen=now, version=old, accepted=sent, ready=ready), Running)
+    assert isinstance(asked(intent=sent, seen=now, version=old, accepted=sent, ready=ready, ours=True), Failed)
+    assert isinstance(asked(intent=long_ago, seen=now, version=old, accepted=sent, ready=ready), Running), (
+        "another worker's intent is older"
+    )
+    assert isinstance(asked(intent=long_ago, seen=now, version=old, accepted=long_ago, ready=ready), Failed)
+    # Nor does it prove that nothing happened, which would have the request made again.
+    ahead = asked(intent=now - timedelta(seconds=18), seen=now + timedelta(seconds=3), version=old)
+    assert isinstance(ahead, Running)
 
 
 def test_a_host_has_its_time_to_settle_from_the_first_look_on() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -226,12 +227,29 @@ def environment(name: str, **changes: Any) -> beanstalk.Environment:
 
 @pytest.mark.django_db
 def test_an_environment_that_is_missing_is_said_and_keeps_its_row() -> None:
-    sightings._keep_environments(NAMES, [environment(FRONT), environment(BACK)])
-    news = sightings._keep_environments(NAMES, [environment(FRONT, status="Updating")])
+    sightings._keep_environments(NAMES, NOW, [environment(FRONT), environment(BACK)])
+    news = sightings._keep_environments(NAMES, NOW, [environment(FRONT, status="Updating")])
     assert news.changed
     assert news.wrong.startswith(f"Beanstalk has no environment named {BACK}.")
     assert BeanstalkEnvironment.objects.get(pk=FRONT).status == "Updating"
     assert BeanstalkEnvironment.objects.get(pk=BACK).status == "Ready"
+
+
+@pytest.mark.django_db
+def test_what_is_seen_was_seen_when_it_was_asked_however_late_its_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is due is asked side by side, and kept when the last has answered: a request may have been made in between."""
+    monkeypatch.setattr(beanstalk, "environments", lambda application, *, patience: [environment(FRONT), environment(BACK)])
+    answered: list[datetime] = []
+
+    def slow() -> str:
+        Event().wait(0.3)
+        answered.append(timezone.now())
+        return ""
+
+    target = current().target("magento", "production")
+    [environments] = [each for each in observe.subjects(target, observe._close(target)) if each.name.startswith("environments:")]
+    observe.look([environments, Subject("slow", 1, slow, lambda found: News(changed=False))])
+    assert BeanstalkEnvironment.objects.get(pk=FRONT).seen < answered[0] - timedelta(seconds=0.2)
 
 
 def instance(number: int, **changes: Any) -> compute.Instance:
@@ -242,7 +260,7 @@ def instance(number: int, **changes: Any) -> compute.Instance:
 
 def keep_hosts(*found: compute.Instance) -> News:
     target = current().target("magento", "production")
-    return sightings._keep_hosts({tier.beanstalk: (target, tier.key) for tier in target.tiers}, found)
+    return sightings._keep_hosts({tier.beanstalk: (target, tier.key) for tier in target.tiers}, NOW, found)
 
 
 @pytest.mark.django_db
@@ -266,9 +284,9 @@ def test_hosts_that_all_carry_their_environments_name_are_told_apart() -> None:
 def test_beanstalks_word_and_the_target_groups_are_two_lights() -> None:
     keep_hosts(instance(1), instance(2))
     said = beanstalk.InstanceHealth("i-00000001", "Severe", "Red", ("no data",), "r418-a91c3e7", 7, "Failed", None, None, "a", ())
-    assert sightings._keep_health(FRONT, [said]).changed
+    assert sightings._keep_health(FRONT, NOW, [said]).changed
     target = balancer.Target("i-00000001", 80, "draining", "Target.DeregistrationInProgress", "")
-    assert sightings._keep_targets(FRONT, [target, replace(target, state="healthy", reason="")]).changed
+    assert sightings._keep_targets(FRONT, NOW, [target, replace(target, state="healthy", reason="")]).changed
     one, two = Host.objects.order_by("pk")
     assert (one.health_status, one.causes, one.version, one.deployment_status) == ("Severe", ["no data"], "r418-a91c3e7", "Failed")
     assert (one.target_state, two.target_state, two.target_reason) == ("draining", "unused", "Target.NotRegistered")
@@ -278,8 +296,8 @@ def test_beanstalks_word_and_the_target_groups_are_two_lights() -> None:
 def test_a_target_group_belongs_to_whose_hosts_it_has_and_keeps_doing_so_when_they_leave() -> None:
     keep_hosts(instance(1))
     group = balancer.TargetGroup("arn:1", "front", 80, "HTTP", "/", "200", ())
-    sightings._keep_groups(NAMES, [(group, [balancer.Target("i-00000001", 80, "healthy", "", "")])])
-    sightings._keep_groups(NAMES, [(group, []), (replace(group, arn="arn:2"), [balancer.Target("i-0000000f", 80, "healthy", "", "")])])
+    sightings._keep_groups(NAMES, NOW, [(group, [balancer.Target("i-00000001", 80, "healthy", "", "")])])
+    sightings._keep_groups(NAMES, NOW, [(group, []), (replace(group, arn="arn:2"), [balancer.Target("i-0000000f", 80, "healthy", "", "")])])
     assert list(TargetGroup.objects.values_list("arn", "beanstalk")) == [("arn:1", FRONT)]
 
 
@@ -287,8 +305,8 @@ def test_a_target_group_belongs_to_whose_hosts_it_has_and_keeps_doing_so_when_th
 def test_a_target_group_that_the_account_has_no_more_is_forgotten() -> None:
     keep_hosts(instance(1))
     group, target = balancer.TargetGroup("arn:1", "front", 80, "HTTP", "/", "200", ()), balancer.Target("i-00000001", 80, "healthy", "", "")
-    sightings._keep_groups(NAMES, [(group, [target])])
-    assert sightings._keep_groups(NAMES, [(replace(group, arn="arn:3"), [target])]).changed
+    sightings._keep_groups(NAMES, NOW, [(group, [target])])
+    assert sightings._keep_groups(NAMES, NOW, [(replace(group, arn="arn:3"), [target])]).changed
     assert [row.arn for row in TargetGroup.objects.all()] == ["arn:3"]
 
 
