@@ -17,7 +17,8 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
         pytest.skip("NOT RUN: there is no Chromium here")
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # its loop runs in the thread in which a test asks the database
         found = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield found
         found.close()

@@ -24,13 +24,6 @@ VIEW = "document.querySelector('[data-plot] > svg svg').getAttribute('viewBox')"
 SEEN = "[...document.querySelectorAll('i.cross')].filter((each) => each.checkVisibility()).length"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
-
-
 @pytest.fixture
 def stored(db: None) -> str:
     """Twelve hours of it, as they were read a moment ago: values that count up, with an hour in which nothing came."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser
@@ -28,13 +26,6 @@ PAGES = {
     "claim": "/handover/claims/137/",
     "document": "/handover/document/",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Dialog
@@ -40,13 +38,6 @@ _SCROLL = """async (part) => {
   await new Promise(requestAnimationFrame);
 }"""
 PAYLOADS = [around.format(shape.format(do=_DO)) for shape in _SHAPES for around in _AROUND]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
 
 
 @pytest.fixture

@@ -20,14 +20,6 @@ LINES = 200_000
 CHUNK = 200
 
 
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    """The browser's loop runs in the thread that asks the database."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
-
-
 @pytest.fixture
 def run(releaser: Operator) -> Run:
     found = scenery.rolling(releaser)

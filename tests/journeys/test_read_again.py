@@ -15,13 +15,6 @@ from tests.journeys.browser import Person, wait_until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200), pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
-
-
 @pytest.fixture
 def person(browser: Browser, live_server: LiveServer, viewer: Operator) -> Iterator[Person]:
     person = Person(browser, live_server.url, sockets=False).sign_in("viewer", "viewer-long-enough")

@@ -27,13 +27,6 @@ PASSWORD = "releaser-long-enough"
 Arrives = Callable[..., Person]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def may_ask_from_a_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
-
-
 @pytest.fixture(autouse=True)
 def asked_for(settings: Settings, live_server: LiveServer) -> None:
     settings.SECOND_FACTOR, settings.SITE_URL = True, live_server.url
