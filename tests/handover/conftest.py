@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,38 +101,38 @@ def _give_runner(root: Path) -> None:
     (root / STATE.lstrip("/")).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-def _speak_to(ready: dict[str, str], patch: pytest.MonkeyPatch) -> None:
-    for name, value in box.environment(ready).items():
+def _here(ready: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """This process speaks to the box, as long as the patch holds: whoever comes after has a world of their own."""
+    from django.conf import settings
+
+    for name, value in box.environment(dict(ready)).items():
         patch.setenv(name, value)
+    patch.setattr(settings, "SSH_CONFIG", ready["ssh_config"])
+    patch.setattr(settings, "SSH_BROKER", "")
+    patch.setattr(settings, "DATA_DIR", Path(ready["console_data"]))
 
 
 @pytest.fixture(scope="session")
 def _world(_estate_box: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    from django.conf import settings
-
+    ready = _estate_box | {"console_data": str(tmp_path_factory.mktemp("claims-data"))}
     with pytest.MonkeyPatch.context() as patch:
-        _speak_to(_estate_box, patch)
-        patch.setattr(settings, "SSH_CONFIG", _estate_box["ssh_config"])
-        patch.setattr(settings, "SSH_BROKER", "")
-        patch.setattr(settings, "DATA_DIR", tmp_path_factory.mktemp("claims-data"))
+        _here(ready, patch)
         door.cache_clear()
         runner.cache_clear()
         for look in document.looks():
-            if (Path(_estate_box["control_data"]) / "hosts" / look.host).exists():
-                _give_runner(Path(_estate_box["control_data"]) / "hosts" / look.host)
+            if (Path(ready["control_data"]) / "hosts" / look.host).exists():
+                _give_runner(Path(ready["control_data"]) / "hosts" / look.host)
         found, failed = inventory.read_all(inventory.sources())
-        assert not failed, json.dumps(failed, indent=1)
-        kinds = [kind for source in inventory.sources() for kind in source.kinds]
-        before = Observed(grouped([each for many in found.values() for each in many], kinds))
-        control = httpx.Client(base_url=_estate_box["control"], trust_env=False, timeout=60)
-        yield World(_estate_box, control, before, {})
-        control.close()
-        door.cache_clear()
-        runner.cache_clear()
+    assert not failed, json.dumps(failed, indent=1)
+    kinds = [kind for source in inventory.sources() for kind in source.kinds]
+    before = Observed(grouped([each for many in found.values() for each in many], kinds))
+    with httpx.Client(base_url=ready["control"], trust_env=False, timeout=60) as control:
+        yield World(ready, control, before, {})
+    door.cache_clear()
+    runner.cache_clear()
 
 
 @pytest.fixture
-def world(_world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> World:
-    _speak_to(_world.ready, monkeypatch)
-    settings.SSH_CONFIG, settings.SSH_BROKER = _world.ready["ssh_config"], ""
+def world(_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    _here(_world.ready, monkeypatch)
     return _world
