@@ -44,9 +44,8 @@ def test_no_page_asks_more_for_more_rows(client: Client, viewer: Operator, setti
         Resource.objects.all().delete()
         _estate(tmp_path, settings, hosts)
         fill(hosts=hosts, resources=40 * hosts)
-        for page in PAGES:
-            client.get(page)  # what is asked once and remembered
-        asked[hosts] = {page: _asked(client, page) for page in PAGES}
+        # Of three, for something is asked once and remembered for a while, which may end at any of them.
+        asked[hosts] = {page: min((_asked(client, page) for _ in range(3)), key=len) for page in PAGES}
     grown = {page: asked[MANY][page][-3:] for page in PAGES if len(asked[MANY][page]) != len(asked[FEW][page])}
     assert grown == {}
 
