@@ -59,7 +59,7 @@ class UpdateEnvironment:
         if not ours:
             return self._nothing_began(context, said, found)
         as_asked = found.version == label
-        if not as_asked and not context.answer.get("ours") and timezone.now() - _requested(context) < LATE_ANSWER:
+        if not as_asked and not context.answer.get("ours") and timezone.now() - requested(context) < LATE_ANSWER:
             # Accepted, but never seen under way. Who looked last may have a clock that is ahead of ours: then its look is from before the
             # request, whatever its time says, and the version before is no failure.
             return Running("Beanstalk says nothing of the update yet", said, ask_again=1)
@@ -77,7 +77,7 @@ class UpdateEnvironment:
         """What Beanstalk says now, asked after the request; None until it has."""
         observe.refresh(target, max_age=FRESH)
         found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        return found if found.seen > max(_requested(context), timezone.now() - STALE) else None
+        return found if found.seen > max(requested(context), timezone.now() - STALE) else None
 
     def _began(self, act: Act, context: Context, found: BeanstalkEnvironment) -> bool:
         """Our update was accepted: the call came back, or the environment or one of its hosts has taken our label since the intent.
@@ -140,7 +140,7 @@ class UpdateEnvironment:
         return Failed(f"Beanstalk ended the deployment without success. {last_words(act.params['beanstalk'])}", said)
 
 
-def _requested(context: Context) -> datetime:
+def requested(context: Context) -> datetime:
     """By our own clock: when the call came back, else when it was about to be made. An attempt may begin long after its intent."""
     accepted = context.answer.get("accepted")
     return max(context.intent_at, datetime.fromisoformat(accepted)) if accepted else context.intent_at

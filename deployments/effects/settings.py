@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from deployments.effects.beanstalk import tell_events
+from deployments.effects.beanstalk import requested, tell_events
 from deployments.effects.hosts import AWS_CLOCK
 from deployments.strategies.commands import COMMAND
 from remote.aws import beanstalk, databases
@@ -46,11 +46,9 @@ class Configure:
         told = ", ".join(f"{option} {value or 'not set'}" for (_, option), value in now.items())
         if _enough(act, now):
             return Done(f"{name}: {told}", said)
-        accepted = context.answer.get("accepted")
-        since = datetime.fromisoformat(accepted) if accepted else context.intent_at
-        if timezone.now() - since < LATE_ANSWER:
+        if timezone.now() - requested(context) < LATE_ANSWER:
             return Running("no sign of the request yet; asking again", said, ask_again=2)
-        if accepted:
+        if context.answer.get("accepted"):
             return Failed(f"{name} took the request and went back to {told}. {_complaints(act, context)}", said)
         return NotDone(f"{name} is Ready and has other options")
 
