@@ -111,7 +111,7 @@ def _is_silent_since(ended: datetime | None, now: datetime) -> bool:
 def _shop(target: Target, last: Run | None, now: datetime) -> list[Found]:
     """Closed or broken in every answer for so long; where nobody answered, nothing is known and nothing is said.
 
-    What is no shop is asked while it is released alone.
+    What is no shop is asked while it is released alone. That a drawn curtain closes it, the curtain's own alert says.
     """
     if target.shop is None:
         return []
@@ -123,6 +123,8 @@ def _shop(target: Target, last: Run | None, now: datetime) -> list[Found]:
     bad = answers.filter(state__in=_BAD, **({"time__gt": good} if good else {}))
     since = bad.order_by("time").values_list("time", flat=True).first()
     if since is None or now - since < PATIENCE:
+        return []
+    if newest.state == ShopAnswer.State.CLOSED and Alert.objects.filter(**_place(target), kind=Alert.Kind.CURTAIN, ended=None).exists():
         return []
     words = "closed: visitors get 503" if newest.state == ShopAnswer.State.CLOSED else "broken: visitors get an error"
     return [Found(Alert.Kind.SHOP, f"{target.name}: the shop is {words}", _whose(last), since)]

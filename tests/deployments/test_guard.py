@@ -12,6 +12,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from deployments import doors, guard, reopening
 from deployments.models import Alert
+from deployments.strategies import sweeper
+from deployments.strategies.curtain import Drawn
 from estate import maintenance, observe
 from estate.models import Host, ShopAnswer, Watched
 from people.models import Operator
@@ -90,6 +92,20 @@ def test_a_shop_that_is_closed_for_half_a_minute(asked: list[str], state: str, w
     assert [each for each in check() if each.kind == "shop"] == []
 
 
+def test_that_a_curtain_closes_the_shop_is_said_once(asked: list[str]) -> None:
+    scenery.observed()
+    closed(60)
+    assert [alert.kind for alert in check()] == ["shop"]
+    target, now = scenery.target(), timezone.now()
+    sweeper.tell(target, [Drawn(run=0, since=now, listener="arn")], now)
+    assert [alert.kind for alert in check()] == ["curtain"]
+    closed(60, "broken")  # an error is not the curtain's answer
+    assert {alert.kind for alert in check()} == {"curtain", "shop"}
+    sweeper.tell(target, [], now)
+    closed(60)
+    assert [alert.kind for alert in check()] == ["shop"]
+
+
 def test_where_nobody_answers_nothing_is_said(asked: list[str]) -> None:
     scenery.observed()
     closed(60, until=timezone.now() - timedelta(seconds=15))
@@ -145,7 +161,7 @@ def test_it_costs_few_queries(asked: list[str], releaser: Operator, django_asser
     flag("fe-1")
     closed(60)
     check()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         check()
 
 
