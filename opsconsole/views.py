@@ -81,6 +81,14 @@ class NowPage:
         return tuple(row for row in self.releasable if row.may_plan and row.held is None)
 
     @property
+    def closed_to_me(self) -> tuple[Group, ...]:
+        """What the person may not plan, in each environment together: the reason is one."""
+        groups = [
+            Group(group.environment, tuple(row for row in group.rows if not row.may_plan and row.held is None)) for group in self.groups
+        ]
+        return tuple(group for group in groups if group.rows)
+
+    @property
     def wrong(self) -> int:
         """How many things are wrong; what a run of ours does on its way is none."""
         return sum(trouble.state != "info" for trouble in self.troubles)

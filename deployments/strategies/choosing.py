@@ -47,7 +47,10 @@ def offers(target: Target, recipe: Mapping[str, Any]) -> list[Offer]:
         AWARE,
         "Migration-aware",
         "Built once, then the new code asks the database: the shop is closed only where it has to be migrated, and then for minutes.",
-        (f"The build host is {target.build.name} ({target.build.address})." if target.build else "estate.yaml names no build host.", runs),
+        (
+            f"The build host is {target.build.name} ({target.build.address})." if target.build else "estate.yaml names no build host.",
+            *([] if building else [runs]),  # its refusal names them
+        ),
         _refusal(target, recipe, building),
     )
     return [aware, Offer(written.key, written.title, written.about, (runs,), no_migration)]

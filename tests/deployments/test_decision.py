@@ -65,6 +65,9 @@ def test_each_strategy_is_offered_where_it_can_be_taken() -> None:
     assert choosing.choose(building, "").key == AS_WRITTEN
     with pytest.raises(ValueError, match="still does on every host"):
         choosing.choose(building, AWARE)
+    aware, written = building
+    assert " ".join((*aware.evidence, aware.refused)).count("01 (40-magento.config)") == 1  # said once in each
+    assert " ".join(written.evidence).count("01 (40-magento.config)") == 1
     once = choosing.offers(target, _recipe("install a b"))
     assert choosing.choose(once, "").key == AWARE
     with pytest.raises(ValueError, match="nobody would migrate"):

@@ -70,19 +70,25 @@ def _start(plan: Any, by: Operator, **more: Any) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("service", "deployed", "commands"),
+    ("service", "deployed", "commands", "before"),
     [
-        ("pim", 12, ["01_credentials", "02_schema", "03_owner"]),
+        ("pim", 12, ["01_credentials", "02_schema", "03_owner"], ["writes /tmp/parameters.yml"]),
         (
             "custom-connection",
             8,
             ["01_credentials", "02_schema", "03_owner", "04_ftp_user", "05_ftp_password", "06_ftp_directories"],
+            ["installs vsftpd", "writes /etc/vsftpd/vsftpd.conf", "has vsftpd run", "writes /tmp/parameters.yml", "writes /tmp/ftp-user"],
         ),
-        ("mirakl-cashout", 5, ["01_configuration", "02_schema", "03_owner"]),
+        (
+            "mirakl-cashout",
+            5,
+            ["01_configuration", "02_schema", "03_owner"],
+            ["writes /tmp/parameters.yml", "writes /etc/httpd/conf.d/cashout.conf", "writes /etc/cron.d/cashout"],
+        ),
     ],
 )
 def test_each_is_released_and_looked_at(
-    control: box.Control, client: Client, releaser: Operator, service: str, deployed: int, commands: list[str]
+    control: box.Control, client: Client, releaser: Operator, service: str, deployed: int, commands: list[str], before: list[str]
 ) -> None:
     target = _target(service)
     plan = _approved(actions.plan_release(target, Choice(), by=releaser))
@@ -93,6 +99,7 @@ def test_each_is_released_and_looked_at(
     assert facts["magento"]["from"], "what is live is known by its label"
     assert [each["name"] for each in facts["recipe"]["commands"]] == commands
     assert [each["name"] for each in facts["recipe"]["commands"] if each["leader_only"]] == ["02_schema"]
+    assert [each["what"] for each in facts["recipe"]["before"]] == before
     assert all(gate.state == "ok" for gate in actions.gates_of(plan)), actions.gates_of(plan)
 
     run = through(_start(plan, releaser), beside=prober.probe)
@@ -203,6 +210,6 @@ def test_a_configuration_that_beanstalk_cannot_read_is_said(text: str) -> None:
 
 def test_what_is_not_of_the_directory_is_not_in_the_recipe() -> None:
     mirror: Any = _Configuration("container_commands: {01_one: {command: [a, b], leader_only: true}}")
-    assert recipe(mirror, "c0ffee", "custom-connection") == {"commands": [], "wrong": []}
+    assert recipe(mirror, "c0ffee", "custom-connection") == {"commands": [], "before": [], "wrong": []}
     (one,) = recipe(mirror, "c0ffee", "pim")["commands"]
     assert one == {"name": "01_one", "command": "a b", "file": "40.config", "leader_only": True, "may_fail": False}

@@ -130,10 +130,23 @@ def test_a_configuration_that_is_malicious_is_read_as_text(place: Place) -> None
         b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (n + 1, n + 1, *([n] * 8)) for n in range(97, 104)
     )
     ordinary = b"container_commands:\n  02_y: {command: id}\n"
-    place.build({}, {".ebextensions/01.config": evil, ".ebextensions/02.config": ordinary, ".ebextensions/03.config": bomb})
+    many = b"packages:\n  p: &p {%s}\n%s" % (
+        b", ".join(b"n%d: []" % n for n in range(3000)),
+        b"".join(b"  q%d: *p\n" % n for n in range(3000)),
+    )
+    place.build(
+        {},
+        {
+            ".ebextensions/01.config": evil,
+            ".ebextensions/02.config": ordinary,
+            ".ebextensions/03.config": bomb,
+            ".ebextensions/04.config": many,
+        },
+    )
     mirror = place.mirrors[1]
     found = recipe(mirror, mirror.resolve("master"), "")
     assert [each["name"] for each in found["commands"]] == ["02_y"]
+    assert len(found["before"]) == 200, "nine million, if all were named"
     assert any("01.config" in line for line in found["wrong"])
     assert unmounting([("x", "umount $(touch opsconsole-canary) /a")], ["/a"]) == ""
     assert unmounting([("x", "umount -l /a")], ["/a"]) == "x"

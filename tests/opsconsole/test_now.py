@@ -37,6 +37,16 @@ def test_says_that_nothing_has_been_seen(client: Client, viewer: Operator) -> No
     assert "Every host answers" not in said
 
 
+def test_who_may_plan_nothing_reads_why_once_for_each_environment(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    client.force_login(viewer)
+    said = page(client)
+    for environment, who in (("production", "a releaser"), ("pre-production", "an operator")):
+        assert said.count(f"to make plans in {environment} one has to be {who}") == 1
+    assert "Magento, PIM, Custom Connection, Mirakl-HiPay connector production: not you" in said
+    assert "takes a releaser" in said
+
+
 def test_a_calm_estate(client: Client, releaser: Operator) -> None:
     scenery.observed()
     client.force_login(releaser)
