@@ -18,10 +18,16 @@ def of_alarms(now: datetime, reading: Reading | None, tunnels: Sequence[Tunnel])
     if reading is None:
         return ()
     page = reverse("alarms:list")
-    if board.is_old(reading, now):
-        said = reading.problem or "The scheduler reads it once a minute. Is it running? See /readyz."
+    late = board.unread(reading, now)
+    said = reading.problem or "The scheduler reads it once a minute. Is it running? See /readyz."
+    if "answered" in late:
         return (Trouble("unknown", "The alarms are not known: CloudWatch was not read lately", said, reading.answered, page, "Alarms"),)
-    return tuple(trouble for row in board.rows(now, reading, tunnels) for trouble in _of(row))
+    told = tuple(trouble for row in board.rows(now, reading, tunnels) for trouble in _of(row))
+    if not late:
+        return told
+    names = ", ".join(what for part, what in Reading.PARTS.items() if part in late)
+    since = min((read for part in late if (read := getattr(reading, part))), default=None)
+    return (*told, Trouble("unknown", f"Of the alarms it is not known {names}", said, since, page, "Alarms"))
 
 
 def _of(row: Row) -> Iterator[Trouble]:

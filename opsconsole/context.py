@@ -18,7 +18,7 @@ from deployments.troubles import is_silent
 from estate import reading
 from estate.models import Watched
 from estate.together import together
-from monitoring.alarms.board import is_old
+from monitoring.alarms.board import unread
 from monitoring.alarms.models import Reading
 from people.models import Role
 from remote import observing
@@ -100,7 +100,7 @@ class Around:
 
     def silent(self, now: datetime) -> int:
         """How many sources were asked and do not answer."""
-        alarms = self.reading is not None and is_old(self.reading, now)
+        alarms = self.reading is not None and bool(unread(self.reading, now))
         return sum(is_silent(each, now) for each in self.watched) + alarms
 
     @property

@@ -15,6 +15,7 @@ from estate.definition import Target
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, ShopAnswer, Watched
 from estate.models import Host as HostRow
 from estate.reading import current
+from monitoring.alarms.models import Reading
 from people.models import Operator
 from runs.models import Effect, LogChunk, LogHead, Plan, Run, Step
 
@@ -67,6 +68,11 @@ def observed(*, version: str = OLD, at: datetime | None = None) -> dict[str, Hos
     Watched.objects.create(name="beanstalk:client-magento", tried=at, answered=at)
     shop("open", at - timedelta(seconds=60), 60)
     return rows
+
+
+def alarms_read(at: datetime) -> Reading:
+    """CloudWatch was read whole then."""
+    return Reading.objects.create(asked=at, **dict.fromkeys(Reading.PARTS, at))
 
 
 def shop(state: str, begin: datetime, seconds: int) -> None:

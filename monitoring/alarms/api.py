@@ -52,7 +52,7 @@ class AlarmOut(Schema):
     note: str
     muted_until: datetime | None
     muted: bool
-    bad_for_minutes: int
+    bad_for_minutes: int | None  # None: its figures were not read lately
     alarms_after_minutes: int
     tunnels: list[TunnelOut]
     seen: datetime | None
@@ -63,6 +63,7 @@ class AlarmPage(Schema):
     next: str | None
     read: datetime | None
     problem: str
+    unread: list[str]  # what was not read lately besides, in words
 
 
 class TransitionOut(Schema):
@@ -92,7 +93,7 @@ def alarms(request: HttpRequest, limit: Limit = 50, cursor: Cursor = "") -> dict
     rows = sorted((row for row in shown.rows if row.name > cursor), key=lambda row: row.name)
     read, problem = (shown.reading.answered, shown.reading.problem) if shown.reading else (None, "")
     following = rows[limit - 1].name if len(rows) > limit else None
-    return {"items": [_alarm(row) for row in rows[:limit]], "next": following, "read": read, "problem": problem}
+    return {"items": [_alarm(row) for row in rows[:limit]], "next": following, "read": read, "problem": problem, "unread": shown.not_known}
 
 
 @router.get("/alarms/{name}/transitions", response=TransitionPage)
@@ -202,7 +203,7 @@ def _alarm(row: Row) -> dict[str, Any]:
         "note": live.note if live and live.is_acknowledged else "",
         "muted": row.mute is not None,
         "muted_until": row.mute.ends if row.mute else None,
-        "bad_for_minutes": row.bad_for,
+        "bad_for_minutes": None if "figures" in row.unread else row.bad_for,
         "alarms_after_minutes": row.needed,
         "tunnels": [{"address": t.address, "up": t.up, "since": t.since} for t in row.tunnels],
         "seen": live.seen if live else None,

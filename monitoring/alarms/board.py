@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -47,8 +47,9 @@ class Row:
     mute: Mute | None
     tunnels: tuple[Tunnel, ...]
     was_read: bool  # CloudWatch has said which alarms it has
+    unread: frozenset[str]  # parts of the reading that say nothing of now
     strip: tuple[Span, ...] = ()
-    fired: int = 0
+    fired: int | None = None  # None: its history was never read
     in_releases: int = 0
 
     @property
@@ -100,7 +101,7 @@ class Row:
     @property
     def is_known(self) -> bool:
         """Something can be said of its past."""
-        return self.live is not None or bool(self.strip)
+        return self.fired is not None
 
     @property
     def is_soon(self) -> bool:
@@ -116,13 +117,27 @@ class Board:
     at: datetime
     rows: tuple[Row, ...]
     reading: Reading | None
-    is_old: bool
+    unread: frozenset[str]
     subscriptions: tuple[Subscription, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     mutes: tuple[Mute, ...] = ()
     endpoint: str = ""
     strip_begins: datetime | None = None
+    known_from: datetime | None = None  # history is there, within the strip
     topics: tuple[str, ...] = field(default=())
+
+    @property
+    def not_known(self) -> list[str]:
+        return [said for part, said in Reading.PARTS.items() if part in self.unread]
+
+    @property
+    def known_days(self) -> int:
+        return round((self.at - self.known_from) / timedelta(days=1)) if self.known_from else 0
+
+    @property
+    def known_x(self) -> float:
+        """Where on the strip history begins, in percent; before it there is nothing to be drawn."""
+        return round(100 * (self.known_from - (self.at - STRIP)) / STRIP, 2) if self.known_from else 100.0
 
     @property
     def alarming(self) -> list[Row]:
@@ -135,6 +150,8 @@ class Board:
     @property
     def unsubscribed(self) -> list[str]:
         """Topics whose messages do not come here: transitions are seen with the next poll only."""
+        if self.reading is None or self.reading.subscriptions is None:
+            return []
         here = {each.topic for each in self.subscriptions if each.endpoint == self.endpoint and each.confirmed}
         return [topic for topic in self.topics if topic not in here]
 
@@ -149,20 +166,21 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
     )
     reading = readings[0] if readings else None
     found = rows(now, reading, tunnels, mutes)
-    if strips:
-        found = _with_strips(found, now)
+    if strips and reading is not None and reading.through is not None:
+        found = _with_strips(found, now, reading)
     topics = tuple(sorted({topic for alarm in estate.alarms.values() for topic in alarm.topics}))
     order = {BAD: 0, SOON: 1, UNKNOWN: 2, EXPECTED: 3, SEEN: 4, OK: 5}
     return Board(
         at=now,
         rows=tuple(sorted(found, key=lambda row: order.get(row.light, 5))),
         reading=reading,
-        is_old=is_old(reading, now),
+        unread=unread(reading, now),
         subscriptions=tuple(subscriptions),
         refusals=tuple(refusals),
         mutes=tuple(mutes),
         endpoint=endpoint(),
         strip_begins=now - STRIP,
+        known_from=max(reading.since or now - STRIP, now - STRIP) if reading is not None and reading.through else None,
         topics=topics,
     )
 
@@ -170,16 +188,21 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
 def rows(now: datetime, reading: Reading | None, tunnels: Sequence[Tunnel], mutes: Sequence[Mute] = ()) -> list[Row]:
     """Every alarm that is declared or there, without its strip; none is there before CloudWatch was read for the first time. One query."""
     estate = current()
+    late = unread(reading, now)
     if reading is None or reading.answered is None:
-        return [_row(name, wanted, None, (), (), now, old=True, was_read=False) for name, wanted in estate.alarms.items()]
+        return [_row(name, wanted, None, tunnels, mutes, now, late, was_read=False) for name, wanted in estate.alarms.items()]
     live = {alarm.name: alarm for alarm in Alarm.objects.select_related("acknowledged_by").filter(gone=None)}
-    old = is_old(reading, now)
     names = list(dict.fromkeys([*estate.alarms, *live]))
-    return [_row(name, estate.alarms.get(name), live.get(name), tunnels, mutes, now, old=old) for name in names]
+    return [_row(name, estate.alarms.get(name), live.get(name), tunnels, mutes, now, late) for name in names]
 
 
-def is_old(reading: Reading | None, now: datetime) -> bool:
-    return reading is None or reading.answered is None or (now - reading.answered).total_seconds() > LATE * settings.ALARM_POLL_SECONDS
+def unread(reading: Reading | None, now: datetime) -> frozenset[str]:
+    """Which parts of the reading are missing or so old that they say nothing of now."""
+    return frozenset(part for part in Reading.PARTS if is_late(getattr(reading, part, None), now))
+
+
+def is_late(read: datetime | None, now: datetime) -> bool:
+    return read is None or (now - read).total_seconds() > LATE * settings.ALARM_POLL_SECONDS
 
 
 def row_of(name: str, now: datetime) -> Row | None:
@@ -193,8 +216,8 @@ def _row(
     tunnels: Sequence[Tunnel],
     mutes: Sequence[Mute],
     now: datetime,
+    unread: frozenset[str],
     *,
-    old: bool,
     was_read: bool = True,
 ) -> Row:
     problem = ""
@@ -209,18 +232,20 @@ def _row(
         try:
             lines = tuple(declared.compare(declared.definition(wanted, {t.link: t.connection for t in tunnels}), live.definition))
         except LookupError as error:
-            problem = str(error.args[0])
-    mute = next((each for each in mutes if name in each.alarms and each.active), None)
-    bad_for = declared.bad_for(live.definition, live.points, now.timestamp()) if live else 0
+            problem = "The IPSec connections were not read lately." if "tunnels" in unread else str(error.args[0])
+    mute = next((each for each in mutes if name in each.alarms and each.active and (each.ends is None or each.ends > now)), None)
+    bad_for = declared.bad_for(live.definition, live.points, now.timestamp()) if live and "figures" not in unread else 0
     needed = declared.minutes_to_alarm(live.definition) if live else 0
-    light, word = _light(live, bad_for, needed, mine, old=old, was_read=was_read)
-    return Row(name, wanted, live, lines, problem, light, word, min(bad_for, 10**6), needed, mute, mine, was_read)
+    light, word = _light(live, bad_for, needed, mine, unread, was_read=was_read)
+    return Row(name, wanted, live, lines, problem, light, word, min(bad_for, 10**6), needed, mute, mine, was_read, unread)
 
 
-def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], *, old: bool, was_read: bool) -> tuple[str, str]:
+def _light(
+    live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], unread: frozenset[str], *, was_read: bool
+) -> tuple[str, str]:
     if live is None:
         return UNKNOWN, "not there" if was_read else "unknown"
-    if old:
+    if "answered" in unread:
         return UNKNOWN, f"was {live.state}"
     if live.state == "ALARM":
         return (EXPECTED, "expected") if live.expected else (SEEN, "acknowledged") if live.is_acknowledged else (BAD, "ALARM")
@@ -228,17 +253,32 @@ def _light(live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunn
         return UNKNOWN, "no data"
     if bad_for > 0 and needed:
         return SOON, "soon"
-    if any(not tunnel.up for tunnel in tunnels):
+    if "tunnels" not in unread and any(not tunnel.up for tunnel in tunnels):
         return SOON, "one down"
     return OK, "OK"
 
 
-def _with_strips(rows: Iterable[Row], now: datetime) -> list[Row]:
-    from dataclasses import replace  # noqa: PLC0415
+def _with_strips(rows: Sequence[Row], now: datetime, reading: Reading) -> list[Row]:
+    drawn, holes = _drawn(tuple(row.name for row in rows), now), tuple(_holes(reading, now))
+    return [
+        replace(row, strip=holes + spans, fired=fired, in_releases=expected)
+        for row, (spans, fired, expected) in zip(rows, drawn, strict=True)
+    ]
 
-    rows = list(rows)
-    drawn = _drawn(tuple(row.name for row in rows), now)
-    return [replace(row, strip=spans, fired=fired, in_releases=expected) for row, (spans, fired, expected) in zip(rows, drawn, strict=True)]
+
+def _holes(reading: Reading, now: datetime) -> Iterator[Span]:
+    """What nobody knows: in an outage, and since it was read last."""
+    late = reading.through if is_late(reading.through, now) else None
+    for begins, ends in ((reading.lost_from, reading.lost_to), (late, now)):
+        if begins and ends and ends > now - STRIP:
+            yield _span(begins, ends, now, UNKNOWN)
+
+
+def _span(begins: datetime, ends: datetime, now: datetime, light: str) -> Span:
+    """Never so narrow that it cannot be seen."""
+    x = max(100 * (begins - (now - STRIP)) / STRIP, 0.0)
+    width = max(100 * (ends - (now - STRIP)) / STRIP - x, 0.6)
+    return Span(round(min(x, 100 - width), 2), round(width, 2), light)
 
 
 def _drawn(names: tuple[str, ...], now: datetime) -> _Drawn:
@@ -278,10 +318,3 @@ def _spans(transitions: Sequence[history.Turn], now: datetime) -> list[Span]:
         else:
             spans.append(Span(round(x, 2), round(end - x, 2), light))
     return spans
-
-
-def by_link(tunnels: Iterable[Tunnel]) -> Mapping[str, list[Tunnel]]:
-    found: dict[str, list[Tunnel]] = {}
-    for tunnel in tunnels:
-        found.setdefault(tunnel.link, []).append(tunnel)
-    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -111,10 +114,24 @@ class Subscription(models.Model):
 
 
 class Reading(models.Model):
-    """How far CloudWatch has been read: one row. `through` is up to when its history is stored here."""
+    """How far CloudWatch has been read: one row. Each part of a look has its own time: a role may lack one call, and have the others."""
 
-    through = models.DateTimeField(null=True)
-    answered = models.DateTimeField(null=True)
+    PARTS: ClassVar = {  # what nobody knows where it was not read
+        "answered": "in which state the alarms are",
+        "through": "what changed (nobody is told of a change)",
+        "figures": "what is bad and not yet alarming",
+        "tunnels": "which tunnels are up",
+        "mutes": "what is muted",
+        "subscriptions": "who is subscribed",
+    }
+
+    answered = models.DateTimeField(null=True)  # states and definitions
+    since = models.DateTimeField(null=True)  # from when the history is stored here …
+    through = models.DateTimeField(null=True)  # … up to when
+    figures = models.DateTimeField(null=True)
+    tunnels = models.DateTimeField(null=True)
+    mutes = models.DateTimeField(null=True)
+    subscriptions = models.DateTimeField(null=True)
     asked = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
     lost_from = models.DateTimeField(null=True)  # an outage longer than CloudWatch remembers: from here …
@@ -122,6 +139,12 @@ class Reading(models.Model):
 
     class Meta:
         db_table = "alarm_reading"
+
+    @property
+    def behind(self) -> list[tuple[str, datetime | None]]:
+        """What the last look could not read: in words, and when it was read last."""
+        times = ((said, getattr(self, part)) for part, said in self.PARTS.items())
+        return [(said, read) for said, read in times if read is None or self.asked is None or read < self.asked]
 
 
 class Message(models.Model):

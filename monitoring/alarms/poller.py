@@ -45,11 +45,14 @@ def poll(now: datetime | None = None) -> bool:
 
 def _poll(now: datetime) -> bool:
     reading, _ = Reading.objects.get_or_create(pk=_THE_ONE)
-    problems = [said for part in (_alarms, _history, _figures, _links, _mutes, _subscriptions) if (said := _part(part, reading, now))]
+    problems = []
+    for part, read in _PARTS.items():
+        if said := _part(read, reading, now):
+            problems.append(said)
+        else:
+            setattr(reading, part, now)
     sentences = [said for said, _ in problems] + [step for _, step in problems]  # what to do next is often the same of all
     reading.asked, reading.problem = now, " ".join(filter(None, dict.fromkeys(sentences)))
-    if not problems:
-        reading.answered = now
     reading.save()
     return not problems
 
@@ -105,10 +108,11 @@ def _history(reading: Reading, now: datetime) -> None:
             reading.lost_from, reading.lost_to = reading.through, oldest
         since = oldest
     first = reading.through is None
+    if first:
+        reading.since = oldest
     stored = 0
     for some in _some(alarms.history(since)):
         stored += _store(some, tell=not first)
-    reading.through = now
     if stored:
         publish("now", {"kind": "now", "changed": ["alarms"]})
 
@@ -221,3 +225,13 @@ def _subscriptions(reading: Reading, now: datetime) -> None:
                 for topic, each in found
             ]
         )
+
+
+_PARTS = {  # by the field of Reading that has the time of its last answer
+    "answered": _alarms,
+    "through": _history,
+    "figures": _figures,
+    "tunnels": _links,
+    "mutes": _mutes,
+    "subscriptions": _subscriptions,
+}

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from monitoring.alarms.board import is_old
+from monitoring.alarms.board import is_late
 from monitoring.alarms.models import Alarm, Reading, Transition
 
 MOST = 400  # transitions of one alarm in one span; more cannot be told apart
@@ -48,13 +48,12 @@ def lanes(start: datetime, end: datetime) -> list[Lane]:
     firsts = {each.alarm: each for each in states.filter(pk__in=[alarm.before for alarm in alarms if alarm.before])}
     found = [_lane(alarm, firsts.get(alarm.name), start, end) for alarm in alarms]
     reading = Reading.objects.first() if found else None
-    if reading is None or reading.answered is None or not is_old(reading, end):
-        return found
-    return [_known_until(lane, reading.answered) for lane in found]
+    read = (reading.through or reading.answered) if reading else None
+    return [_known_until(lane, read) for lane in found] if read and is_late(read, end) else found
 
 
 def _known_until(lane: Lane, read: datetime) -> Lane:
-    """Whatever it was when CloudWatch was read last, nobody knows what it has been since."""
+    """Whatever it was when its history was read last, nobody knows what it has been since."""
     known = [replace(each, end=min(each.end or read, read)) for each in lane.stretches if each.start < read]
     return replace(lane, stretches=(*known, Stretch("unknown", read, None, "not read")))
 

@@ -20,7 +20,7 @@ from door import caller, jobs
 from door.__main__ import main
 from door.caller import Caller, Unreachable
 from door.places import Failed
-from monitoring.alarms.models import Alarm, Reading
+from monitoring.alarms.models import Alarm
 from people.models import Operator, Token
 from runs import api as runs_api
 from runs.models import Run
@@ -113,7 +113,7 @@ def test_alarms_of_which_nothing_is_known_are_listed_so_and_none_rings(console: 
 
 def test_an_alarm_that_rings_has_an_exit_code(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
     now = timezone.now()
-    Reading.objects.create(asked=now, answered=now)
+    scenery.alarms_read(now)
     alarm = Alarm.objects.create(name="DB CPU Prod", state="ALARM", since=now, changed=now, seen=now)
     assert console("alarms") == 3
     assert f"{'ALARM':18} DB CPU Prod" in capsys.readouterr().out.splitlines()

@@ -31,7 +31,7 @@ from estate import observe
 from estate.models import Resource
 from estate.reading import current
 from monitoring.alarms import plans as alarm_plans
-from monitoring.alarms.models import Alarm, Mute, Reading, Transition
+from monitoring.alarms.models import Alarm, Mute, Transition
 from monitoring.dashboards.models import StoredDashboard
 from people import sessions
 from people.models import Operator, Role, Token
@@ -152,7 +152,7 @@ def rows(owner: Operator, other: Operator, now: Any) -> None:
     with connection.cursor() as cursor:  # PostgreSQL does not count what came with a number
         for statement in connection.ops.sequence_reset_sql(no_style(), [AllowedAddress]):
             cursor.execute(statement)
-    Reading.objects.create(asked=now, answered=now)
+    scenery.alarms_read(now)
     Alarm.objects.create(name=ALARM, state="ALARM", since=now, changed=now, seen=now)
     Mute.objects.create(name=OBJECTS["rule"], alarms=[ALARM], ends=ends, schedule="x", active=True)
     Transition.objects.create(alarm=ALARM, at=now, kind=Transition.Kind.STATE, old="OK", new="ALARM", summary="to ALARM")

@@ -120,6 +120,80 @@ def test_what_cannot_be_read_leaves_what_was_with_its_age(
     assert CPU in page
 
 
+PARTS = [  # what a role may not call, and what is not known then
+    ("answered", "monitoring", "DescribeAlarms"),
+    ("through", "monitoring", "DescribeAlarmHistory"),
+    ("figures", "monitoring", "GetMetricData"),
+    ("tunnels", "ec2", "DescribeVpnConnections"),
+    ("mutes", "monitoring", "ListAlarmMuteRules"),
+    ("subscriptions", "sns", "ListSubscriptionsByTopic"),
+]
+
+
+@pytest.mark.parametrize("part, service, operation", PARTS)
+def test_one_call_that_is_denied_leaves_what_the_others_tell_alive(
+    control: Control, viewer: Operator, client: Client, part: str, service: str, operation: str
+) -> None:
+    before, now = timezone.now() - timedelta(minutes=10), timezone.now()
+    client.force_login(viewer)
+    assert poller.poll(before)
+    assert poller.poll(now)
+    assert board.board().unread == frozenset()  # the twin: nothing is denied
+    whole = client.get(reverse("alarms:list")).content.decode()
+    for words in ("read in part", "cannot be read", "not read", "As it was read", "was OK"):
+        assert words not in whole
+    Reading.objects.update(**dict.fromkeys([*Reading.PARTS, "asked"], before))
+
+    control.fault("access-denied", times=-1, service=service, operation=operation)
+    assert not poller.poll(now)
+    assert board.board().unread == {part}
+    assert Reading.objects.get().behind == [(Reading.PARTS[part], before)]
+    page = client.get(reverse("alarms:list")).content.decode()
+    assert ("CloudWatch cannot be read" if part == "answered" else "CloudWatch is read in part") in page
+    assert f"Not read: {Reading.PARTS[part]}, since" in page
+    assert ("was OK" in page) == (part == "answered")
+    assert ("figures not read" in page) == (part == "figures")
+    assert page.count("tunnels not read") == (3 if part == "tunnels" else 0)
+    assert page.count("As it was read") == (part in ("mutes", "subscriptions"))
+    assert [each["bad_for_minutes"] is None for each in client.get("/api/v1/alarms").json()["items"]] == [part == "figures"] * 6
+    front = client.get(reverse("now")).content.decode()
+    assert (Reading.PARTS[part] in front) == (part != "answered")
+    assert ("The alarms are not known" in front) == (part == "answered")
+
+
+@pytest.mark.parametrize("part, service, operation", PARTS)
+def test_a_call_that_was_never_allowed_makes_no_claim(
+    control: Control, viewer: Operator, client: Client, part: str, service: str, operation: str
+) -> None:
+    control.fault("access-denied", times=-1, service=service, operation=operation)
+    assert not poller.poll()
+    client.force_login(viewer)
+    page = client.get(reverse("alarms:list")).content.decode()
+    one = client.get(reverse("alarms:detail", args=("DLM-Ml VPN status",))).content.decode()
+    assert f"Not read: {Reading.PARTS[part]}, never yet." in page
+    claims = {
+        "answered": ["agrees", "not there", "Which</legend>"],
+        "through": ["f-okq", "Nothing has happened to it", "Fired, "],
+        "figures": ["has no figure"],
+        "tunnels": ["There is no IPSec connection"],
+        "mutes": ["Nothing is muted"],
+        "subscriptions": ["Nobody is subscribed", "Plan the subscription"],
+    }
+    for claim in claims[part]:
+        assert claim not in page + one
+    for other in sorted(set(claims) - {part, "answered", "tunnels"} if part != "answered" else ()):
+        assert Reading.PARTS[other] not in page
+
+
+def test_a_strip_is_drawn_from_where_history_is_known(control: Control) -> None:
+    poller.poll()
+    shown = board.board()
+    assert shown.known_days == 30
+    assert 66 < shown.known_x < 67
+    Reading.objects.update(since=timezone.now() - timedelta(days=500))
+    assert (board.board().known_days, board.board().known_x) == (90, 0)
+
+
 def test_the_calls_do_not_depend_on_who_looks(control: Control, viewer: Operator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 

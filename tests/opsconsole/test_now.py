@@ -91,7 +91,7 @@ def test_one_silent_source_is_said_in_the_bar_of_every_page(client: Client, view
     scenery.observed()
     now = timezone.now()
     Watched.objects.update(answered=now, error="")
-    Reading.objects.create(through=now, answered=now)
+    scenery.alarms_read(now)
     client.force_login(viewer)
     for path in ("/bar/", "/", "/deadlines/"):
         assert "not answer" not in page(client, path)
@@ -200,7 +200,7 @@ def test_costs_ten_queries_at_most_whatever_there_is(
 ) -> None:
     at = timezone.now()
     scenery.failed(releaser)
-    Reading.objects.create(through=at, answered=at)
+    scenery.alarms_read(at)
     name = next(iter(current().alarms))
     Alarm.objects.create(name=name, definition={}, state="ALARM", since=at, changed=at, seen=at, acknowledged_by=releaser)
     Tunnel.objects.create(address="192.0.2.7", link="VPN", connection="vpn-1", up=False, since=at, seen=at)

@@ -20,11 +20,12 @@ from pytest_django.fixtures import Settings
 
 from estate import inventory, maintenance, observe, reading
 from estate.models import Host, Resource
-from monitoring.alarms.models import Alarm, Reading
+from monitoring.alarms.models import Alarm
 from people.models import Operator
 from remote import observing
 from runs import doors
 from runs.models import Plan, Run
+from tests import scenery
 from tests.estate import other_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,7 +117,7 @@ def console(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pyt
     for source in map(inventory.source, SOURCES):
         inventory.keep(source, source.read())
     now = timezone.now()
-    Reading.objects.create(through=now, answered=now)
+    scenery.alarms_read(now)
     for name in reading.current().alarms:
         Alarm.objects.create(name=name, definition={}, state="ALARM", since=now, changed=now, seen=now)
     yield request.param

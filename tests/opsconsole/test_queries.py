@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from estate.models import BeanstalkEvent, Host
 from estate.reading import current
-from monitoring.alarms.models import Alarm, Reading, Transition
+from monitoring.alarms.models import Alarm, Transition
 from people import audit
 from people.models import Operator, Role
 from runs.models import Run, Step
@@ -62,7 +62,7 @@ def test_every_list_costs_ten_queries_at_most_whatever_the_size(
 ) -> None:
     run = scenery.failed(releaser)
     at = timezone.now()
-    Reading.objects.create(through=at, answered=at)
+    scenery.alarms_read(at)
     assert current().alarms
     client.force_login(admin)
     more(run, 3)

@@ -12,6 +12,7 @@ from monitoring.alarms.models import Alarm, Reading, Transition
 from monitoring.dashboards.lanes import lanes
 from monitoring.dashboards.models import StoredDashboard
 from people.models import Operator
+from tests import scenery
 
 pytestmark = pytest.mark.django_db
 NAME = "Prod eb health"
@@ -59,11 +60,11 @@ def test_how_long_it_has_been_so_does_not_end_at_the_edge_of_the_span() -> None:
 def test_what_was_not_read_lately_is_known_only_until_then() -> None:
     now = timezone.now()
     alarm("OK", now - timedelta(days=31))
-    reading = Reading.objects.create(through=now, answered=now)
+    reading = scenery.alarms_read(now)
     (lane,) = lanes(now - timedelta(hours=1), now)
     assert [each.light for each in lane.stretches] == ["ok"]
     read = now - timedelta(minutes=20)
-    Reading.objects.filter(pk=reading.pk).update(answered=read)
+    Reading.objects.filter(pk=reading.pk).update(through=read)
     (lane,) = lanes(now - timedelta(hours=1), now)
     assert [(each.light, each.end) for each in lane.stretches] == [("ok", read), ("unknown", None)]
     assert lane.stretches[1].start == read
