@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from estate.definition import Target
@@ -28,13 +28,14 @@ from estate.reading import current
 from estate.sightings import Pace, Subject, application_subjects, tier_subjects
 from live.publish import publish
 from remote.aws.session import without_retries
-from remote.errors import RemoteError, Throttled
+from remote.errors import RemoteError, Throttled, Unanswered, Unreachable
 
 log = logging.getLogger(__name__)
 
 # A time so far in the future was written before the clock was set back: it says nothing. A little later is somebody else's claim.
 _SET_BACK = timedelta(seconds=30)
 _ALIKE = ("events", "environments", "hosts", "groups", "health", "causes", "targets")  # each the same question, about several things
+_LONGEST = timedelta(minutes=1)  # pause
 _BEHIND = timedelta(seconds=2)  # the others wait for that one's answer
 _AT_ONCE = 6  # calls side by side, to different services of AWS
 _activities: list[Callable[[Target], bool]] = []
@@ -101,9 +102,8 @@ def look(asked: Sequence[Subject]) -> bool:
     if not claimed:
         return False
     # Only the asking runs in threads: it touches no database.
-    failing = set(Watched.objects.filter(name__in=[subject.name for subject in claimed], failures__gt=0).values_list("name", flat=True))
     with ThreadPoolExecutor(min(_AT_ONCE, len(claimed))) as pool:
-        answers = list(pool.map(lambda subject: _ask_once(subject) if subject.name in failing else _ask(subject), claimed))
+        answers = list(pool.map(_ask, claimed))
     changed = [subject.name for subject, answer in zip(claimed, answers, strict=True) if _keep(subject, answer)]
     if changed:
         publish("now", {"kind": "now", "changed": changed})
@@ -138,25 +138,30 @@ def _claim(asked: Sequence[Subject]) -> list[Subject]:
 def _is_due(row: Watched | None, subject: Subject, now: datetime) -> bool:
     if row is None or row.tried is None:
         return True
-    if row.not_before is not None and row.not_before > now:
+    if row.not_before is not None and now < row.not_before < now + _SET_BACK + _LONGEST:
         return False
+    if row.not_before is not None and row.tried < row.not_before and _has_stumbled(row):
+        return True
     return row.tried <= now - timedelta(seconds=subject.every) or row.tried > now + _SET_BACK
 
 
 def _wins(subject: Subject, now: datetime) -> bool:
     due = Q(tried=None) | Q(tried__lte=now - timedelta(seconds=subject.every)) | Q(tried__gt=now + _SET_BACK)
-    may = Q(not_before=None) | Q(not_before__lte=now)
+    due |= Q(failures=1, error="", tried__lt=F("not_before"))
+    may = Q(not_before=None) | Q(not_before__lte=now) | Q(not_before__gt=now + _SET_BACK + _LONGEST)
     return bool(Watched.objects.filter(due & may, name=subject.name).update(tried=now))
 
 
-def _ask_once(subject: Subject) -> Any:
-    with without_retries():
-        return _ask(subject)
+def _has_stumbled(row: Watched) -> bool:
+    """Once, of which nothing was said: it is asked again as soon as it may be, however seldom otherwise."""
+    return row.failures == 1 and not row.error
 
 
 def _ask(subject: Subject) -> Any:
+    """Once: whoever gets no answer comes back in two seconds, alone for all that ask the same."""
     try:
-        return subject.ask()
+        with without_retries():
+            return subject.ask()
     except RemoteError as error:
         return error
 
@@ -176,20 +181,21 @@ def _keep(subject: Subject, answer: Any) -> bool:
 
 
 def _note(subject: Subject, error: RemoteError) -> bool:
-    """Backs off: 2, 4, 8 … seconds, up to a minute when AWS throttles, else up to ten seconds."""
+    """Backs off: 2, 4, 8 … seconds, up to a minute when AWS throttles, else up to ten seconds. A first stumble is not worth a word."""
     row = Watched.objects.get(name=subject.name)
-    first = not row.error
     row.failures += 1
-    longest = 60.0 if isinstance(error, Throttled) else 10.0
-    row.not_before = timezone.now() + timedelta(seconds=min(2.0 ** min(row.failures, 10), longest))
-    row.error = error.told
+    longest = _LONGEST if isinstance(error, Throttled) else _LONGEST / 6
+    row.not_before = timezone.now() + min(timedelta(seconds=2.0 ** min(row.failures, 10)), longest)
+    first = not row.error
+    if row.failures > 1 or not isinstance(error, (Throttled, Unreachable, Unanswered)):
+        row.error = error.told
     row.save(update_fields=["failures", "not_before", "error"])
     if isinstance(error, Throttled):
         later = row.not_before + _BEHIND
         _alike(subject).filter(Q(not_before=None) | Q(not_before__lt=later)).update(not_before=later)
-    if first:
+    if first and row.error:
         log.warning("%s cannot be observed: %s", subject.name, row.error)
-    return first
+    return first and bool(row.error)
 
 
 def _alike(subject: Subject) -> QuerySet[Watched]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from access import place
+from access import place, watching
 from access.gateway import haproxy, kept, rules
 from access.gateway.exposure import EVERYBODY
 from access.models import AllowedAddress, Seen
@@ -18,7 +18,6 @@ from estate.ways_in import Gateway
 from people.notifications import notify
 from remote.aws import links, security_groups
 from remote.aws.security_groups import Rule
-from remote.errors import RemoteError
 
 EVERY, HOST_EVERY = 10.0, timedelta(seconds=30)
 NAME, HOST = "gateway", "haproxy"
@@ -27,18 +26,10 @@ State = AllowedAddress.State
 
 def watch() -> None:
     """For the scheduler: AWS and the host, each with its own word about when it last answered."""
-    try:
-        observe()
-    except RemoteError as error:
-        Seen.objects.filter(name=NAME).update(error=error.told)
-    except place.NotConfigured:
-        return
+    watching.look(NAME, observe, every=EVERY)
     row = Seen.objects.filter(name=HOST).first()
     if row is None or row.tried is None or timezone.now() - row.tried > HOST_EVERY:
-        try:
-            look_at_host()
-        except RemoteError as error:
-            Seen.objects.filter(name=HOST).update(error=error.told)
+        watching.look(HOST, look_at_host, every=HOST_EVERY.total_seconds())
 
 
 def observe(*, closing: int | None = None) -> dict[str, str]:

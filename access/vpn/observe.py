@@ -7,26 +7,20 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from access import place
+from access import place, watching
 from access.models import Seen, VpnUser
 from access.place import Place
 from access.vpn import register, server
 from access.vpn.server import Server
 from people.notifications import notify
-from remote.errors import RemoteError
 
 EVERY = 15.0  # seconds: a rebuild is seen within as many
 NAME = "vpn"
 
 
 def watch() -> None:
-    """For the scheduler. An answer that does not come is stored as such; the page says how old the last one is."""
-    try:
-        observe()
-    except RemoteError as error:
-        _failed(error.told)
-    except place.NotConfigured:
-        return
+    """For the scheduler."""
+    watching.look(NAME, observe, every=EVERY)
 
 
 def observe(*, closing: int | None = None) -> dict[str, str]:
@@ -53,7 +47,3 @@ def _keep(row: Seen, found: Server, where: Place, began: datetime, closing: int 
     if differs.any and str(differs) != before:
         notify("drift", title="The VPN differs from its register", text=f"{differs}.", url="/access/", key=f"vpn-differs:{at.isoformat()}")
     return states
-
-
-def _failed(why: str) -> None:
-    Seen.objects.filter(name=NAME).update(error=why)
