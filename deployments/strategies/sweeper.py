@@ -16,6 +16,7 @@ from deployments.strategies.curtain import Drawn
 from estate.definition import Target
 from estate.reading import current
 from live.publish import publish
+from remote.aws.session import without_retries
 from remote.errors import RemoteError
 from runs.models import Run
 
@@ -30,8 +31,9 @@ def check() -> None:
         if target.shop is None or target.build is None:
             continue
         try:
-            place = curtain.place_of(target)
-            found = curtain.drawn(target, [listener for listener, _ in place.listeners]) if place is not None else []
+            with without_retries():  # it comes again soon enough
+                place = curtain.place_of(target)
+                found = curtain.drawn(target, [listener for listener, _ in place.listeners]) if place is not None else []
         except RemoteError as error:
             log.info("the load balancer of %s cannot be asked: %s", target.name, error)
             continue

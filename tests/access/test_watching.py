@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("access.watching.time.monotonic", lambda: now[0])
     monkeypatch.setattr(watching, "_pauses", {})
     Seen.objects.create(name="vpn")
     return now

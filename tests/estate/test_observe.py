@@ -415,6 +415,19 @@ def test_where_aws_throttles_one_asks_again_for_all_that_are_asked_the_same() ->
 
 
 @pytest.mark.django_db
+def test_what_has_stumbled_with_another_takes_its_word() -> None:
+    things = {name: Asked(every=1000, answers=Throttled("Rate exceeded", "Wait.")) for name in ("health:a", "health:b", "health:c")}
+    subjects = [replace(thing.subject, name=name) for name, thing in things.items()]
+    observe.look(subjects)
+    Watched.objects.update(tried=timezone.now() - timedelta(seconds=5), not_before=timezone.now() - timedelta(seconds=1))
+    observe.look(subjects[:1])
+    assert [row.error for row in Watched.objects.all()] == ["Rate exceeded. Wait."] * 3
+    Watched.objects.update(not_before=None)
+    observe.look(subjects)
+    assert [thing.count for thing in things.values()] == [2, 1, 1]
+
+
+@pytest.mark.django_db
 def test_what_is_watched_is_asked_once_and_not_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "eu-west-3"}.items():
         monkeypatch.setenv(name, value)
