@@ -84,7 +84,8 @@ def plan_release(target: Target, choice: Choice, *, relaunch_of: Run | None = No
     artifact = preparing.artifact_of(target, built.sha256, relaunch_of=relaunch_of) if way["strategy"] == AWARE else None
     if way["strategy"] == AWARE and artifact is None:
         pinned = preparing.Sources(commit, configuration_commit, code_branch, configured)
-        return runs.save_plan(preparing.plan_preparation(target, hosts, built, pinned, way), by=by)
+        number = relaunch_of.number if relaunch_of else None
+        return runs.save_plan(preparing.plan_preparation(target, hosts, built, pinned, way, relaunch_of=number), by=by)
     decided = _decided(artifact, choice, relaunch_of) if artifact is not None else {}
     if artifact is not None:
         built = preparing.as_built(built, artifact, target)
@@ -147,10 +148,21 @@ def _way(target: Target, choice: Choice, commands: Mapping[str, Any], configurat
 
 
 def _decided(artifact: Artifact, choice: Choice, relaunch_of: Run | None) -> dict[str, Any]:
-    """The path that is gone, with what it rests on. A relaunch goes the failed run's. Raises NotPlannable."""
+    """The path that is gone, with what it rests on. Raises NotPlannable.
+
+    A relaunch of what was built goes the failed run's path. What was built since goes its own; but behind the curtain where that run
+    did, for it may have left the curtain drawn, and cron stopped.
+    """
     before = (relaunch_of.plan.document["facts"].get("decision") or {}) if relaunch_of else {}
-    path = choice.path or before.get("path", "") or artifact.decision
-    because = choice.because.strip() or before.get("because", "")
+    because = choice.because.strip()
+    if relaunch_of and before and before["key"] != artifact.key:
+        path = choice.path or artifact.decision
+        if not choice.path and before["path"] == "window" != artifact.decision:
+            path, because = "window", f"run {relaunch_of.number} went behind the curtain, and this ends what it began"
+        before = {}
+    else:
+        path = choice.path or before.get("path", "") or artifact.decision
+        because = because or before.get("because", "")
     if path not in ("roll", "window"):
         raise NotPlannable("The database gave no usable answer. Choose how to go on, with the reason, or go as written.")
     if path != artifact.decision and not because and not before:

@@ -16,7 +16,7 @@ from deployments.activity_log import Line
 from deployments.live import LABEL, live_commit
 from deployments.models import Evidence, Standing
 from deployments.sources import mirror
-from deployments.strategies import AWARE
+from deployments.strategies import AWARE, preparing
 from estate.definition import Target, UnknownTarget
 from estate.models import BeanstalkEvent, Host
 from estate.reading import current
@@ -118,7 +118,7 @@ def failure(run: Run, *, by: object) -> Failure | None:
         ssh=_ssh(host, path),
         rows=rows,
         mixed=mixed,
-        choices=tuple(_choices(run, standings, failed=step is not None, mixed=mixed)),
+        choices=tuple(_choices(run, standings, failed=step is not None and run.state != Run.State.CANCELLED, mixed=mixed)),
         asked=standing.newest(standings),
         lock_held=run.holds_lock,
         lock_said=_lock_said(run, mixed=mixed, by=by),
@@ -185,14 +185,24 @@ def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bo
         mend = "Mend what the run names, then make" if failed else "Make"
         yield Choice("Plan again", f"Nothing has been changed. {mend} a new plan.", "a minute", "0 s", plan=True)
         return
-    yield Choice(
-        f"Mend the cause, then deploy {facts['release']} again" if failed else f"Deploy {facts['release']} again",
-        "Beanstalk always redeploys the whole environment, never one host; hosts that have the version already pass quickly. "
-        "A new plan shows what differs from this one.",
-        usual,
-        _closed_for(facts),
-        plan=True,
-    )
+    if preparing.refutation(run):
+        yield Choice(
+            "Build it again, and ask the database anew",
+            "The answer that this release was decided by was wrong. First a plan that builds and asks, and changes nothing; what it is "
+            "told decides whether the release after it migrates behind the curtain.",
+            "some minutes before it",
+            "while the database is migrated",
+            plan=True,
+        )
+    else:
+        yield Choice(
+            f"Mend the cause, then deploy {facts['release']} again" if failed else f"Deploy {facts['release']} again",
+            "Beanstalk always redeploys the whole environment, never one host; hosts that have the version already pass quickly. "
+            "A new plan shows what differs from this one.",
+            usual,
+            _closed_for(facts),
+            plan=True,
+        )
     yield _back(run, facts["previous_label"], usual, standings)
     yield Choice(
         "Deploy to the failed host alone",

@@ -10,9 +10,9 @@ from typing import Any
 from deployments.lanes import Lane
 from deployments.models import Artifact
 from deployments.strategies import curtain
-from deployments.strategies.preparing import OPERATION
+from deployments.strategies.preparing import OPERATION, refutation
 from people.permissions import may
-from runs.models import Effect, Run, Step
+from runs.models import Effect, Run
 from runs.panels import Panel, Place
 
 
@@ -50,21 +50,15 @@ def of_release(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[P
         found.append(Panel(Place.NEXT, "deployments/_curtain.html", {"closed": closed, "run": run}))
     if facts.get("decision"):
         artifact = Artifact.objects.filter(key=facts["decision"]["key"]).first()
-        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else _refuted(run, facts["decision"])
+        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else _refuted(run)
         found.append(Panel(Place.WIDE, "deployments/_decided.html", {"decision": facts["decision"], "judged": judged}))
     return found
 
 
-def _refuted(run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
-    """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it.
-
-    The step fails too where it was given up, stopped or never begun. Only an answer of that code, which was let come to its end, refutes.
-    """
-    if decision["path"] != "roll":
-        return {}
-    asked = Effect.objects.filter(run=run, step__key="confirm", step__state=Step.State.FAILED, state=Effect.State.FAILED)
-    answer = asked.filter(answer__has_key="rc").exclude(answer__has_key="cancel").order_by("pk").first()
-    return {"right": False, "said": answer.said.rstrip(".")} if answer is not None else {}
+def _refuted(run: Run) -> dict[str, Any]:
+    """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it."""
+    said = refutation(run)
+    return {"right": False, "said": said.rstrip(".")} if said else {}
 
 
 def of_operation(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:
@@ -98,5 +92,8 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], begun: Col
             "text": "Stopping now leaves out what comes after: version of the statics, caches, the last look.",
             "run": run,
         }
-    text = f"{len(new)} of {len(lanes)} hosts have {facts['label']}. Both versions fit the database: what is mixed serves."
+    fits = "Both versions fit the database: what is mixed serves."
+    if refutation(run):
+        fits = "That code does not fit the database, which has not been migrated: what it serves may be errors. The others serve as before."
+    text = f"{len(new)} of {len(lanes)} hosts have {facts['label']}. {fits}"
     return {"big": "Versions are mixed" if new else "Deployment begun", "text": text, "run": run}

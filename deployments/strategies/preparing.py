@@ -15,7 +15,7 @@ from deployments.models import Artifact
 from deployments.steps import PlannedHost
 from deployments.strategies import plans
 from estate.definition import Target
-from runs.models import Run
+from runs.models import Effect, Run, Step
 from runs.plan import Plan as PlanValue
 
 OPERATION = "prepare"
@@ -33,12 +33,28 @@ class Sources:
 
 
 def artifact_of(target: Target, source_sha256: str, *, relaunch_of: Run | None = None) -> Artifact | None:
-    """Of these sources, with answers that still hold; those of the failed run where one is relaunched, whatever it changed since."""
+    """Of these sources, with answers that still hold; those of the failed run where one is relaunched, whatever it changed since.
+
+    But not where that run has refuted them: then it is built and asked anew.
+    """
     mine = Artifact.objects.filter(service=target.service, environment=target.environment.key, source_sha256=source_sha256)
     if relaunch_of is not None:
-        decision = relaunch_of.plan.document["facts"].get("decision") or {}
-        return mine.filter(key=decision.get("key", "")).first() or _fresh(mine.first(), target)
+        key = (relaunch_of.plan.document["facts"].get("decision") or {}).get("key", "")
+        same = None if refutation(relaunch_of) else mine.filter(key=key).first()
+        return same or _fresh(mine.exclude(key=key).first(), target)
     return _fresh(mine.first(), target)
+
+
+def refutation(run: Run) -> str:
+    """What the new code said on its host where that refuted the decision to roll; "" where it did not.
+
+    The step fails too where it was given up, stopped or never begun. Only an answer of that code, which was let come to its end, refutes.
+    """
+    if (run.plan.document["facts"].get("decision") or {}).get("path") != "roll":
+        return ""
+    asked = Effect.objects.filter(run=run, step__key="confirm", step__state=Step.State.FAILED, state=Effect.State.FAILED)
+    answer = asked.filter(answer__has_key="rc").exclude(answer__has_key="cancel").order_by("pk").first()
+    return str(answer.said) if answer is not None else ""
 
 
 def _fresh(found: Artifact | None, target: Target) -> Artifact | None:
@@ -68,8 +84,16 @@ def statics_version(source_sha256: str) -> str:
     return str(1_000_000_000 + int(source_sha256[:12], 16) % 9_000_000_000)
 
 
-def plan_preparation(target: Target, hosts: Sequence[PlannedHost], built: Bundle, sources: Sources, facts: Mapping[str, Any]) -> PlanValue:
-    """A plan of its own: it disturbs nobody, so it takes a lock of its own."""
+def plan_preparation(
+    target: Target,
+    hosts: Sequence[PlannedHost],
+    built: Bundle,
+    sources: Sources,
+    facts: Mapping[str, Any],
+    *,
+    relaunch_of: int | None = None,
+) -> PlanValue:
+    """A plan of its own: it disturbs nobody, so it takes a lock of its own. `relaunch_of`: the failed run that the release takes over."""
     workshop = target.build
     if workshop is None:
         raise ValueError("estate.yaml names no build host")  # not offered there
@@ -100,6 +124,7 @@ def plan_preparation(target: Target, hosts: Sequence[PlannedHost], built: Bundle
         },
         "code_branch": sources.code_branch,
         "configuration_branch": sources.configuration_branch,
+        "will_relaunch": relaunch_of,
     }
     title = f"Prepare a release of {target.name}"
     return PlanValue("operation", title, target.service, target.environment.key, f"{target.lock_group}-build", steps, {**told, **facts})

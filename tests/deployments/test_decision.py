@@ -93,6 +93,7 @@ def test_only_the_new_code_s_own_answer_refutes_the_decision(
     """Not a step that was given up, aborted before it began, or ran out of its time."""
     facts = {"decision": {"path": "roll", "key": "no-such-artifact"}}
     run = scenery.run(scenery.plan(releaser), releaser, state="failed")
+    run.plan.document["facts"] |= facts
     step = Step.objects.create(run=run, position=99, key="confirm", title="Ask", state="failed", said="Stopped before it began.")
     if state:
         said = "be: setup:db:status says “Declarative Schema is not up to date” (exit code 2). The decision was wrong."

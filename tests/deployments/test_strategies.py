@@ -17,6 +17,7 @@ import pytest
 from django.utils import timezone
 
 from deployments import actions, operations
+from deployments import panels as deployed_panels
 from deployments.actions import Choice, NotPlannable
 from deployments.failure import failure
 from deployments.models import Alert, Artifact
@@ -197,7 +198,23 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
         front = Host.objects.filter(tier="front", service="magento", environment="production", gone=None)
         assert set(front.values_list("version", flat=True)) == live, "the front end has not been touched"
         assert fetch("https://www.client.url/").status == 200
+        left = failure(wrong, by=releaser)
+        assert left is not None
+        assert left.choices[0].title == "Build it again, and ask the database anew"
+        shown = deployed_panels.of_release(wrong, timezone.now(), releaser)
+        gauge = [each.context["text"] for each in shown if "if_wrong" in each.template]
+        assert "does not fit the database" in "".join(gauge)
+
+        again = actions.plan_release(production, PREBUILT, relaunch_of=wrong, by=releaser)
+        assert again.document["facts"]["operation"] == "prepare", "the answer that was refuted is not used again"
+        assert again.document["facts"]["will_relaunch"] == wrong.number
+        assert through(_start(again, releaser)).state == Run.State.SUCCEEDED
+        facts = actions.plan_release(production, PREBUILT, relaunch_of=wrong, by=releaser).document["facts"]
+        assert facts["decision"]["path"] == "window"
+        assert facts["relaunch_of"] == wrong.number
+
         runs.release_lock(wrong, "planned again with the window", by=releaser)
+        Artifact.objects.exclude(pk=artifact.pk).delete()
         Artifact.objects.filter(pk=artifact.pk).update(asked=timezone.now())
 
     with pytest.raises(NotPlannable, match="Say why"):
@@ -213,6 +230,7 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     left = failure(aborted, by=releaser)
     assert left is not None
     assert left.choices[0].closed_for == "as long as a curtain is drawn"
+    assert left.choices[0].title.startswith("Deploy r"), "nothing has failed, so there is no cause to mend"
     sweeper.check()
     assert Alert.objects.filter(kind=Alert.Kind.CURTAIN, ended=None).exists()
     runs.release_lock(aborted, "opened by hand", by=releaser)
