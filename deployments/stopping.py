@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from deployments.strategies import AWARE
 from runs.models import Run, Step
 
 _TAKE_OUT = "The alarm on every page has the button that takes them out."
@@ -17,10 +18,11 @@ def of_release(run: Run, steps: Sequence[Step]) -> dict[str, list[str]]:
     broken = current.key if current is not None and current.key in begun else ""
     shut = "maintenance-on" in begun and "maintenance-off" not in begun
     left = list(_behind_the_curtain(begun))
+    on_hosts = facts.get("strategy") != AWARE  # who migrates: Beanstalk's leader, while it deploys
     return {
-        Run.Cancel.AFTER_STEP.value: [*_between(steps, begun, new, old), *_shop(shut), *left],
+        Run.Cancel.AFTER_STEP.value: [*_between(steps, begun, new, old, on_hosts=on_hosts), *_shop(shut), *left],
         Run.Cancel.ABORT.value: [
-            *_broken(broken, steps, begun, new, old),
+            *_broken(broken, steps, begun, new, old, on_hosts=on_hosts),
             *_shop(shut or broken == "maintenance-off"),
             *left,
         ],
@@ -28,7 +30,7 @@ def of_release(run: Run, steps: Sequence[Step]) -> dict[str, list[str]]:
     }
 
 
-def _between(steps: Sequence[Step], begun: set[str], new: str, old: str) -> Iterator[str]:
+def _between(steps: Sequence[Step], begun: set[str], new: str, old: str, *, on_hosts: bool) -> Iterator[str]:
     """What has been begun counts as finished by then."""
     deploying = [step for step in steps if step.key.startswith("deploy-")]
     done, left = [step for step in deploying if step.key in begun], [step for step in deploying if step.key not in begun]
@@ -37,18 +39,27 @@ def _between(steps: Sequence[Step], begun: set[str], new: str, old: str) -> Iter
     elif not done:
         yield f"The code stays as it is: {old} everywhere."
     elif left:
-        yield f"{new} is on {_tiers(done)}, {old} still on {_tiers(left)}; the database may be migrated for {new}."
+        yield f"{new} is on {_tiers(done)}, {old} still on {_tiers(left)}; {_database(steps, begun, new, on_hosts=on_hosts)}."
     else:
-        yield f"{new} everywhere, its migration included."
+        yield f"{new} everywhere{', its migration included' if on_hosts or 'migrate' in begun else ''}."
     statics = [step for step in steps if step.key.startswith("statics-") and step.key not in begun]
     if "clear-statics" in begun and statics:
         yield "The old statics are deleted and the new ones are not there: pages come without styles and scripts until they are generated."
 
 
-def _broken(key: str, steps: Sequence[Step], begun: set[str], new: str, old: str) -> Iterator[str]:
+def _database(steps: Sequence[Step], begun: set[str], new: str, *, on_hosts: bool) -> str:
+    if on_hosts:
+        return f"the database may be migrated for {new}"
+    if any(step.key == "migrate" for step in steps):
+        return f"the database {'is' if 'migrate' in begun else 'has not been'} migrated for {new}"
+    return "the database fits both, by what it answered"
+
+
+def _broken(key: str, steps: Sequence[Step], begun: set[str], new: str, old: str, *, on_hosts: bool) -> Iterator[str]:
     if key.startswith("deploy-"):
         yield f"The running batch ends its commands first. Hosts that were done keep {new}, the others {old}: versions are mixed."
-        yield "A migration that has begun on the leader is not taken back."
+        if on_hosts:
+            yield "A migration that has begun on the leader is not taken back."
         if earlier := [step for step in steps if step.key.startswith("deploy-") and step.key in begun - {key}]:
             yield f"{new} stays on {_tiers(earlier)}."
     elif key == "clear-statics" or key.startswith("statics-"):
@@ -56,7 +67,9 @@ def _broken(key: str, steps: Sequence[Step], begun: set[str], new: str, old: str
     elif key.startswith("maintenance-"):
         yield "Maintenance mode may be on for some hosts and off for others."
     else:
-        yield from _between(steps, begun - {key}, new, old)
+        yield from _between(steps, begun - {key}, new, old, on_hosts=on_hosts)
+        if key == "migrate":
+            yield "But what of the migration has run is not taken back; going on from this step runs the rest of it."
 
 
 def _unwatched(key: str) -> Iterator[str]:
