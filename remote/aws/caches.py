@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from remote.aws.found import PATIENCE, Found
 from remote.aws.session import ask_all
 
 
 def caches() -> list[Found]:
+    groups: dict[str, set[str]] = defaultdict(set)
+    for node in ask_all("elasticache", "describe_cache_clusters", "CacheClusters", patience=PATIENCE):
+        groups[node.get("ReplicationGroupId", "")].update(each["SecurityGroupId"] for each in node.get("SecurityGroups", ()))
     found = []
     for raw in ask_all("elasticache", "describe_replication_groups", "ReplicationGroups", patience=PATIENCE):
         if raw["Status"] == "deleting":
@@ -22,6 +27,7 @@ def caches() -> list[Found]:
             "failover": raw.get("AutomaticFailover", ""),
             "multi_az": raw.get("MultiAZ", ""),
             "members": members,
+            "groups": sorted(groups[raw["ReplicationGroupId"]]),
             "nodes": len(members),
             "primaries": sum(each["role"] == "primary" for each in members),
             "replicas": sum(each["role"] == "replica" for each in members),

@@ -46,6 +46,7 @@ def databases() -> list[Found]:
                 "engine": f"{raw['Engine']} {raw.get('EngineVersion', '')}".strip(),
                 "multi_az": raw.get("MultiAZ", False),
                 "zone": raw.get("AvailabilityZone", ""),
+                "source": raw.get("ReadReplicaSourceDBInstanceIdentifier", ""),  # of a read replica
                 "standby": raw.get("SecondaryAvailabilityZone", ""),
                 "gib": raw.get("AllocatedStorage", 0),
                 "retention_days": raw.get("BackupRetentionPeriod", 0),

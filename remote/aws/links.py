@@ -19,11 +19,15 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`name` is the Name tag; without one it is the id. `state`: pending, available or deleting."""
+    """`name` is the Name tag; without one it is the id. `state`: pending, available or deleting.
+
+    `gateway` is the network's side of it, as routes name it.
+    """
 
     id: str
     name: str
     state: str
+    gateway: str
     tunnels: tuple[Tunnel, ...]
 
     @property
@@ -40,6 +44,7 @@ def links() -> list[Link]:
             raw["VpnConnectionId"],
             name_of(raw) or raw["VpnConnectionId"],
             raw.get("State", ""),
+            raw.get("VpnGatewayId", "") or raw.get("TransitGatewayId", ""),
             tuple(
                 Tunnel(told["OutsideIpAddress"], told["Status"] == "UP", told.get("StatusMessage", ""), told.get("LastStatusChange"))
                 for told in raw.get("VgwTelemetry", ())
@@ -54,7 +59,12 @@ def links() -> list[Link]:
 def found() -> list[Found]:
     """As parts of the inventory."""
     return [
-        Found("ipsec-link", link.id, link.name, {"state": link.state, "tunnels": [_facts(each) for each in link.tunnels]})
+        Found(
+            "ipsec-link",
+            link.id,
+            link.name,
+            {"state": link.state, "gateway": link.gateway, "tunnels": [_facts(each) for each in link.tunnels]},
+        )
         for link in links()
     ]
 

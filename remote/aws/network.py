@@ -45,7 +45,7 @@ def nat_gateways() -> list[Found]:
 
 
 def route_tables() -> list[Found]:
-    """`default` is where everything without another route goes: the id of a gateway, or nothing."""
+    """`ways`: the gateway by where it leads to. `default` is where everything without another route goes: its id, or nothing."""
     found = ask_all("ec2", "describe_route_tables", "RouteTables", patience=PATIENCE)
     return [
         Found(
@@ -55,6 +55,11 @@ def route_tables() -> list[Found]:
             {
                 "vpc": raw["VpcId"],
                 "default": next((_way(route) for route in raw["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"), ""),
+                "ways": {
+                    route["DestinationCidrBlock"]: _way(route)
+                    for route in raw["Routes"]
+                    if route.get("DestinationCidrBlock") and _way(route) not in ("", "local")
+                },
                 "subnets": sorted(each["SubnetId"] for each in raw["Associations"] if "SubnetId" in each),
             },
         )
@@ -63,7 +68,7 @@ def route_tables() -> list[Found]:
 
 
 def _way(route: Mapping[str, Any]) -> str:
-    return str(route.get("NatGatewayId") or route.get("GatewayId") or route.get("InstanceId") or "")
+    return str(route.get("NatGatewayId") or route.get("GatewayId") or route.get("TransitGatewayId") or route.get("InstanceId") or "")
 
 
 def addresses() -> list[Found]:

@@ -43,7 +43,12 @@ def fill(endpoint: str, net: Network) -> None:
 
 
 def install() -> None:
-    """TestFailover, which changes the roles, and DescribeEvents, which tells of it in AWS's own words."""
+    """TestFailover, which changes the roles, DescribeEvents, which tells of it in AWS's own words, and each node as a cluster."""
+
+    def describe_cache_clusters(self: Any) -> ActionResult:
+        wanted = self._get_param("CacheClusterId")
+        nodes = [node for group in elasticache_backends[ACCOUNT][REGION].replication_groups.values() for node in _nodes(group)]
+        return ActionResult({"CacheClusters": [node for node in nodes if wanted in (None, node["CacheClusterId"])]})
 
     def test_failover(self: Any) -> ActionResult:
         name, node_group = self._get_param("ReplicationGroupId"), self._get_param("NodeGroupId")
@@ -60,8 +65,25 @@ def install() -> None:
         wanted = self._get_param("SourceIdentifier")
         return ActionResult({"Events": [each for each in reversed(_events) if wanted in (None, each["SourceIdentifier"])]})
 
-    for method in (test_failover, describe_events):
+    for method in (test_failover, describe_events, describe_cache_clusters):
         setattr(ElastiCacheResponse, method.__name__, method)
+
+
+def _nodes(group: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "CacheClusterId": member["cache_cluster_id"],
+            "ReplicationGroupId": group.replication_group_id,
+            "CacheNodeType": group.cache_node_type,
+            "CacheClusterStatus": group.status,
+            "Engine": "redis",
+            "NumCacheNodes": 1,
+            "PreferredAvailabilityZone": member["preferred_availability_zone"],
+            "SecurityGroups": [{"SecurityGroupId": each, "Status": "active"} for each in group.security_group_ids or ()],
+        }
+        for shard in group.node_groups
+        for member in shard["node_group_members"]
+    ]
 
 
 def _fail_over(name: str, shard: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ class Network:
     groups: dict[str, str] = field(default_factory=dict)  # name -> id
     internet_gateway: str = ""
     nat_gateways: list[str] = field(default_factory=list)
+    private_tables: list[str] = field(default_factory=list)  # of routes
     links: dict[str, str] = field(default_factory=dict)  # name -> connection id
 
 
@@ -66,14 +67,15 @@ def _gateways(ec2: Any, net: Network) -> None:
             SubnetId=subnet, AllocationId=address, TagSpecifications=tagged("natgateway", Name=f"client-nat-{zone}")
         )
         net.nat_gateways.append(nat["NatGateway"]["NatGatewayId"])
-        _routes(ec2, net.vpc, f"client-private-{zone}", [inside], NatGatewayId=net.nat_gateways[-1])
+        net.private_tables.append(_routes(ec2, net.vpc, f"client-private-{zone}", [inside], NatGatewayId=net.nat_gateways[-1]))
 
 
-def _routes(ec2: Any, vpc: str, name: str, subnets: list[str], **way: str) -> None:
+def _routes(ec2: Any, vpc: str, name: str, subnets: list[str], **way: str) -> str:
     table: str = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table", Name=name))["RouteTable"]["RouteTableId"]
     ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", **way)
     for subnet in subnets:
         ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    return table
 
 
 def _groups(ec2: Any, net: Network) -> None:
@@ -125,6 +127,9 @@ def _group_of(environment: str) -> str:
 def _links(ec2: Any, world: World, net: Network) -> None:
     gateway = ec2.create_vpn_gateway(Type="ipsec.1", TagSpecifications=tagged("vpn-gateway", Name="client"))["VpnGateway"]["VpnGatewayId"]
     ec2.attach_vpn_gateway(VpcId=net.vpc, VpnGatewayId=gateway)
+    for table in net.private_tables:
+        for *_, behind in LINKS:
+            ec2.create_route(RouteTableId=table, DestinationCidrBlock=behind, GatewayId=gateway)
     since = world.clock.now() - STOOD
     for name, address, outside, _ in LINKS:
         customer = ec2.create_customer_gateway(Type="ipsec.1", PublicIp=address, BgpAsn=65000)["CustomerGateway"]["CustomerGatewayId"]
