@@ -103,7 +103,13 @@ def renew(request: HttpRequest, resource: str) -> HttpResponseBase:
 @require_safe
 @may_view
 def topology_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "handover/topology.html", {"drawing": topology.draw()})
+    asked = {row.name.partition(":")[2]: row for kind, row in estate_rows.asked_by_kind().items() if kind in topology.KINDS}
+    context = {
+        "drawing": topology.draw(),
+        "oldest": min(((row.answered, name) for name, row in asked.items() if row.answered), default=None),
+        "wrong": [(name, row) for name, row in asked.items() if row.error],
+    }
+    return render(request, "handover/topology.html", context)
 
 
 @require_safe

@@ -102,12 +102,13 @@ def _origins(things: Things) -> Iterator[Relation]:
 
 def _rules(things: Things) -> Iterator[Relation]:
     for balancer in things["load-balancer"]:
-        to: dict[str, list[str]] = defaultdict(list)
+        to: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for rule in balancer.facts.get("rules", ()):
             for group in rule["to"]:
-                to[group].append(f"{rule['path'] or 'everything else'} on {rule['port']}")
-        for group, said in to.items():
-            yield Relation(balancer.id, ("target-group", group), listed(list(dict.fromkeys(said))))
+                to[group][rule["path"] or "everything else"].append(str(rule["port"]))
+        for group, paths in to.items():
+            said = [f"{path} on {' and '.join(dict.fromkeys(ports))}" for path, ports in paths.items()]
+            yield Relation(balancer.id, ("target-group", group), listed(said))
 
 
 def _targets(things: Things, groups: Mapping[str, Sequence[Thing]]) -> Iterator[Relation]:

@@ -1,13 +1,13 @@
 """The estate drawn from what was observed: the way from a visitor to the data, and the network with its hosts. Values; the template draws.
 
-Two queries, whatever there is: of each kind no more is read than is drawn, and how many there are; hosts alone are all read. What has gone
-is not drawn, and no line leads to it.
+Three queries, whatever there is: of each kind no more is read than is drawn, and how many there are; hosts alone are all read. What has
+gone is not drawn, and no line leads to it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, starmap
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 
-from estate.models import Resource
+from estate.models import Host, Resource
 from handover import relations
 from handover.estate_rows import KINDS as ESTATE_KINDS
 from handover.network_drawing import Ground
@@ -104,4 +104,16 @@ def _observed() -> Things:
         .filter(Q(place__lte=MOST) | Q(kind__in=_FRAME))
     )
     found = [*starmap(Thing, drawn.values_list(*fields, "many")), *starmap(Thing, here.filter(kind="instance").values_list(*fields))]
-    return dict.fromkeys(KINDS, ()) | {kind: tuple(rows) for kind, rows in groupby(found, key=lambda each: each.kind)}
+    things = {kind: tuple(rows) for kind, rows in groupby(found, key=lambda each: each.kind)}
+    return dict.fromkeys(KINDS, ()) | things | {"target-group": tuple(map(_as_hosts_are(), things.get("target-group", ())))}
+
+
+def _as_hosts_are() -> Callable[[Thing], Thing]:
+    """What the target groups said of a release's hosts is asked far oftener than the groups themselves."""
+    states = dict(Host.objects.filter(gone=None).exclude(target_state="").values_list("instance_id", "target_state"))
+
+    def newer(group: Thing) -> Thing:
+        targets = {host: states.get(host, state) for host, state in group.facts.get("targets", {}).items()}
+        return group._replace(facts={**group.facts, "targets": targets})
+
+    return newer

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from estate import inventory
-from estate.models import Resource, Watched
+from estate.models import Host, Resource, Watched
 from handover import actions, document, estate_rows, export, judging, rows
 from handover.checks.network import lets_nobody_in_from_outside
 from handover.checks.seen import Seen
@@ -353,6 +353,28 @@ def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Op
     exported = client.get("/estate/topology.svg")
     assert exported.headers["Content-Type"] == "image/svg+xml"
     assert ElementTree.fromstring(exported.content.decode()).tag.endswith("svg")  # noqa: S314 -- our own
+
+
+def test_the_topology_names_what_could_not_be_read_and_how_old_it_is(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    seen(database())
+    groups = inventory.watched_name(inventory.source("target groups"))
+    Watched.objects.create(name=groups, answered=timezone.now() - timedelta(minutes=19), error="AccessDenied <b>")
+    said = page(client, "/estate/topology/")
+    assert "The oldest of it, target groups, was read " in said
+    assert "19 min" in said
+    assert "AccessDenied &lt;b&gt;" in said
+
+
+def test_the_topology_has_the_newest_word_of_a_target(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    inventory.keep(inventory.source("machines"), [Found("instance", "i-1", "fe-1", {"beanstalk": "shop", "state": "running"})])
+    inventory.keep(inventory.source("target groups"), [Found("target-group", "shop", "shop", {"targets": {"i-1": "healthy"}})])
+    assert "1 of 1 target healthy" in page(client, "/estate/topology/")
+    Host.objects.create(instance_id="i-1", name="fe-1", target_state="unhealthy", seen=timezone.now())
+    said = page(client, "/estate/topology/")
+    assert "0 of 1 target healthy" in said
+    assert "1 unhealthy" in said
 
 
 def test_a_full_subnet_is_drawn_in_part_and_the_rest_is_counted(client: Client, viewer: Operator) -> None:
