@@ -17,7 +17,7 @@ from estate.definition import Target
 from estate.reading import current
 from live.publish import publish
 from remote.aws.session import without_retries
-from remote.errors import RemoteError
+from remote.errors import RemoteError, Throttled
 from runs.models import Run
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ def check() -> None:
                 found = curtain.drawn(target, [listener for listener, _ in place.listeners]) if place is not None else []
         except RemoteError as error:
             log.info("the load balancer of %s cannot be asked: %s", target.name, error)
+            if isinstance(error, Throttled):
+                return  # so would the next be: AWS counts an account's calls
             continue
         tell(target, found, timezone.now())
 

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from live.publish import publish
 from monitoring.alarms import plans, releases, telling
 from monitoring.alarms.models import Alarm, Mute, Reading, Subscription, Transition, Tunnel
 from remote.aws import alarms, links, metrics, topics
+from remote.aws.session import without_retries
 from remote.errors import RemoteError
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ def _poll(now: datetime) -> bool:
     reading, _ = Reading.objects.get_or_create(pk=_THE_ONE)
     problems = []
     for part, read in _PARTS.items():
-        if said := _part(read, reading, now):
+        had_no_answer = getattr(reading, part) != reading.asked
+        with without_retries() if had_no_answer else nullcontext():
+            said = _part(read, reading, now)
+        if said:
             problems.append(said)
         else:
             setattr(reading, part, now)

@@ -18,6 +18,8 @@ from estate import maintenance, observe
 from estate.models import Host, ShopAnswer, Watched
 from people.models import Operator
 from people.permissions import Forbidden
+from remote.aws import session
+from remote.errors import Denied, RemoteError, Throttled
 from runs.actions import KeyReused, LockHeld
 from runs.engine import tick
 from runs.models import Effect, Run, Step
@@ -104,6 +106,19 @@ def test_that_a_curtain_closes_the_shop_is_said_once(asked: list[str]) -> None:
     sweeper.tell(target, [], now)
     closed(60)
     assert [alert.kind for alert in check()] == ["shop"]
+
+
+@pytest.mark.parametrize(("error", "shops"), [(Throttled("Rate exceeded", "Wait."), 1), (Denied("no", "Ask."), 2)])
+def test_where_aws_throttles_one_shop_asks_for_all(monkeypatch: pytest.MonkeyPatch, error: RemoteError, shops: int) -> None:
+    asked: list[bool] = []
+
+    def ask(target: object) -> None:
+        asked.append(session._once.get())
+        raise error
+
+    monkeypatch.setattr("deployments.strategies.sweeper.curtain.place_of", ask)
+    sweeper.check()
+    assert asked == [True] * shops
 
 
 def test_where_nobody_answers_nothing_is_said(asked: list[str]) -> None:
