@@ -3,6 +3,7 @@
 A poll is claimed by an atomic UPDATE of its `Watched` row, so any number of processes and pages together ask no more often than one would.
 Beanstalk answers two describe calls a second for the whole account. While something is under way, events are asked each second, the
 environments and the health of their hosts every fourth, causes and what rests as what is left allows: two calls a second in all (`_close`).
+Behind the curtain visitors wait: there an event has them asked at once (`look_now`), which is some ten calls more for a deployment.
 Errors never erase what is known: it stays, with its age, and the row says why. Where AWS throttles, one asks again for all that are asked
 the same question: AWS counts an account's calls by the question, not by what it is about.
 What is asked and how it is kept stands in `estate.sightings`; maintenance mode, which only hosts know, in `estate.maintenance`.
@@ -37,6 +38,7 @@ _SET_BACK = timedelta(seconds=30)
 _ALIKE = ("events", "environments", "hosts", "groups", "health", "causes", "targets")  # each the same question, about several things
 _LONGEST = timedelta(minutes=1)  # pause
 _BEHIND = timedelta(seconds=2)  # the others wait for that one's answer
+_SOON = 1.0  # seconds
 _AT_ONCE = 6  # calls side by side, to different services of AWS
 _activities: list[Callable[[Target], bool]] = []
 
@@ -58,6 +60,12 @@ def refresh(target: Target, *, max_age: float) -> None:
     """
     close = _close(target)
     look(subjects(target, replace(close.not_below(max_age), events=max(close.events, max_age / 2))))
+
+
+def look_now(target: Target, beanstalk: str) -> None:
+    """The environments, and the health of this one's hosts, whatever their turn; once a second at most. For what visitors wait for."""
+    wanted = (f"environments:{target.application}", f"health:{beanstalk}")
+    look([subject for subject in subjects(target, Pace(*[_SOON] * 5)) if subject.name in wanted])
 
 
 def watch() -> None:

@@ -51,7 +51,7 @@ class Detached:
         if state.kind == "finished" and state.rc == 0:
             return self.accept(act, context)
         if state.kind == "finished":
-            return Failed(f"{act.target}: the command ended with exit code {state.rc}", {"rc": state.rc})
+            return Failed(f"{act.target}: the command ended with exit code {state.rc}.", {"rc": state.rc})
         if state.kind == "cancelled":
             return Failed(f"{act.target}: the command was cancelled; nothing of it is left running", {"cancelled": True})
         return CannotTell(f"{act.target}: the host lost the command, without an exit code. Was it restarted? Look at what the command did.")

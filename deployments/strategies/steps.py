@@ -142,7 +142,7 @@ def roll(
     at_once: bool = False,
 ) -> Step:
     command = document.update_environment(tier.beanstalk, shipment.label)
-    params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label}
+    params = _target(target) | {"beanstalk": tier.beanstalk, "label": shipment.label} | ({"closed": True} if at_once else {})
     act = Act("beanstalk.update", f"update:{tier.key}", tier.beanstalk, command.argv, params=params)
     seconds = 40 if at_once else len(hosts) * (185 + drain) + 10
     note = _AT_ONCE if at_once else _ROLLING

@@ -85,6 +85,17 @@ def test_steps_are_held_against_earlier_runs(releaser: Operator) -> None:
     assert same.slower is None
 
 
+def test_another_way_is_no_measure(releaser: Operator) -> None:
+    """Behind the curtain all hosts are deployed at once; as written, one after the other."""
+    _ended(releaser, build=30)
+    window = _ended(releaser, build=3)
+    window.plan.document["facts"]["way"] = "migration-aware:window"
+    window.plan.save(update_fields=["document"])
+    assert {each.usual for each in after.step_times(window)} == {None}
+    (build,) = [each for each in after.step_times(_ended(releaser, build=31)) if each.title.startswith("Build")]
+    assert round(build.usual or 0) == 30
+
+
 def test_the_page_says_what_it_cost(client: Client, releaser: Operator, viewer: Operator) -> None:
     scenery.observed()
     run = _ended(releaser)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from deployments.effects.beanstalk import STALE, UpdateEnvironment
 from deployments.effects.looks import SETTLING, Verify
 from estate import observe
-from estate.models import BeanstalkEnvironment, Host, Watched
+from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
 from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 from tests import scenery
@@ -96,6 +96,31 @@ def test_a_look_by_a_clock_that_is_ahead_fails_no_deployment() -> None:
     # Nor does it prove that nothing happened, which would have the request made again.
     ahead = asked(intent=now - timedelta(seconds=18), seen=now + timedelta(seconds=3), version=old)
     assert isinstance(ahead, Running)
+
+
+def test_behind_the_curtain_an_event_has_beanstalk_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors wait there: not until it is its turn again."""
+    looked: list[list[str]] = []
+    monkeypatch.setattr(observe, "look", lambda subjects: looked.append([subject.name for subject in subjects]))
+    monkeypatch.setattr(observe, "refresh", lambda target, *, max_age: None)
+    intent = timezone.now() - timedelta(minutes=1)
+    words = "Environment update completed successfully."
+    event = BeanstalkEvent.objects.create(environment=FRONT, time=timezone.now(), severity="INFO", message=words, digest="one")
+    closed = {"service": "magento", "environment": "production", "beanstalk": FRONT, "label": LABEL, "closed": True}
+
+    def probe(params: dict[str, object], **answer: object) -> None:
+        looked.clear()
+        act = Act("beanstalk.update", "update:front", FRONT, params=params)
+        UpdateEnvironment().probe(act, Context(1, 1, {}, intent, answer, lambda host: Silent(), lambda: False, 0.0))
+
+    probe(closed)
+    assert looked == [["environments:client-magento", f"health:{FRONT}"]]
+    probe(closed, event=event.pk)
+    assert looked == [], "nothing new has been heard"
+    probe(closed, event=event.pk, ready=timezone.now().isoformat())
+    assert len(looked) == 1, "only the hosts' own word is missing"
+    probe({**closed, "closed": False})
+    assert looked == [], "a rolling one has its turn"
 
 
 def test_a_host_has_its_time_to_settle_from_the_first_look_on() -> None:
