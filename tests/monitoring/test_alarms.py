@@ -121,6 +121,21 @@ def test_what_cannot_be_read_leaves_what_was_with_its_age(
     assert CPU in page
 
 
+def test_a_part_that_had_no_answer_is_asked_once_the_next_time(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert poller.poll()
+    once: list[bool] = []
+
+    def throttled() -> list[Any]:
+        once.append(session._once.get())
+        raise Throttled("Rate exceeded", "Wait.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("monitoring.alarms.poller.links.links", throttled)
+        assert [poller.poll(), poller.poll()] == [False, False]
+    assert once == [False, True]
+    assert poller.poll()
+
+
 PARTS = [  # what a role may not call, and what is not known then
     ("answered", "monitoring", "DescribeAlarms"),
     ("through", "monitoring", "DescribeAlarmHistory"),
@@ -163,21 +178,6 @@ def test_one_call_that_is_denied_leaves_what_the_others_tell_alive(
 
 
 @pytest.mark.parametrize("part, service, operation", PARTS)
-def test_a_part_that_had_no_answer_is_asked_once_the_next_time(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert poller.poll()
-    once: list[bool] = []
-
-    def throttled() -> list[Any]:
-        once.append(session._once.get())
-        raise Throttled("Rate exceeded", "Wait.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("monitoring.alarms.poller.links.links", throttled)
-        assert [poller.poll(), poller.poll()] == [False, False]
-    assert once == [False, True]
-    assert poller.poll()
-
-
 def test_a_call_that_was_never_allowed_makes_no_claim(
     control: Control, viewer: Operator, client: Client, part: str, service: str, operation: str
 ) -> None:
