@@ -146,6 +146,11 @@ def _alter(row: Resource, each: Found, now: datetime) -> bool:
     return True
 
 
+def ask_again() -> None:
+    """What failed, or was answered in part alone, is due at the next look: whoever calls has just mended something."""
+    Watched.objects.filter(name__in=map(watched_name, sources())).exclude(error="").update(tried=None, not_before=None)
+
+
 def errors() -> dict[str, str]:
     """By source: why it could not be read, or only half; those that were read well are not in it."""
     names_ = {watched_name(each): each.name for each in sources()}

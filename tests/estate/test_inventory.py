@@ -102,6 +102,18 @@ def test_a_refusal_keeps_what_was_known_and_says_why(monkeypatch: pytest.MonkeyP
     assert Resource.objects.get(key="a").gone is None
 
 
+def test_what_failed_is_asked_at_the_next_look_where_somebody_mended_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = source(thing("a"), fails=True)
+    monkeypatch.setattr(inventory, "_registered", [refused])
+    inventory.look([refused], every=3600)
+    answering = source(thing("a"))
+    inventory.look([answering], every=3600)
+    assert not Resource.objects.exists()  # it is not its turn
+    inventory.ask_again()
+    inventory.look([answering], every=3600)
+    assert Resource.objects.get().key == "a"
+
+
 def test_statements_do_not_grow_with_rows(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     many = [thing(str(number), size=number) for number in range(400)]
     with django_assert_max_num_queries(8):

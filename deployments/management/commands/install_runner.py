@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from deployments.doors import runner
-from estate import observe
+from estate import inventory, observe
 from estate.definition import Target
 from estate.models import Host
 from estate.reading import current
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         known = {name for place in places for name in place} | {host.pk for host in hosts}
         places += [(name, name) for name in sorted(wanted - known)]
         failed = [name for name, address in places if not self._install(name, address)]
+        inventory.ask_again()  # what hosts without it could not say
         if failed or not places:
             raise CommandError(f"not installed on {', '.join(failed)}" if failed else "no such host is known")
 
