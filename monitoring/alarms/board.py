@@ -123,7 +123,6 @@ class Board:
     mutes: tuple[Mute, ...] = ()
     endpoint: str = ""
     strip_begins: datetime | None = None
-    known_from: datetime | None = None  # history is there, within the strip
     topics: tuple[str, ...] = field(default=())
 
     @property
@@ -131,13 +130,8 @@ class Board:
         return [said for part, said in Reading.PARTS.items() if part in self.unread]
 
     @property
-    def known_days(self) -> int:
-        return round((self.at - self.known_from) / timedelta(days=1)) if self.known_from else 0
-
-    @property
-    def known_x(self) -> float:
-        """Where on the strip history begins, in percent; before it there is nothing to be drawn."""
-        return round(100 * (self.known_from - (self.at - STRIP)) / STRIP, 2) if self.known_from else 100.0
+    def strip_days(self) -> int:
+        return round((self.at - self.strip_begins) / timedelta(days=1)) if self.strip_begins else 0
 
     @property
     def alarming(self) -> list[Row]:
@@ -179,8 +173,7 @@ def board(now: datetime | None = None, *, strips: bool = True) -> Board:
         refusals=tuple(refusals),
         mutes=tuple(mutes),
         endpoint=endpoint(),
-        strip_begins=now - STRIP,
-        known_from=max(reading.since or now - STRIP, now - STRIP) if reading is not None and reading.through else None,
+        strip_begins=_strip_begins(reading, now) if reading is not None and reading.through else None,
         topics=topics,
     )
 
@@ -259,40 +252,49 @@ def _light(
 
 
 def _with_strips(rows: Sequence[Row], now: datetime, reading: Reading) -> list[Row]:
-    drawn, holes = _drawn(tuple(row.name for row in rows), now), tuple(_holes(reading, now))
+    begins = _strip_begins(reading, now)
+    states = tuple((row.name, row.live.state if row.live else "") for row in rows)
+    drawn, holes = _drawn(states, begins, now), tuple(_holes(reading, begins, now))
     return [
         replace(row, strip=holes + spans, fired=fired, in_releases=expected)
         for row, (spans, fired, expected) in zip(rows, drawn, strict=True)
     ]
 
 
-def _holes(reading: Reading, now: datetime) -> Iterator[Span]:
-    """What nobody knows: in an outage, and since it was read last."""
+def _strip_begins(reading: Reading, now: datetime) -> datetime:
+    """No strip reaches back beyond what is known; a day is the least."""
+    return max(now - STRIP, min(reading.since or now - STRIP, now - timedelta(days=1)))
+
+
+def _holes(reading: Reading, begins: datetime, now: datetime) -> Iterator[Span]:
+    """What nobody knows: in an outage, and since history was read last."""
     late = reading.through if is_late(reading.through, now) else None
-    for begins, ends in ((reading.lost_from, reading.lost_to), (late, now)):
-        if begins and ends and ends > now - STRIP:
-            yield _span(begins, ends, now, UNKNOWN)
+    for since, until in ((reading.lost_from, reading.lost_to), (late, now)):
+        if since and until and until > begins:
+            yield _span(max(since, begins), until, begins, now, UNKNOWN)
 
 
-def _span(begins: datetime, ends: datetime, now: datetime, light: str) -> Span:
+def _span(since: datetime, until: datetime, begins: datetime, now: datetime, light: str) -> Span:
     """Never so narrow that it cannot be seen."""
-    x = max(100 * (begins - (now - STRIP)) / STRIP, 0.0)
-    width = max(100 * (ends - (now - STRIP)) / STRIP - x, 0.6)
-    return Span(round(min(x, 100 - width), 2), round(width, 2), light)
+    x = 100 * (since - begins) / (now - begins)
+    end = min(max(100 * (until - begins) / (now - begins), x + 0.6), 100.0)
+    return Span(round(x, 2), round(end - x, 2), light)
 
 
-def _drawn(names: tuple[str, ...], now: datetime) -> _Drawn:
+def _drawn(states: tuple[tuple[str, str], ...], begins: datetime, now: datetime) -> _Drawn:
     """The strip of each, how often it fired, and in releases. Drawn anew when there is another transition, and once a minute."""
     global _kept
-    key = (names, history.newest(), int(now.timestamp()) // 60)
+    key = (states, history.newest(), int(now.timestamp()) // 60, (now - begins).days)
     found = _kept  # another thread may put its own there meanwhile
     if found is None or found[0] != key:
-        by_name = history.since(names, now - STRIP, most=STRIP_ROWS)
+        by_name = history.since([name for name, _ in states], begins, most=STRIP_ROWS)
+        all_are_here = sum(map(len, by_name.values())) < STRIP_ROWS
         drawn = []
-        for name in names:
+        for name, state in states:
             mine = by_name.get(name, [])
+            first = (mine[0].old if mine else state) if all_are_here else "INSUFFICIENT_DATA"
             fired = [each for each in mine if each.new == "ALARM"]
-            drawn.append((tuple(_spans(mine, now)), len(fired), sum(each.expected for each in fired)))
+            drawn.append((tuple(_spans(mine, first, begins, now)), len(fired), sum(each.expected for each in fired)))
         found = _kept = (key, drawn)
     return found[1]
 
@@ -301,20 +303,20 @@ _Drawn = list[tuple[tuple[Span, ...], int, int]]
 _kept: tuple[object, _Drawn] | None = None
 
 
-def _spans(transitions: Sequence[history.Turn], now: datetime) -> list[Span]:
-    """What was not OK; the rest of the strip is. `transitions` oldest first. What would be drawn over one another is one span."""
-    begins, whole = now - STRIP, STRIP.total_seconds()
+def _spans(turns: Sequence[history.Turn], first: str, begins: datetime, now: datetime) -> list[Span]:
+    """What was not OK; the rest of the strip is. `turns` oldest first, and its state before the first of them.
+
+    What would be drawn over one another is one span.
+    """
+    found = [(begins, first, False), *((each.at, each.new, each.expected) for each in turns)]
     spans: list[Span] = []
-    for index, each in enumerate(transitions):
-        if each.new in ("OK", ""):
+    for (since, new, expected), until in zip(found, [*(each.at for each in turns), now], strict=True):
+        if new in ("OK", ""):
             continue
-        until = transitions[index + 1].at if index + 1 < len(transitions) else now
-        x = 100 * (each.at - begins).total_seconds() / whole
-        end = min(x + max(100 * (until - each.at).total_seconds() / whole, 0.6), 100)
-        light = UNKNOWN if each.new == "INSUFFICIENT_DATA" else EXPECTED if each.expected else BAD
+        span = _span(since, until, begins, now, UNKNOWN if new == "INSUFFICIENT_DATA" else EXPECTED if expected else BAD)
         last = spans[-1] if spans else None
-        if last is not None and last.light == light and x <= last.x + last.width:
-            spans[-1] = Span(last.x, round(end - last.x, 2), light)
+        if last is not None and last.light == span.light and span.x <= last.x + last.width:
+            spans[-1] = Span(last.x, round(span.x + span.width - last.x, 2), span.light)
         else:
-            spans.append(Span(round(x, 2), round(end - x, 2), light))
+            spans.append(span)
     return spans

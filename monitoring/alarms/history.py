@@ -59,6 +59,7 @@ class Turn(NamedTuple):
 
     alarm: str
     at: datetime
+    old: str
     new: str
     expected: bool
 
@@ -67,7 +68,7 @@ def since(alarms: Sequence[str], begins: datetime, *, most: int) -> dict[str, li
     """Changes of state, oldest first, by alarm; the newest `most` of all together."""
     rows = Transition.objects.filter(alarm__in=alarms, kind=Transition.Kind.STATE, at__gte=begins)
     found: dict[str, list[Turn]] = {}
-    for row in reversed(rows.order_by("-at", "-id").values_list("alarm", "at", "new", "expected")[:most]):
+    for row in reversed(rows.order_by("-at", "-id").values_list("alarm", "at", "old", "new", "expected")[:most]):
         found.setdefault(row[0], []).append(Turn(*row))
     return found
 

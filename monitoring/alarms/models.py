@@ -146,6 +146,11 @@ class Reading(models.Model):
         times = ((said, getattr(self, part)) for part, said in self.PARTS.items())
         return [(said, read) for said, read in times if read is None or self.asked is None or read < self.asked]
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing at all answered the last look."""
+        return len(self.behind) == len(self.PARTS)
+
 
 class Message(models.Model):
     """A message of SNS that was believed: the same one again is refused."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -46,17 +46,16 @@ def poll(now: datetime | None = None) -> bool:
 
 def _poll(now: datetime) -> bool:
     reading, _ = Reading.objects.get_or_create(pk=_THE_ONE)
-    problems = []
+    problems: list[RemoteError] = []
     for part, read in _PARTS.items():
         had_no_answer = getattr(reading, part) != reading.asked
         with without_retries() if had_no_answer else nullcontext():
-            said = _part(read, reading, now)
-        if said:
-            problems.append(said)
+            wrong = _part(read, reading, now)
+        if wrong:
+            problems.append(wrong)
         else:
             setattr(reading, part, now)
-    sentences = [said for said, _ in problems] + [step for _, step in problems]  # what to do next is often the same of all
-    reading.asked, reading.problem = now, " ".join(filter(None, dict.fromkeys(sentences)))
+    reading.asked, reading.problem = now, _told(problems)
     reading.save()
     return not problems
 
@@ -69,14 +68,24 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _part(part: Callable[[Reading, datetime], None], reading: Reading, now: datetime) -> tuple[str, str] | None:
-    """What went wrong, and what to do next; None where all was read."""
+def _part(part: Callable[[Reading, datetime], None], reading: Reading, now: datetime) -> RemoteError | None:
+    """What went wrong; None where all was read."""
     try:
         part(reading, now)
     except RemoteError as error:
         log.warning("alarms: %s", error)
-        return f"{str(error).rstrip('.')}.", error.next_step
+        return error
     return None
+
+
+def _told(problems: Sequence[RemoteError]) -> str:
+    """What went wrong and what to do next, each said once: of several calls it is often the same."""
+    calls: dict[str, list[str]] = {}
+    for problem in problems:
+        call, _, why = str(problem).rstrip(".").rpartition(": ")
+        calls.setdefault(why, []).append(call)
+    said = [f"{', '.join(filter(None, names))}: {why}.".removeprefix(": ") for why, names in calls.items()]
+    return " ".join(dict.fromkeys([*said, *(problem.next_step for problem in problems if problem.next_step)]))
 
 
 def _alarms(reading: Reading, now: datetime) -> None:

@@ -20,6 +20,7 @@ from remote.errors import RemoteError
 EVERY = 5.0  # seconds between two looks at what is due
 STALE = 3  # intervals after which what was proven is no longer believed
 ORDER = (BAD, UNKNOWN, WARN, INFO, OK)
+WORDS = {BAD: "broken", UNKNOWN: "cannot check", WARN: "needs a look", INFO: "moving", OK: "proven well"}
 FOLDED = 12  # more than so many that are well are one line, which can be opened
 FAULT = "The console failed in checking it: its log says how."
 
@@ -30,6 +31,7 @@ class Shown:
     state: str
     said: str
     since: datetime | None
+    last: str = ""  # what it was when it was proven last, at `since`; empty where that still holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,17 @@ def _group(group: str, names: list[str], rows: dict[str, CheckSource], since: di
             cannot.append(f"{name}: {row.error}")
         elif old:
             cannot.append(f"{name}: it has not been checked for long; the scheduler may have stopped.")
-        shown += [_shown(name, Finding(**raw), since, at, every, believed=not (row.error or old)) for raw in row.findings]
+        shown += [_shown(row, Finding(**raw), since, at, every, believed=not (row.error or old)) for raw in row.findings]
     answered = [row.answered for name in names if (row := rows.get(name)) is not None and row.answered]
     shown.sort(key=lambda each: (ORDER.index(each.state), each.finding.title))
     return Group(group, tuple(shown), tuple(cannot), min(answered, default=None))
 
 
-def _shown(name: str, finding: Finding, since: dict[str, datetime], at: datetime, every: float, *, believed: bool) -> Shown:
-    seen = datetime.fromisoformat(finding.seen) if finding.seen else None
+def _shown(row: CheckSource, finding: Finding, since: dict[str, datetime], at: datetime, every: float, *, believed: bool) -> Shown:
+    seen = datetime.fromisoformat(finding.seen) if finding.seen else row.answered
     if not believed or (seen is not None and at - seen > timedelta(seconds=STALE * max(every, 60))):
-        return Shown(finding, UNKNOWN, f"Last known: {finding.state}. {finding.said}".strip(), seen)
-    return Shown(finding, finding.state, finding.said, since.get(f"{name}/{finding.key}"))
+        return Shown(finding, UNKNOWN, finding.said, seen, WORDS[finding.state])
+    return Shown(finding, finding.state, finding.said, since.get(f"{row.name}/{finding.key}"))
 
 
 def _since() -> dict[str, datetime]:

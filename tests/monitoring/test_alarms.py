@@ -25,6 +25,7 @@ from remote.errors import Throttled
 from runs.effects import Context, Done, NotDone, kind_of
 from runs.models import Plan
 from runs.plan import Act
+from tests import scenery
 from tests.box import Control
 
 CPU, CONNECTIONS, HEALTH = "DB CPU Prod", "awsrds-client-magento-prod-High-DB-Connections", "Prod eb health"
@@ -177,6 +178,21 @@ def test_one_call_that_is_denied_leaves_what_the_others_tell_alive(
     assert ("The alarms are not known" in front) == (part == "answered")
 
 
+def test_what_is_wrong_with_several_calls_is_said_once(control: Control, viewer: Operator, client: Client) -> None:
+    before = timezone.now() - timedelta(minutes=10)
+    poller.poll(before)
+    control.fault("throttle", times=-1, seconds="0")
+    assert not poller.poll()
+    problem = Reading.objects.get().problem
+    assert problem.count("Rate exceeded") == 1
+    assert problem.startswith("cloudwatch describe-alarms, cloudwatch describe-alarm-history, cloudwatch get-metric-data")
+    client.force_login(viewer)
+    page = client.get(reverse("alarms:list")).content.decode()
+    assert "Nothing has been read since" in page
+    assert "Not read:" not in page
+    assert "figures not read" not in page, "“was OK” says it"
+
+
 @pytest.mark.parametrize("part, service, operation", PARTS)
 def test_a_call_that_was_never_allowed_makes_no_claim(
     control: Control, viewer: Operator, client: Client, part: str, service: str, operation: str
@@ -203,11 +219,32 @@ def test_a_call_that_was_never_allowed_makes_no_claim(
 
 def test_a_strip_is_drawn_from_where_history_is_known(control: Control) -> None:
     poller.poll()
-    shown = board.board()
-    assert shown.known_days == 30
-    assert 66 < shown.known_x < 67
+    assert board.board().strip_days == 30
     Reading.objects.update(since=timezone.now() - timedelta(days=500))
-    assert (board.board().known_days, board.board().known_x) == (90, 0)
+    assert board.board().strip_days == 90
+
+
+def test_an_alarm_that_was_on_before_the_strip_begins_is_not_drawn_as_well() -> None:
+    now = timezone.now()
+    scenery.alarms_read(now)
+    Alarm.objects.create(name=CPU, state="ALARM", since=now - timedelta(days=200), changed=now, seen=now)
+    Alarm.objects.create(name=HEALTH, state="OK", since=now - timedelta(days=45), changed=now, seen=now)
+    Transition.objects.create(alarm=HEALTH, at=now - timedelta(days=45), kind="StateUpdate", old="ALARM", new="OK", summary="x")
+    drawn = {row.name: [(span.light, span.x, span.width) for span in row.strip] for row in board.board(now).rows}
+    assert drawn[CPU] == [("bad", 0, 100)]
+    assert drawn[HEALTH] == [("bad", 0, 50)]
+
+
+def test_what_was_not_read_is_a_hole_in_the_strip() -> None:
+    now = timezone.now()
+    read = scenery.alarms_read(now)
+    Alarm.objects.create(name=CPU, state="OK", since=now - timedelta(days=200), changed=now, seen=now)
+    Reading.objects.filter(pk=read.pk).update(lost_from=now - timedelta(days=200), lost_to=now - timedelta(days=45))
+    (strip,) = [row.strip for row in board.board(now).rows if row.name == CPU]
+    assert [(span.light, span.x, span.width) for span in strip] == [("unknown", 0, 50)]
+    Reading.objects.update(lost_from=None, lost_to=None, through=now - timedelta(days=9))
+    (strip,) = [row.strip for row in board.board(now).rows if row.name == CPU]
+    assert [(span.light, span.x, span.width) for span in strip] == [("unknown", 90, 10)]
 
 
 def test_the_calls_do_not_depend_on_who_looks(control: Control, viewer: Operator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,11 +538,12 @@ def test_figures_are_counted_back_from_the_newest_whole_minute() -> None:
 def test_a_strip_draws_no_more_than_can_be_seen() -> None:
     """What would lie over one another is one span; what stands apart, or is of another kind, is not."""
     now = timezone.now()
-    flaps = [Turn(CPU, now - timedelta(minutes=20 * (4000 - n)), "OK" if n % 2 else "ALARM", False) for n in range(4000)]
-    assert [(round(span.x), round(span.x + span.width)) for span in board._spans(flaps, now)] == [(38, 100)]
+    flaps = [Turn(CPU, now - timedelta(minutes=20 * (4000 - n)), "", "OK" if n % 2 else "ALARM", False) for n in range(4000)]
+    begins = now - board.STRIP
+    assert [(round(span.x), round(span.x + span.width)) for span in board._spans(flaps, "", begins, now)] == [(38, 100)]
     days = [(80, "ALARM", False), (79, "OK", False), (10, "ALARM", False), (9, "ALARM", True), (8, "OK", False)]
-    apart = [Turn(CPU, now - timedelta(days=ago), new, expected) for ago, new, expected in days]
-    assert [span.light for span in board._spans(apart, now)] == ["bad", "bad", "info"]
+    apart = [Turn(CPU, now - timedelta(days=ago), "", new, expected) for ago, new, expected in days]
+    assert [span.light for span in board._spans(apart, "OK", begins, now)] == ["bad", "bad", "info"]
 
 
 @pytest.mark.django_db
@@ -515,14 +553,15 @@ def test_a_strip_is_drawn_anew_when_another_transition_is_stored() -> None:
     def stored(days: int, new: str) -> None:
         Transition.objects.create(alarm=CPU, at=at - timedelta(days=days), kind=Transition.Kind.STATE, new=new, summary=new)
 
-    assert board._drawn((CPU,), at) == [((), 0, 0)]
+    begins = at - board.STRIP
+    assert board._drawn(((CPU, "OK"),), begins, at) == [((), 0, 0)]
     stored(3, "ALARM")
-    [(spans, fired, _)] = board._drawn((CPU,), at)
+    [(spans, fired, _)] = board._drawn(((CPU, "OK"),), begins, at)
     assert (len(spans), fired) == (1, 1)
     stored(2, "OK")
-    [(ended, _, _)] = board._drawn((CPU,), at)
+    [(ended, _, _)] = board._drawn(((CPU, "OK"),), begins, at)
     assert ended[0].width < spans[0].width
-    assert board._drawn((CPU, "another"), at)[1] == ((), 0, 0)
+    assert board._drawn(((CPU, "OK"), ("another", "OK")), begins, at)[1] == ((), 0, 0)
 
 
 @pytest.mark.django_db
@@ -535,7 +574,7 @@ def test_a_strip_is_its_own_alarms_also_where_another_thread_draws_meanwhile(mon
             return super().__getitem__(index)
 
     at = timezone.now()
-    drawn = board._drawn((CPU,), at)
+    drawn = board._drawn(((CPU, "OK"),), at - board.STRIP, at)
     assert board._kept is not None
     monkeypatch.setattr(board, "_kept", Replaced(board._kept))
-    assert board._drawn((CPU,), at) is drawn
+    assert board._drawn(((CPU, "OK"),), at - board.STRIP, at) is drawn

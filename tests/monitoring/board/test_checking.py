@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from estate import health
@@ -32,7 +34,7 @@ def states() -> dict[str, str]:
     return {each.finding.key: each.state for group in checking.board() for each in group.shown}
 
 
-def test_what_was_proven_is_green_and_grows_old() -> None:
+def test_what_was_proven_is_green_and_grows_old(client: Client, viewer: Operator) -> None:
     health.register("Pages", "Public names", lambda: [Finding("a", "www", OK, "200"), Finding("b", "old", BAD)], every=60)
     assert checking.board()[0].state == UNKNOWN  # nothing is proven yet
     checking.refresh()
@@ -41,7 +43,10 @@ def test_what_was_proven_is_green_and_grows_old() -> None:
     (group,) = checking.board()
     assert states() == {"a": UNKNOWN, "b": UNKNOWN}
     assert "not been checked for long" in group.cannot[0]
-    assert "Last known: ok" in next(each.said for each in group.shown if each.finding.key == "a")
+    client.force_login(viewer)
+    said = client.get(reverse("monitoring:health")).content.decode()
+    assert re.search(r"Last known <[^>]+>3 min 0\d s ago</time>: proven well. 200", said)
+    assert re.search(r"Last known <[^>]+>3 min 0\d s ago</time>: broken.", said)
 
 
 def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
