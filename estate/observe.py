@@ -109,9 +109,18 @@ def look(asked: Sequence[Subject]) -> bool:
     claimed = _claim(asked)
     if not claimed:
         return False
-    # Only the asking runs in threads: it touches no database.
+    throttled: dict[str, Throttled] = {}
+
+    def ask(subject: Subject) -> Any:
+        """Runs in threads: it touches no database. What AWS has just refused to one is not asked for the next."""
+        question = _question(subject)
+        answer = throttled.get(question) or _ask(subject)
+        if isinstance(answer, Throttled) and question in _ALIKE:
+            throttled[question] = answer
+        return answer
+
     with ThreadPoolExecutor(min(_AT_ONCE, len(claimed))) as pool:
-        answers = list(pool.map(_ask, claimed))
+        answers = list(pool.map(ask, claimed))
     changed = [subject.name for subject, answer in zip(claimed, answers, strict=True) if _keep(subject, answer)]
     if changed:
         publish("now", {"kind": "now", "changed": changed})
@@ -210,7 +219,11 @@ def _note(subject: Subject, error: RemoteError) -> bool:
 
 def _alike(subject: Subject) -> QuerySet[Watched]:
     """The others that are asked the same question."""
-    question = subject.name.partition(":")[0]
+    question = _question(subject)
     if question not in _ALIKE:
         return Watched.objects.none()
     return Watched.objects.filter(name__startswith=f"{question}:").exclude(name=subject.name)
+
+
+def _question(subject: Subject) -> str:
+    return subject.name.partition(":")[0]
