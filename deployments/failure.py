@@ -230,7 +230,7 @@ def _back(run: Run, label: str, usual: str, standings: Sequence[Standing]) -> Ch
         return Choice(title, "", refused=error.told)
     found = schema.verdict(target, commit, label, standings)
     if found.state != "ok":
-        evidence = "".join(f" {line}." for line in found.evidence if line.startswith("changed since"))
+        evidence = "".join(f" {line}." for line in found.changed)
         return Choice(title, "Old code on a migrated database answers with errors.", refused=f"{found.said}.{evidence}")
     text = f"{found.said[:1].upper()}{found.said[1:]}. Its bundle is deployed to every host again; hosts that have it pass quickly."
     return Choice(title, text, usual, _closed_for(run.plan.document["facts"]), plan=True, release=number["number"])

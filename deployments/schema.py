@@ -28,7 +28,12 @@ class Verdict:
 
     state: str
     said: str
-    evidence: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()  # what each host said
+    changed: tuple[str, ...] = ()  # which files have moved the schema
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        return self.told + self.changed
 
 
 def verdict(target: Target, commit: str, label: str, standings: Sequence[Standing]) -> Verdict:
@@ -63,7 +68,7 @@ def _between(target: Target, fits: Standing, commit: str, label: str, told: tupl
     if changed:
         shown = [*changed[:SHOWN_FILES], *([f"and {len(changed) - SHOWN_FILES} more"] if len(changed) > SHOWN_FILES else [])]
         said = f"the schema has moved: the database is that of {fits.version}, as {fits.host} says, and {label} was made for another one"
-        return Verdict("bad", said, (*told, *(f"changed since {label}: {path}" for path in shown)))
+        return Verdict("bad", said, told, tuple(f"changed since {label}: {path}" for path in shown))
     return Verdict("ok", f"the database is that of {fits.version}, as {fits.host} says, and nothing since {label} has changed it", told)
 
 

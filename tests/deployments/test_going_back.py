@@ -82,6 +82,7 @@ def test_it_is_refused_with_the_reason_where_the_schema_has_moved(control: box.C
     client.force_login(releaser)
     page = client.get("/services/pim/production/earlier").content.decode()
     assert "src/Entity/Product.php" in page
+    assert "the database fits it (“" not in page, "what each host says stands in the table, not below each release again"
     assert "disabled" in page
 
 
