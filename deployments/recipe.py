@@ -55,7 +55,7 @@ def _before(content: Mapping[Any, Any]) -> Iterator[str]:
     for _, services in _section(content, "services"):
         for name, wanted in services.items() if isinstance(services, dict) else ():
             if isinstance(wanted, dict) and wanted.get("ensureRunning") in (True, "true"):
-                yield f"has {name} run"
+                yield f"keeps {name} running"
 
 
 def _section(content: Mapping[Any, Any], name: str) -> Iterable[tuple[Any, Any]]:

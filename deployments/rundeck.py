@@ -79,7 +79,7 @@ def plan(its: Rundeck, job: Job, arguments: str) -> Plan:
     act = Act(
         "rundeck.run", "job", "Rundeck", params=params, words=f"run the job “{job.name}” of {its.project}: {arguments or 'no arguments'}"
     )
-    steps = (Step("job", f"Run “{job.name}” in Rundeck", (act,), _NOTE, "Rundeck", SECONDS),)
+    steps = (Step("job", f"Run the job {job.name} in Rundeck", (act,), _NOTE, "Rundeck", SECONDS),)
     facts = {"job": job.name, "group": job.group, "link": job.link, "arguments": arguments}
     return Plan(KIND, f"Run Rundeck's “{job.name}”", KIND, its.environment.key, its.lock_group, steps, facts)
 

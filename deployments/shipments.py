@@ -28,6 +28,8 @@ def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *,
     named.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # another plan of the same commits may have been quicker
         os.link(built.path, named)
+    with suppress(FileNotFoundError):
+        named.chmod(0o600)  # notes that it was wanted now, and leaves the time of its bytes alone, by which the shelf knows them
     _tidy(named.parent)
     return built
 
@@ -43,8 +45,8 @@ def bundle_file(sha256: str) -> Path:
 
 
 def _tidy(folder: Path) -> None:
-    """Keeps the newest: what is older is built again from its commits, or stands in S3."""
-    bundles = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Keeps what was wanted last: anything else is built again from its commits, or stands in S3."""
+    bundles = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_ctime_ns, reverse=True)
     for path in bundles[KEPT:]:
         path.unlink(missing_ok=True)
 

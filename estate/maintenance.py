@@ -6,7 +6,7 @@ Magento's flag is a file on each host; a host that is asked in vain keeps what i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from remote.ssh.runner import Runner
 
 FLAG = "/var/app/current/var/.maintenance.flag"  # Magento: lib/internal/Magento/Framework/App/MaintenanceMode.php
 _DEADLINE = 5.0  # seconds; the flag lies on the host's own disk
+_MEANWHILE = timedelta(minutes=1)  # later than that is a clock that was set back
 _ACTIVE, _IDLE = 10.0, 30.0  # seconds between two looks; a flag that nobody knows of has to be on every page within a minute
 
 
@@ -68,7 +69,8 @@ def _keep(hosts: Mapping[str, Host], asked: datetime, found: Mapping[str, Result
             silent.append(f"{hosts[ip].name} cannot be asked: {said}")
             continue
         state = "on" if result.rc == 0 else "off"
-        rows = Host.objects.filter(pk=hosts[ip].pk)
+        since = {"maintenance_seen__gt": asked, "maintenance_seen__lt": asked + _MEANWHILE}
+        rows = Host.objects.filter(pk=hosts[ip].pk).exclude(**since)  # somebody saw it while this answer was on its way
         changed |= rows.exclude(maintenance=state).exists()
         rows.update(maintenance=state, maintenance_seen=asked)
     return News(changed, " ".join(silent))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from deployments import commands
 from deployments.doors import runner
 from estate.models import Host
@@ -133,7 +135,12 @@ def has_arrived(host: Host, label: str, *, since: datetime) -> bool:
 
 
 def flag_is_there(ip: str) -> bool:
-    return runner().probe(ip, commands.is_there(commands.MAINTENANCE_FLAG).argv, deadline=LOOK_SECONDS).rc == 0
+    """The host's own word, kept at once: a page must not show what it said before."""
+    asked = timezone.now()
+    rc = runner().probe(ip, commands.is_there(commands.MAINTENANCE_FLAG).argv, deadline=LOOK_SECONDS).rc
+    if rc in (0, 1):
+        Host.objects.filter(private_ip=ip, gone=None).update(maintenance="on" if rc == 0 else "off", maintenance_seen=asked)
+    return rc == 0
 
 
 def in_words(error: RemoteError) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.utils import timezone
 
 from deployments import doors, operations
 from deployments.actions import NotPlannable, NotStartable
@@ -55,7 +56,10 @@ def _lines(plan: Plan) -> list[str]:
 
 
 def test_maintenance_on_and_off_is_seen_on_the_hosts(preproduction: Target, operator: Operator) -> None:
+    Host.objects.update(maintenance="off", maintenance_seen=timezone.now())
     _done(preproduction, "maintenance-on", operator, option=True)
+    kept = Host.objects.filter(environment="pre-production").values_list("name", "maintenance")
+    assert dict(kept) == {"pp-fe-1": "on", "pp-be": "on"}, "the run's own page shows what its last look saw"
     until(lambda: _flags(preproduction) == {"pp-fe-1": "on", "pp-be": "on"}, 15)
     _done(preproduction, "maintenance-off", operator)  # the back office only where it was ticked
     until(lambda: _flags(preproduction) == {"pp-fe-1": "off", "pp-be": "on"}, 15)

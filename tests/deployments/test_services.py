@@ -77,7 +77,13 @@ def _start(plan: Any, by: Operator, **more: Any) -> Run:
             "custom-connection",
             8,
             ["01_credentials", "02_schema", "03_owner", "04_ftp_user", "05_ftp_password", "06_ftp_directories"],
-            ["installs vsftpd", "writes /etc/vsftpd/vsftpd.conf", "has vsftpd run", "writes /tmp/parameters.yml", "writes /tmp/ftp-user"],
+            [
+                "installs vsftpd",
+                "writes /etc/vsftpd/vsftpd.conf",
+                "keeps vsftpd running",
+                "writes /tmp/parameters.yml",
+                "writes /tmp/ftp-user",
+            ],
         ),
         (
             "mirakl-cashout",
