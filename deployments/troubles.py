@@ -49,7 +49,9 @@ def troubles(
     rows: Sequence[TargetRow], watched: Sequence[Watched], held: Sequence[Run], now: datetime, events: Sequence[BeanstalkEvent] = ()
 ) -> tuple[Trouble, ...]:
     """`events`: Beanstalk's latest, newest first."""
-    found = [*_runs(held), *_silence(watched, now), *_elsewhere(rows, events), *(trouble for row in rows for trouble in _of_target(row))]
+    found = [*_runs(held), *_silence(watched, now)]
+    if watched:
+        found += [*_elsewhere(rows, events), *(trouble for row in rows for trouble in _of_target(row))]
     return worst_first(found)
 
 

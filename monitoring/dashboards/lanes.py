@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
+from django.utils import timezone
 
 from monitoring.alarms.board import is_late
 from monitoring.alarms.models import Alarm, Reading, Transition
@@ -32,12 +33,16 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
+    """`now` is of now, also where the lane ends long ago."""
+
     name: str
     url: str
+    now: Stretch
     stretches: tuple[Stretch, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "url": self.url, "spans": [each.to_json() for each in self.stretches]}
+        spans = [each.to_json() for each in self.stretches]
+        return {"name": self.name, "url": self.url, "now": self.now.to_json(), "spans": spans}
 
 
 def lanes(start: datetime, end: datetime) -> list[Lane]:
@@ -46,8 +51,10 @@ def lanes(start: datetime, end: datetime) -> list[Lane]:
     before = states.filter(alarm=OuterRef("name"), at__lt=start).order_by("-at", "-id").values("pk")[:1]
     alarms = list(Alarm.objects.filter(gone=None).annotate(before=Subquery(before)))
     firsts = {each.alarm: each for each in states.filter(pk__in=[alarm.before for alarm in alarms if alarm.before])}
-    found = [_lane(alarm, firsts.get(alarm.name), start, end) for alarm in alarms]
-    reading = Reading.objects.first() if found else None
+    reading = Reading.objects.first() if alarms else None
+    answered = reading.answered if reading else None
+    seen = answered if is_late(answered, timezone.now()) else None
+    found = [_lane(alarm, firsts.get(alarm.name), start, end, seen) for alarm in alarms]
     read = (reading.through or reading.answered) if reading else None
     return [_known_until(lane, read) for lane in found] if read and is_late(read, end) else found
 
@@ -58,13 +65,16 @@ def _known_until(lane: Lane, read: datetime) -> Lane:
     return replace(lane, stretches=(*known, Stretch("unknown", read, None, "not read")))
 
 
-def _lane(alarm: Alarm, first: Transition | None, start: datetime, end: datetime) -> Lane:
+def _lane(alarm: Alarm, first: Transition | None, start: datetime, end: datetime, seen: datetime | None) -> Lane:
+    """`seen`: its state was read then, and not lately."""
     within = Transition.objects.filter(alarm=alarm.name, kind=Transition.Kind.STATE, at__gte=start, at__lte=end)
     found = [*([first] if first else []), *reversed(within.order_by("-at", "-id")[:MOST])]
     stretches = [_stretch(each, following.at if following else None) for each, following in zip(found, [*found[1:], None], strict=False)]
     if not found and alarm.since <= end:  # it has been so since before its history is known, and its age is told beside the lane
         stretches = [Stretch(LIGHTS.get(alarm.state, "unknown"), alarm.since, None)]
-    return Lane(alarm.name, reverse("alarms:detail", args=(alarm.name,)), tuple(stretches))
+    light = "expected" if alarm.state == "ALARM" and alarm.expected else LIGHTS.get(alarm.state, "unknown")
+    now = Stretch("unknown", seen, None, "not read") if seen else Stretch(light, alarm.since, None)
+    return Lane(alarm.name, reverse("alarms:detail", args=(alarm.name,)), now, tuple(stretches))
 
 
 def _stretch(transition: Transition, end: datetime | None) -> Stretch:

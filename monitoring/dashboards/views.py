@@ -124,7 +124,8 @@ def _to_absolute(request: HttpRequest, row: StoredDashboard) -> HttpResponse:
         start, end = (datetime.fromisoformat(request.GET.get(name, "")).replace(tzinfo=zone) for name in ("from", "to"))
         return redirect(f"{place}?{urlencode({'span': f'{int(start.timestamp())}-{int(end.timestamp())}'})}")
     except (ValueError, OverflowError):
-        return redirect(f"{place}?{urlencode({'span': 'two times are needed'})}")
+        asked = f"{request.GET.get('from', '')} to {request.GET.get('to', '')}"
+        return redirect(f"{place}?{urlencode({'span': asked[:40]})}")
 
 
 def _span(request: HttpRequest) -> Span | HttpResponse:

@@ -58,8 +58,7 @@ function lane(alarm, changes, view) {
   }
   const plot = cell("plot", svg);
   plot.dataset.lane = "";
-  const last = alarm.spans[alarm.spans.length - 1];
-  const now = last ? [state(last.light, word(last)), ` ${duration((last.to ?? Date.now() / 1000) - last.from)}`] : [state("unknown", "unknown")];
+  const now = [state(alarm.now.light, word(alarm.now)), ` ${duration(Date.now() / 1000 - alarm.now.from)}`];
   row.append(cell("lab", title), plot, cell("val", now));
   return row;
 }

@@ -57,6 +57,21 @@ def test_how_long_it_has_been_so_does_not_end_at_the_edge_of_the_span() -> None:
     assert only.start == now - timedelta(days=31)
 
 
+def test_beside_a_lane_of_the_past_stands_what_the_alarm_is_now() -> None:
+    now = timezone.now()
+    alarm("ALARM", now - timedelta(minutes=9))
+    turned("OK", now - timedelta(days=12))
+    turned("ALARM", now - timedelta(minutes=9))
+    read = scenery.alarms_read(now)
+    (lane,) = lanes(now - timedelta(days=12, hours=1), now - timedelta(days=11))
+    assert [each.light for each in lane.stretches] == ["ok"]
+    assert (lane.now.light, lane.now.start) == ("bad", now - timedelta(minutes=9))
+    assert lane.to_json()["now"] == {"light": "bad", "from": int(lane.now.start.timestamp()), "to": None, "why": ""}
+    Reading.objects.filter(pk=read.pk).update(answered=now - timedelta(minutes=20))
+    (lane,) = lanes(now - timedelta(days=12, hours=1), now - timedelta(days=11))
+    assert (lane.now.light, lane.now.start, lane.now.why) == ("unknown", now - timedelta(minutes=20), "not read")
+
+
 def test_what_was_not_read_lately_is_known_only_until_then() -> None:
     now = timezone.now()
     alarm("OK", now - timedelta(days=31))
