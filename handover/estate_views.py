@@ -151,9 +151,15 @@ def _claims_about(found: Resource) -> list[document.Claim]:
     return [claim for claim in document.claims() if claim.id in numbers]
 
 
-def _near(found: Resource) -> list[Resource]:
-    """What belongs to it: a host's volumes and address, a volume's snapshots, a database's snapshots, and what the host itself says."""
+def _near(found: Resource) -> list[tuple[Resource, str]]:
+    """What belongs to it, and as what: volumes, addresses, snapshots, what the host itself says."""
     near = Q(facts__instance=found.key) | Q(facts__volume=found.key) | Q(facts__database=found.key) | Q(facts__subnet=found.key)
     if found.kind == "instance" and found.name:
         near |= Q(kind="host", name=found.name)
-    return list(Resource.objects.filter(near, gone=None).exclude(kind="terraform")[:50])
+    rows_ = list(Resource.objects.filter(near, gone=None).exclude(kind="terraform")[:50])
+    points = {volume: point for row in rows_ if row.kind == "host" for point, volume in row.facts.get("volumes", {}).items()}
+    behind = {row.key: f" behind {points[row.key]}" for row in rows_ if row.kind == "volume" and row.key in points}
+    return [(row, _AS.get(row.kind, row.kind.replace("-", " ")) + behind.get(row.key, "")) for row in rows_]
+
+
+_AS = {"host": "what it says itself: exports, mounts, files", "elastic-ip": "Elastic IP"}

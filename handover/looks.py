@@ -8,6 +8,7 @@ a log or a configuration may hold a secret.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ _DEADLINE = 8.0  # seconds for a host
 _LINES = 400  # of a file
 _EVERY = 300.0
 MOUNTED = ("cat", "/proc/mounts")
+_DISKS = ("lsblk", "-dno", "NAME,SERIAL")
 
 
 def register() -> None:
@@ -53,19 +55,36 @@ def _asked(names: Sequence[str], addresses: Mapping[str, str], there: tuple[str,
     ips = [addresses[name] for name in names]
     ask = runner().probe_many
     mounts = ask(ips, MOUNTED, deadline=_DEADLINE)
+    disks = ask(ips, _DISKS, deadline=_DEADLINE)
     paths = ask(ips, ("sudo", "ls", "-d", *there), deadline=_DEADLINE) if there else {}
     lines = ask(ips, ("sudo", "grep", "-sH", "-m", str(_LINES), "", *read), deadline=_DEADLINE) if read else {}
-    return [_host(name, mounts[addresses[name]], paths.get(addresses[name]), lines.get(addresses[name])) for name in names]
+    return [_host(name, mounts[ip], paths.get(ip), lines.get(ip), disks[ip]) for name, ip in zip(names, ips, strict=True)]
 
 
-def _host(name: str, mounts: Result | RemoteError, paths: Result | RemoteError | None, lines: Result | RemoteError | None) -> Found:
-    facts: dict[str, Any] = {"there": [], "lines": {}, "sums": {}, "mounts": {}}
+def _volumes(mounts: Mapping[str, str], disks: Result | RemoteError) -> dict[str, str]:
+    """By mount point: the volume of EBS behind it. A machine that names its disks otherwise, or does not tell, leaves it unknown."""
+    if isinstance(disks, RemoteError):
+        return {}
+    serials = dict(words for line in disks.text.splitlines() if len(words := line.split()) == 2)
+    behind = {point: serials.get(re.sub(r"p\d+$", "", source.removeprefix("/dev/")), "") for point, source in mounts.items()}
+    return {point: f"vol-{serial.removeprefix('vol')}" for point, serial in behind.items() if serial.startswith("vol")}
+
+
+def _host(
+    name: str,
+    mounts: Result | RemoteError,
+    paths: Result | RemoteError | None,
+    lines: Result | RemoteError | None,
+    disks: Result | RemoteError,
+) -> Found:
+    facts: dict[str, Any] = {"there": [], "lines": {}, "sums": {}, "mounts": {}, "volumes": {}}
     for result in (mounts, paths, lines):
         if isinstance(result, RemoteError):
             return Found("host-silent", name, name, {"unknown": str(result)})
     if isinstance(mounts, Result):
         rows = [line.split() for line in mounts.text.splitlines()]
         facts["mounts"] = {row[1]: row[0] for row in rows if len(row) > 1}
+        facts["volumes"] = _volumes(facts["mounts"], disks)
     if isinstance(paths, Result):
         facts["there"] = sorted(line for line in paths.text.splitlines() if line.startswith("/"))
     if isinstance(lines, Result):

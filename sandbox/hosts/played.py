@@ -81,6 +81,13 @@ def _findmnt(call: Play) -> int:
     return 0 if rows else 1
 
 
+def _lsblk(call: Play) -> int:
+    """Answers `-dno NAME,SERIAL`, whatever is asked: which volume of EBS each disk is, as a machine of today's kind tells it."""
+    disks = call.host.root / "run/disks"
+    call.out(disks.read_text() if disks.exists() else "")
+    return 0
+
+
 def _mount(call: Play) -> int:
     """`mount -t nfs -o OPTIONS SERVER:/EXPORT POINT`. A file server that is silent holds it up for ever, as a hard mount does."""
     source, point = call.argv[-2], call.argv[-1].removeprefix(str(call.host.root)).rstrip("/")
@@ -237,6 +244,7 @@ PLAYED: dict[str, Callable[[Play], int]] = {
     "curl": curl,
     "df": _df,
     "findmnt": _findmnt,
+    "lsblk": _lsblk,
     "mount": _mount,
     "umount": _umount,
     "mountpoint": _mountpoint,

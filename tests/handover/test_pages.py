@@ -355,6 +355,16 @@ def test_the_topology_is_drawn_from_what_was_observed(client: Client, viewer: Op
     assert ElementTree.fromstring(exported.content.decode()).tag.endswith("svg")  # noqa: S314 -- our own
 
 
+def test_a_hosts_card_says_which_volume_is_behind_what(client: Client, viewer: Operator) -> None:
+    client.force_login(viewer)
+    inventory.keep(inventory.source("machines"), [Found("instance", "i-1", "nfs", {"state": "running"})])
+    inventory.keep(inventory.source("volumes"), [Found("volume", f"vol-{each}", f"data-{each}", {"instance": "i-1"}) for each in "ab"])
+    inventory.keep(inventory.source("hosts"), [Found("host", "nfs", "nfs", {"volumes": {"/srv/media": "vol-a"}})])
+    said = page(client, "/estate/instance/i-1/")
+    assert "volume behind /srv/media" in said
+    assert said.count(" behind ") == 1
+
+
 def test_the_topology_names_what_could_not_be_read_and_how_old_it_is(client: Client, viewer: Operator) -> None:
     client.force_login(viewer)
     seen(database())

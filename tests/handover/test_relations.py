@@ -175,6 +175,12 @@ def test_a_share_that_one_host_lacks_is_said() -> None:
     assert (found.said, found.light) == ("1 share mounted on 1 of 2 hosts that answered: /m", "warn")
 
 
+def test_which_volume_is_behind_a_share_is_known(world: World) -> None:
+    told = world.found("host", "nfs").facts["volumes"]
+    names = {each.id: each.name for each in world.before.every("volume")}
+    assert {point: names[volume] for point, volume in told.items()} == {"/srv/media": "nfs-data-f", "/srv/data": "nfs-data-g"}
+
+
 def test_all_of_the_sandbox_has_its_place_and_its_line(world: World) -> None:
     """Each line begins and ends at something that is drawn; none lies upon a box that it does not lead to."""
     things = things_of(world.before)

@@ -5,8 +5,10 @@ The OpenVPN and the gateway host have a side of their own (SSH, PKI, HAProxy) el
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from moto.ec2.models import ec2_backends
@@ -69,6 +71,8 @@ def fill(ec2: Any, world: World, net: Network) -> Machines:
         if machine.id not in {instance.id for reservation in backend.reservations.values() for instance in reservation.instances}:
             _launch(ec2, net, made, machine)
         made.volumes[machine.name] = [_volume(ec2, world, machine, device, size) for device, size in machine.volumes]
+        if machine.name in world.machines:
+            _disks(world.machines[machine.name].root / "run/disks", made.volumes[machine.name])
     return made
 
 
@@ -87,6 +91,12 @@ def _launch(ec2: Any, net: Network, made: Machines, machine: Machine) -> None:
         )
     if machine.platform:
         ec2_backends[ACCOUNT][REGION].get_instance(machine.id).platform = machine.platform
+
+
+def _disks(file: Path, volumes: Iterable[str]) -> None:
+    """What the host's kernel says of them: names of its own, in this order, with the volume's id as the serial number."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"nvme{number}n1 {volume.replace('-', '')}\n" for number, volume in enumerate(volumes, 1)))
 
 
 def _volume(ec2: Any, world: World, machine: Machine, device: str, size: int) -> str:
