@@ -23,8 +23,10 @@ from estate.reading import current
 from people.permissions import may
 from remote.errors import RemoteError
 from runs import witness
-from runs.models import Effect, Run, Step
+from runs.ansi import pieces
+from runs.models import Effect, LogChunk, Run, Step
 
+_LAST_LINES = 20
 _ONLY_LOOK = frozenset(["preflight", "check-versions"])  # the steps after which everything is as it was
 
 
@@ -111,7 +113,7 @@ def failure(run: Run, *, by: object) -> Failure | None:
         log_file=path,
         platform=next((name for name, file in commands.LOG_FILES.items() if file == path), ""),
         activity=found.path if found else (),
-        output=found.output if found else "",
+        output=found.output if found else _last_lines(run, effect),
         excerpt=found.excerpt if found else (),
         problem=evidence.problem if evidence else "",
         taken=evidence.taken if evidence else None,
@@ -123,6 +125,15 @@ def failure(run: Run, *, by: object) -> Failure | None:
         lock_held=run.holds_lock,
         lock_said=_lock_said(run, mixed=mixed, by=by),
     )
+
+
+def _last_lines(run: Run, effect: Effect | None) -> str:
+    """Of the command that failed, where the console itself ran it: the command, and the end of what it printed."""
+    if effect is None or effect.intent_at is None:
+        return ""
+    mine = LogChunk.objects.filter(run=run, host=effect.target, time__gte=effect.intent_at).order_by("-seq_first")
+    text = "\n".join(reversed(mine.values_list("text", flat=True)[:_LAST_LINES]))
+    return "\n".join("".join(piece.text for piece in pieces(line)) for line in text.split("\n")[-_LAST_LINES:])
 
 
 def _beanstalk_says(host: Host, run: Run) -> str:

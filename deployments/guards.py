@@ -65,7 +65,8 @@ def uploads(asked: Asked) -> Iterator[Gate]:
         if found.rc != 0:
             yield Gate("uploads", title, "unknown", f"find on {host.name} ended with exit code {found.rc}")
         elif files:
-            said = f"{len(files)} files on {host.name} are newer than its release and would go with it ({files[0]}): fetch them first"
+            many = f"{len(files)} files on {host.name} are" if len(files) > 1 else f"1 file on {host.name} is"
+            said = f"{many} newer than its release and would go with it ({files[0]}): fetch what is needed first"
             yield Gate("uploads", title, "bad", said, files[:20])
         else:
             yield Gate("uploads", title, "ok", f"nothing newer than the release on {host.name}")

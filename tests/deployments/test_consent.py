@@ -335,6 +335,19 @@ def test_a_booking_is_cancelled_by_a_person(open_gates: None, releaser: Operator
     assert not Run.objects.exists()
 
 
+def test_the_page_of_a_plan_that_waits_looks_again_until_it_no_longer_does(open_gates: None, client: Client, releaser: Operator) -> None:
+    """It would go on to say that it waits, long after its run has begun."""
+    scenery.observed()
+    plan = scenery.plan(releaser)
+    client.force_login(releaser)
+    again = 'hx-select="#people"'
+    assert again not in client.get(f"/plans/{plan.pk}/").content.decode()
+    booking = bookings.book(plan, hash=plan.hash, due=None, confirmation="production", by=releaser)
+    assert again in client.get(f"/plans/{plan.pk}/").content.decode()
+    bookings.cancel(booking, by=releaser)
+    assert again not in client.get(f"/plans/{plan.pk}/").content.decode()
+
+
 @pytest.mark.parametrize("due", ["", "tomorrow", "2020-01-01T00:00", "9999-12-31T23:59", "2026-13-45T99:99", "\x00"])
 def test_a_time_that_is_none_is_refused_in_words(client: Client, releaser: Operator, due: str) -> None:
     scenery.observed()

@@ -73,6 +73,7 @@ def test_an_upload_that_the_deployment_would_lose_is_named(control: box.Control,
     upload.write_text("<order/>")
     try:
         gate = _one(guards.uploads(_asked(target, CUSTOM)))
+        assert gate.said.startswith("1 file on custom-1 is newer")
         assert (gate.state, "/var/app/current/public/order-1.xml" in gate.said) == ("bad", True)
     finally:
         upload.unlink()

@@ -135,6 +135,10 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
 
     assert failed.state == Run.State.FAILED
     assert "Migrate the database" in failed.said
+    left = failure(failed, by=releaser)
+    assert left is not None
+    assert left.output.startswith("$ sudo -u webapp php /var/app/current/bin/magento setup:upgrade"), "what ran"
+    assert "SQLSTATE" in left.output, "and what it said, where one looks first"
     assert _closed(ready) == 503
     assert _closed(ready, **{curtain.HEADER: curtain.pass_of(failed.number)}) != 503, "a tester passes"
     assert _closed(ready, **{curtain.HEADER: curtain.pass_of(failed.number + 1)}) == 503, "and nobody else does"
