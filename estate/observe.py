@@ -210,8 +210,8 @@ def _note(subject: Subject, error: RemoteError) -> bool:
     if isinstance(error, Throttled):
         later = row.not_before + _BEHIND
         _alike(subject).filter(Q(not_before=None) | Q(not_before__lt=later)).update(not_before=later)
-        if row.error:  # those that stumbled with it need not find out by themselves
-            _alike(subject).filter(failures=1, error="").update(failures=2, error=row.error)
+        if row.failures > 1:  # the others need not find out by themselves, nor begin with short pauses
+            _alike(subject).filter(failures__lt=row.failures).update(failures=row.failures, error=row.error)
     if first and row.error:
         log.warning("%s cannot be observed: %s", subject.name, row.error)
     return first and bool(row.error)
