@@ -276,8 +276,8 @@ def _holes(reading: Reading, begins: datetime, now: datetime) -> Iterator[Span]:
 
 def _span(since: datetime, until: datetime, begins: datetime, now: datetime, light: str) -> Span:
     """Never so narrow that it cannot be seen."""
-    x = 100 * (since - begins) / (now - begins)
-    end = min(max(100 * (until - begins) / (now - begins), x + 0.6), 100.0)
+    x = min(100 * (since - begins) / (now - begins), 99.4)
+    end = max(100 * (until - begins) / (now - begins), x + 0.6)
     return Span(round(x, 2), round(end - x, 2), light)
 
 

@@ -54,6 +54,7 @@ def dashboard_page(row: StoredDashboard, dashboard: Dashboard, span: Span, *, sa
         ],
         "charts": charts,
         "texts": [text.html(widget.markdown) for widget in dashboard.widgets if widget.kind == "text"],
+        "alarms": [widget for widget in dashboard.widgets if widget.kind == "alarm" and widget.alarms],
         "others": [widget for widget in dashboard.widgets if widget.kind == "other" or (widget.said and not widget.shown)],
         "compared": document.compared(dashboard) if is_production else (),
         "around": _around(release),

@@ -152,6 +152,16 @@ def _ticking(value: datetime | None, kind: str, words: str) -> SafeString | str:
 
 
 @register.filter
+def listed(value: Any) -> Any:
+    """Lists and pairs as people write them: `a, b`, and `Name x, Value y`."""
+    if isinstance(value, list):
+        return "; ".join(str(listed(each)) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {listed(each)}" for name, each in value.items())
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+@register.filter
 def thin(value: int | None) -> str:
     """Thousands by a thin gap: `1 205`."""
     return "–" if value is None else f"{value:,}".replace(",", THIN)

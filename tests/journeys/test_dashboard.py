@@ -30,6 +30,8 @@ def stored(db: None) -> str:
     now = timezone.now()
     metric = ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "client-magento-prod"]
     widgets = [{"type": "metric", "properties": {"title": f"Chart {n}", "metrics": [metric], "period": 60}} for n in range(CHARTS)]
+    arn = "arn:aws:cloudwatch:eu-west-3:123456789012:alarm:"
+    widgets.append({"type": "alarm", "properties": {"title": "Ring", "alarms": [f"{arn}Busy", f"{arn}Gone"]}})
     row = StoredDashboard.objects.create(name="shop", body=json.dumps({"widgets": widgets}), modified="1", read=now)
     end = int(now.timestamp()) // 60 * 60
     values = [None if GAP[0] <= n < GAP[1] else n for n in range(POINTS)]
@@ -53,6 +55,11 @@ def person(browser: Browser, live_server: LiveServer, stored: str, viewer: Opera
     person.page.locator("[data-charts][data-drawn]").wait_for()
     yield person
     person.leaves()
+
+
+def test_an_alarm_widget_tells_what_its_alarms_are_now(person: Person) -> None:
+    told = person.page.locator("[data-alarm]")
+    assert told.all_inner_texts() == ["OK 1 d 00 h", "not among the alarms that were read"]
 
 
 def test_the_cursor_goes_through_all_charts_and_says_what_is_there(person: Person) -> None:

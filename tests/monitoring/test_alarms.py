@@ -235,6 +235,12 @@ def test_an_alarm_that_was_on_before_the_strip_begins_is_not_drawn_as_well() -> 
     assert drawn[HEALTH] == [("bad", 0, 50)]
 
 
+def test_an_alarm_of_this_minute_is_seen_at_the_end_of_the_strip() -> None:
+    now = timezone.now()
+    (span,) = board._spans([Turn(CPU, now - timedelta(minutes=1), "OK", "ALARM", False)], "OK", now - board.STRIP, now)
+    assert (span.light, span.x, span.width) == ("bad", 99.4, 0.6)
+
+
 def test_what_was_not_read_is_a_hole_in_the_strip() -> None:
     now = timezone.now()
     read = scenery.alarms_read(now)
@@ -484,7 +490,9 @@ def test_a_plan_is_shown_and_started_once(control: Control, operator: Operator, 
     response = client.post(reverse("alarms:mute"), {"alarm": CPU, "minutes": "30", "why": "a test"})
     plan = Plan.objects.get()
     assert response.headers["Location"] == reverse("alarms:plan", args=(plan.pk,))
-    assert "put-alarm-mute-rule" in client.get(response.headers["Location"]).content.decode()
+    page = client.get(response.headers["Location"]).content.decode()
+    assert "put-alarm-mute-rule" in page
+    assert f"<dt>alarms</dt><dd>{CPU}</dd>" in page
     started = client.post(reverse("alarms:start", args=(plan.pk,)), {"hash": plan.hash, "key": str(uuid4())})
     assert "/runs/" in started.headers["Location"]
     again = client.post(reverse("alarms:start", args=(plan.pk,)), {"hash": plan.hash, "key": str(uuid4())})

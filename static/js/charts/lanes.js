@@ -36,6 +36,18 @@ export function drawLanes(place, alarms, changes, view) {
   place.replaceChildren(head, ...alarms.map((alarm) => lane(alarm, changes, view)));
 }
 
+function now(alarm) {
+  return [state(alarm.now.light, word(alarm.now)), ` ${duration(Date.now() / 1000 - alarm.now.from)}`];
+}
+
+// The alarms that a widget of CloudWatch's names, wherever they stand on the page.
+export function drawStates(root, alarms) {
+  for (const place of root.querySelectorAll("[data-alarm]")) {
+    const alarm = alarms.find((each) => each.name === place.dataset.alarm);
+    place.replaceChildren(...(alarm ? now(alarm) : [state("unknown", "not among the alarms that were read")]));
+  }
+}
+
 function lane(alarm, changes, view) {
   const row = document.createElement("div");
   row.className = "chart swim";
@@ -58,8 +70,7 @@ function lane(alarm, changes, view) {
   }
   const plot = cell("plot", svg);
   plot.dataset.lane = "";
-  const now = [state(alarm.now.light, word(alarm.now)), ` ${duration(Date.now() / 1000 - alarm.now.from)}`];
-  row.append(cell("lab", title), plot, cell("val", now));
+  row.append(cell("lab", title), plot, cell("val", now(alarm)));
   return row;
 }
 

@@ -3,7 +3,7 @@ import { announce, duration, now } from "../words.js";
 import { socket } from "../socket.js";
 import { cursor } from "./cursor.js";
 import { drawChart, element, health, newest, releases, share, swatch, valueAt } from "./draw.js";
-import { drawLanes } from "./lanes.js";
+import { drawLanes, drawStates } from "./lanes.js";
 import { atMinute, days, parts, ticks, told } from "./scale.js";
 
 const FRESH_EACH = 15_000; // ms between two questions whether there is something newer
@@ -81,6 +81,7 @@ function draw() {
   axis(view, changes);
   for (const { svg, widget, lines } of charts) drawChart(svg, widget, lines, changes, view);
   drawLanes(root.querySelector("[data-lanes]"), state.alarms, changes, view);
+  drawStates(root, state.alarms);
   state.cursor?.redraw();
   if (!state.cursor) at(null);
   root.dataset.drawn = "";

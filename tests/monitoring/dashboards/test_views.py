@@ -50,6 +50,18 @@ def test_pages_work_for_viewers_by_get_alone_and_for_nobody_else(
     assert client.post(address).status_code == 405
 
 
+def test_an_alarm_widget_names_its_alarms(client: Client, viewer: Operator) -> None:
+    """Their states are drawn by the page's script, from what the lanes are drawn from."""
+    arn = "arn:aws:cloudwatch:eu-west-3:123456789012:alarm:DB CPU Prod"
+    widgets = [{"type": "alarm", "properties": {"title": "Ring", "alarms": [arn]}}, {"type": "alarm", "properties": {"title": "None"}}]
+    StoredDashboard.objects.create(name="rings", body=json.dumps({"widgets": widgets}), modified="1", read=timezone.now())
+    client.force_login(viewer)
+    page = client.get("/monitoring/rings/").content.decode()
+    assert '<dd data-alarm="DB CPU Prod">' in page
+    assert page.count("data-alarm=") == 1
+    assert "It names no alarm." in page
+
+
 def test_the_page_says_what_it_does_not_draw_and_shows_text_as_text(window: Window, client: Client, viewer: Operator) -> None:
     client.force_login(viewer)
     page = client.get("/monitoring/shop/").content.decode()
