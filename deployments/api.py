@@ -22,7 +22,8 @@ class PlanIn(Schema):
     """`strategy`: "as-written" or "migration-aware"; "" takes the best that can be taken.
 
     Where that has to be built first, the answer is the plan of its preparation (kind "operation"): run it, then ask again. `path` ("roll",
-    "window") with `because` overrides the database's answers. Branches default to the estate's first; `release` names an earlier one.
+    "window") with `because` overrides the database's answers. Branches default to the estate's first, the configuration's to what the
+    hand-over's open question was answered; `release` names an earlier one.
     """
 
     service: str

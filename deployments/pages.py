@@ -11,6 +11,7 @@ from typing import Any
 from deployments import actions, live, operations, rollback, schema, sources, standing
 from deployments.gates import Gate
 from deployments.overview import TargetRow, overview
+from estate import answers
 from estate.definition import Target
 from estate.models import BeanstalkEvent
 from people.permissions import Decision, may
@@ -61,8 +62,8 @@ def waiting(target: Target) -> Waiting:
         head = heads[target.code.branches[0]]
         old = live.live_commit(target, label, code, head)
         groups = [sources.changes(code, branch=target.code.branches[0], old=old, new=head)]
-        configuration, heads = sources.fetched(target.configuration.repository, target.configuration.branches[0])
-        branch = target.configuration.branches[0]
+        branch = answers.configuration_branch(target)
+        configuration, heads = sources.fetched(target.configuration.repository, branch)
         was = live.live_configuration(target, label)
         if was:
             groups.append(sources.changes(configuration, branch=branch, old=was, new=heads[branch]))

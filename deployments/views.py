@@ -17,7 +17,7 @@ from deployments import actions, adoption, bookings, consent, operations, pack, 
 from deployments.models import Evidence
 from deployments.overview import overview
 from deployments.targets import target_or_404
-from estate import freezes
+from estate import answers, freezes
 from estate.definition import Environment, Target, UnknownTarget
 from estate.reading import current
 from estate.validators import idempotency_key
@@ -271,6 +271,7 @@ def _service(
     status: int = 200,
 ) -> HttpResponse:
     page = pages.service_page(target, request.user, timezone.now())
+    chosen = answers.chosen_configuration_branch(target)
     context = {
         "target": target,
         "about": current().services[target.service].about,
@@ -285,7 +286,8 @@ def _service(
         "operations": operations.operations_of(target),
         "may_operate": may(request.user, operations.KIND, target.environment.key, planning=True),
         "queue": bookings.queue(target.lock_group),
-        "form": form or {"code_branch": target.code.branches[0], "config_branch": target.configuration.branches[0]},
+        "form": form or {"code_branch": target.code.branches[0], "config_branch": chosen or target.configuration.branches[0]},
+        "chosen_branch": chosen,
         "refused": refused,
     }
     template = "deployments/_service.html" if request.GET.get("part") == "live" else "deployments/service.html"

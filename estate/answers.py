@@ -15,7 +15,12 @@ def register_configuration_branch(branch: Callable[[Target], str]) -> None:
         _told.append(branch)
 
 
-def configuration_branch(target: Target) -> str:
-    """The one that was chosen, where the estate still names it; else the estate's first."""
+def chosen_configuration_branch(target: Target) -> str:
+    """The one that was chosen, where the estate still names it; else ""."""
     chosen = next(filter(None, (branch(target) for branch in _told)), "")
-    return chosen if chosen in target.configuration.branches else target.configuration.branches[0]
+    return chosen if chosen in target.configuration.branches else ""
+
+
+def configuration_branch(target: Target) -> str:
+    """What plans propose: the chosen one, else the estate's first."""
+    return chosen_configuration_branch(target) or target.configuration.branches[0]

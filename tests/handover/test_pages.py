@@ -211,7 +211,7 @@ def test_who_may_not_say_anything(client: Client, operator: Operator) -> None:
     assert client.get("/estate/database/none/").status_code == 404
 
 
-def test_the_answer_about_the_branch_is_what_plans_propose(releaser: Operator) -> None:
+def test_the_answer_about_the_branch_is_what_plans_propose(client: Client, releaser: Operator) -> None:
     from estate import answers
     from estate.reading import current
 
@@ -219,8 +219,13 @@ def test_the_answer_about_the_branch_is_what_plans_propose(releaser: Operator) -
     assert answers.configuration_branch(target) == target.configuration.branches[0] == "prod"
     claim = document.claim(actions.CONFIGURATION_BRANCH)
     assert claim is not None
+    client.force_login(releaser)
+    assert 'value="prod" checked' in page(client, "/services/magento/production/")
     actions.answer(claim, "master, since the move", by=releaser)
     assert answers.configuration_branch(target) == "master"
+    said = page(client, "/services/magento/production/")
+    assert 'value="master" checked' in said
+    assert "so was the open question of the hand-over document answered" in said
     assert answers.configuration_branch(current().target("magento", "pre-production")) == "preprod"
 
 
