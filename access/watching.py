@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from access.models import Seen
@@ -31,7 +30,7 @@ def look(name: str, ask: Callable[[], object], *, every: float) -> None:
     if pause and time.monotonic() < pause.until:
         return
     try:
-        with without_retries() if pause else nullcontext():
+        with without_retries(when=pause is not None):
             ask()
     except Throttled as error:
         length = min(2 * (pause.length if pause else every), _LONGEST)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from estate.health import CannotCheck as CannotCheck  # noqa: PLC0414 (sources import it from here)
 from estate.models import DeadlineSource
 from people.notifications import notify
+from remote.aws.session import without_retries
 from remote.errors import RemoteError
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,9 @@ def refresh(*, max_age: float | None = None) -> None:
     rows = DeadlineSource.objects.in_bulk()
     with ExitStack() as stack:
         for name, source in _sources.items():
-            if _is_due(rows.get(name), source, max_age):
-                stack.callback(_refresh, name, source)
+            row = rows.get(name)
+            if _is_due(row, source, max_age):
+                stack.callback(_refresh, name, source, once=row is not None and bool(row.error))
 
 
 def read_all() -> Board:
@@ -169,11 +171,12 @@ def _unread(row: DeadlineSource | None, source: _Source, at: datetime) -> str | 
     return None
 
 
-def _refresh(name: str, source: _Source) -> None:
+def _refresh(name: str, source: _Source, *, once: bool) -> None:
     """Stores what the source says; where it says nothing, why. A fault of our own is stored as one, and raised."""
     tried, error, found = timezone.now(), FAULT, None
     try:
-        found, error = [each.to_json() for each in source.read()], ""
+        with without_retries(when=once):
+            found, error = [each.to_json() for each in source.read()], ""
     except RemoteError as refused:
         error = refused.told
     except CannotCheck as unknown:

@@ -149,7 +149,11 @@ def _claim(asked: Sequence[Subject]) -> list[Subject]:
     unknown = [Watched(name=subject.name) for subject in asked if subject.name not in rows]
     if unknown:
         Watched.objects.bulk_create(unknown, ignore_conflicts=True)
-    return [subject for subject in asked if _is_due(rows.get(subject.name), subject, now) and _wins(subject, now)]
+    due = [subject for subject in asked if _is_due(rows.get(subject.name), subject, now)]
+    failing = {subject.name: _question(subject) for subject in due if subject.name in rows and rows[subject.name].failures}
+    first = {question: name for name, question in reversed(failing.items())}
+    waiting = {name for name, question in failing.items() if question in _ALIKE and first[question] != name}  # for the first one's answer
+    return [subject for subject in due if subject.name not in waiting and _wins(subject, now)]
 
 
 def _is_due(row: Watched | None, subject: Subject, now: datetime) -> bool:
@@ -191,7 +195,7 @@ def _keep(subject: Subject, answer: Any) -> bool:
         news = subject.keep(answer)
         recovered = row.error != news.wrong
         if row.failures:
-            _alike(subject).filter(not_before__gt=timezone.now()).update(not_before=None)
+            _alike(subject).filter(failures__gt=0).update(failures=0, not_before=None)
         row.answered, row.error, row.failures, row.not_before = timezone.now(), news.wrong, 0, None
         row.save(update_fields=["answered", "error", "failures", "not_before"])
     return news.changed or recovered

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ def _poll(now: datetime) -> bool:
     problems: list[RemoteError] = []
     for part, read in _PARTS.items():
         had_no_answer = getattr(reading, part) != reading.asked
-        with without_retries() if had_no_answer else nullcontext():
+        with without_retries(when=had_no_answer):
             wrong = _part(read, reading, now)
         if wrong:
             problems.append(wrong)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from estate.health import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Check, Finding, checks
 from live.publish import publish
 from monitoring.board.models import CheckChange, CheckSource
+from remote.aws.session import without_retries
 from remote.errors import RemoteError
 
 EVERY = 5.0  # seconds between two looks at what is due
@@ -69,7 +70,7 @@ def refresh(*, now: bool = False) -> None:
         for name, check in checks().items():
             tried = rows[name].tried if name in rows else None
             if now or tried is None or tried <= timezone.now() - timedelta(seconds=check.every):
-                stack.callback(_ask, name, check)
+                stack.callback(_ask, name, check, once=name in rows and bool(rows[name].error))
 
 
 def board() -> list[Group]:
@@ -113,10 +114,11 @@ def _since() -> dict[str, datetime]:
     return dict(CheckChange.objects.order_by("since").values_list("name", "since"))
 
 
-def _ask(name: str, check: Check) -> None:
+def _ask(name: str, check: Check, *, once: bool) -> None:
     tried, error, found = timezone.now(), FAULT, None
     try:
-        found, error = list(check.find()), ""
+        with without_retries(when=once):
+            found, error = list(check.find()), ""
     except RemoteError as refused:
         error = refused.told
     except CannotCheck as unknown:

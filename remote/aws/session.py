@@ -47,9 +47,9 @@ _models = Loader()  # reads each service's model once; they are large, and most 
 
 
 @contextmanager
-def without_retries() -> Iterator[None]:
+def without_retries(*, when: bool = True) -> Iterator[None]:
     """What is asked within, in this thread, is asked once: by somebody who has failed lately, and has pauses of his own."""
-    token = _once.set(True)
+    token = _once.set(when or _once.get())
     try:
         yield
     finally:

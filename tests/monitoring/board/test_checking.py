@@ -18,6 +18,7 @@ from monitoring.alarms.models import Tunnel
 from monitoring.board import checking, checks
 from monitoring.board.models import CheckSource
 from people.models import Operator
+from remote.aws import session
 from remote.errors import Unreachable
 from remote.ssh.connections import Result
 from tests import scenery
@@ -52,7 +53,10 @@ def test_what_was_proven_is_green_and_grows_old(client: Client, viewer: Operator
 def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
     answers: list[Exception | None] = [None, Unreachable("No way there.", "Look at the route."), CannotCheck("Nobody told where.")]
 
+    once: list[bool] = []
+
     def find() -> Iterable[Finding]:
+        once.append(session._once.get())
         if answer := answers.pop(0):
             raise answer
         return [Finding("a", "www", OK)]
@@ -63,6 +67,7 @@ def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
         (group,) = checking.board()
         assert states() == {"a": state}
         assert said in " ".join(group.cannot)
+    assert once == [False, False, True], "AWS is asked once where the last look had no answer"
 
 
 def test_one_broken_check_keeps_no_other_from_being_asked() -> None:
