@@ -136,7 +136,10 @@ def _beanstalk(asked: Asked) -> Iterator[Gate]:
         watched = Watched.objects.filter(name=f"environments:{asked.target.application}").first()
         yield Gate("ready", title, "unknown", f"AWS has not answered lately. {watched.error if watched else ''}".strip(), tuple(seen))
     elif busy:
-        yield Gate("ready", title, "bad", f"someone else is deploying to {', '.join(busy)}: wait until it is Ready", tuple(seen))
+        mine = Run.objects.filter(service=asked.target.service, environment=asked.target.environment.key, state=Run.State.RUNNING)
+        ours = mine.exclude(number=asked.own_run).first() if asked.own_run else mine.first()
+        who = f"run {ours.number} is at work on" if ours is not None else "someone else is deploying to"
+        yield Gate("ready", title, "bad", f"{who} {', '.join(busy)}: wait until it is Ready", tuple(seen))
     else:
         yield Gate("ready", title, "ok", f"{len(rows)} of {len(rows)}", tuple(seen))
 

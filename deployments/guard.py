@@ -68,7 +68,10 @@ def check() -> None:
 def check_target(target: Target, now: datetime) -> None:
     """Raises, renews and ends the target's alerts. Asks the hosts only where what they last said is older than the last run's end."""
     last = Run.objects.filter(**_place(target)).order_by("-number").first()
-    found = [] if _is_excused(target) else [*_flags(target, last, now), *_shop(target, last, now)]
+    found: list[Found] = []
+    if not _is_excused(target):
+        flags = _flags(target, last, now)
+        found = [*flags, *_shop(target, last, now, told=_is_whole_front(target, flags))]
     culprit = last if last is not None and last.state in (Run.State.FAILED, Run.State.CANCELLED, Run.State.UNKNOWN) else None
     changed = _end_all_but([each.kind for each in found], target, now)
     for each in found:
@@ -108,10 +111,16 @@ def _is_silent_since(ended: datetime | None, now: datetime) -> bool:
     return ended is not None and now - ended >= PATIENCE
 
 
-def _shop(target: Target, last: Run | None, now: datetime) -> list[Found]:
+def _is_whole_front(target: Target, flags: Sequence[Found]) -> bool:
+    """Every host that visitors meet is in maintenance mode: that says already that the shop is closed, and why."""
+    front = {host.name for host in _hosts(target) if host.tier == target.tiers[-1].key} if flags else set()
+    return bool(front) and all(front <= set(each.hosts) for each in flags)
+
+
+def _shop(target: Target, last: Run | None, now: datetime, *, told: bool) -> list[Found]:
     """Closed or broken in every answer for so long; where nobody answered, nothing is known and nothing is said.
 
-    What is no shop is asked while it is released alone. That a drawn curtain closes it, the curtain's own alert says.
+    What is no shop is asked while it is released alone. `told`: that it is closed is said already; a curtain has an alert of its own.
     """
     if target.shop is None:
         return []
@@ -124,7 +133,8 @@ def _shop(target: Target, last: Run | None, now: datetime) -> list[Found]:
     since = bad.order_by("time").values_list("time", flat=True).first()
     if since is None or now - since < PATIENCE:
         return []
-    if newest.state == ShopAnswer.State.CLOSED and Alert.objects.filter(**_place(target), kind=Alert.Kind.CURTAIN, ended=None).exists():
+    curtains = Alert.objects.filter(**_place(target), kind=Alert.Kind.CURTAIN, ended=None)
+    if newest.state == ShopAnswer.State.CLOSED and (told or curtains.exists()):
         return []
     words = "closed: visitors get 503" if newest.state == ShopAnswer.State.CLOSED else "broken: visitors get an error"
     return [Found(Alert.Kind.SHOP, f"{target.name}: the shop is {words}", _whose(last), since)]

@@ -17,7 +17,7 @@ from deployments.effects import looks
 from deployments.effects.looks import Gates, Quiet, Shelf
 from deployments.models import Release
 from deployments.steps import PlannedHost
-from estate.models import Host
+from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from people.models import Operator
 from remote.aws import beanstalk, storage
@@ -53,6 +53,16 @@ def test_a_relaunch_takes_over_what_has_ended(held: Run, state: str) -> None:
 
 def test_a_relaunch_does_not_take_over_what_still_runs(held: Run) -> None:
     assert next(gates._lock(_asked(relaunch_of=held.number))).state == "bad"
+
+
+def test_who_deploys_to_an_environment_that_is_busy_is_told_apart(held: Run) -> None:
+    scenery.observed()
+    BeanstalkEnvironment.objects.filter(pk="client-magento-prod").update(status="Updating", seen=timezone.now())
+    assert "someone else is deploying to client-magento-prod:" in next(gates._beanstalk(_asked())).said
+    Run.objects.update(state=Run.State.RUNNING)
+    assert f"run {held.number} is at work on client-magento-prod:" in next(gates._beanstalk(_asked())).said
+    own = gates.Asked(TARGET, [HOST], {}, own_run=held.number)
+    assert "someone else" in next(gates._beanstalk(own)).said, "the run itself asks before it has begun"
 
 
 def test_a_lock_that_was_released_meanwhile_need_not_be_taken_over(held: Run) -> None:

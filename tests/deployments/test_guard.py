@@ -94,6 +94,17 @@ def test_a_shop_that_is_closed_for_half_a_minute(asked: list[str], state: str, w
     assert [each for each in check() if each.kind == "shop"] == []
 
 
+def test_that_maintenance_mode_closes_the_shop_is_said_once(asked: list[str]) -> None:
+    scenery.observed()
+    closed(60)
+    flag("fe-1", "fe-2", "fe-3")
+    assert {alert.kind for alert in check()} == {"flag", "shop"}, "fe-4 is in none, and visitors get 503 all the same"
+    flag("fe-4")
+    assert [alert.kind for alert in check()] == ["flag"]
+    closed(60, "broken")
+    assert {alert.kind for alert in check()} == {"flag", "shop"}, "that is something else"
+
+
 def test_that_a_curtain_closes_the_shop_is_said_once(asked: list[str]) -> None:
     scenery.observed()
     closed(60)
@@ -176,7 +187,7 @@ def test_it_costs_few_queries(asked: list[str], releaser: Operator, django_asser
     flag("fe-1")
     closed(60)
     check()
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         check()
 
 
