@@ -219,7 +219,7 @@ def _terraform() -> list[Found]:
             try:
                 found += terraform.read(storage.get(bucket, key, limit=terraform.LARGEST), where=where)
             except (terraform.BadState, Refused) as error:
-                found.append(Found("terraform-state", where, where, {"unknown": str(error)}))
+                found.append(Found("terraform-state", where, where, {"unknown": str(error).removeprefix(f"{where} ")}))
     return found
 
 

@@ -120,7 +120,7 @@ class Shown(NamedTuple):
     url: str
     title: str
     key: str  # empty where the title is the key
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]  # each below its column's title
     changed: datetime
 
 
@@ -167,7 +167,7 @@ def _shown(kind: Kind, rows: Iterable[tuple[str, str, dict[str, Any], datetime]]
     """Hundreds of lines on a page: their texts are made here, and a template only writes them."""
     card = card_of(kind.key)
     for name, key, facts, changed in rows:
-        cells = tuple(_cut(said(facts.get(fact)), _CELL) for _, fact in kind.columns)
+        cells = tuple((title, _cut(said(facts.get(fact)), _CELL)) for title, fact in kind.columns)
         yield Shown(card(key), name or key, _cut(key, _KEY) if name and name != key else "", cells, changed)
 
 

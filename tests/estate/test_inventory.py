@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from estate import inventory
 from estate.inventory import Source
 from estate.models import Resource, Watched
+from remote.aws import storage
 from remote.aws.found import Found
 from remote.errors import Denied
 from tests import box
@@ -112,6 +113,18 @@ def test_what_failed_is_asked_at_the_next_look_where_somebody_mended_something(m
     inventory.ask_again()
     inventory.look([answering], every=3600)
     assert Resource.objects.get().key == "a"
+
+
+def test_a_bad_state_is_named_once_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"bad.tfstate": b'{"version": 4, ', "good.tfstate": b'{"version": 4, "serial": 7, "lineage": "a", "resources": []}'}
+    monkeypatch.setattr(storage, "bucket_names", lambda: ["client-terraform-remote-state-storage"])
+    monkeypatch.setattr(storage, "keys", lambda bucket, *, limit: list(states))
+    monkeypatch.setattr(storage, "get", lambda bucket, key, *, limit: states[key])
+    inventory.look([inventory.source("Terraform")], every=0)
+    bad = Resource.objects.get(key__endswith="bad.tfstate")
+    assert bad.facts["unknown"].startswith("is no whole JSON")
+    assert inventory.errors()["Terraform"].count("bad.tfstate") == 1
+    assert Resource.objects.get(key__endswith="good.tfstate").facts["serial"] == 7
 
 
 def test_statements_do_not_grow_with_rows(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

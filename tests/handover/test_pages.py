@@ -80,6 +80,12 @@ def test_before_anything_was_seen_nothing_is_claimed(client: Client, viewer: Ope
     assert "Not read yet" in page(client, "/estate/?group=Data")
 
 
+def test_each_cell_knows_its_title_where_a_phone_shows_no_heads(client: Client, viewer: Operator) -> None:
+    seen(database())
+    client.force_login(viewer)
+    assert '<td data-title="Multi-AZ">yes</td>' in page(client, "/estate/?group=Data")
+
+
 def test_every_claim_is_on_the_page_with_what_was_observed(client: Client, viewer: Operator) -> None:
     seen(database())
     client.force_login(viewer)
