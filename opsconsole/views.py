@@ -18,8 +18,10 @@ from estate.deadlines import Board, Due
 from estate.definition import Environment
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, DeadlineSource
 from monitoring.alarms.models import Tunnel
+from monitoring.board.models import CheckSource
 from opsconsole.alarm_troubles import of_alarms
 from opsconsole.context import Around, around_and, shell_of
+from opsconsole.health_troubles import of_health
 from people.views import may_view
 from runs import pages
 from runs.models import Run
@@ -123,11 +125,12 @@ def now_page(operator: object, environment: str) -> NowPage:
     chosen = estate.environments.get(environment) or _first(estate.environments.values())
     recent = list(Run.objects.select_related("requested_by")[:RECENT])
     latest = BeanstalkEvent.objects.order_by("-time", "-id").values("pk")[:SHOWN_EVENTS]
-    told, (tunnels, environments, stored, found) = around_and(
+    told, (tunnels, environments, stored, found, checked) = around_and(
         Tunnel.objects.all(),
         BeanstalkEnvironment.objects.all(),
         DeadlineSource.objects.all(),
         BeanstalkEvent.objects.filter(pk__in=latest),
+        CheckSource.objects.all(),
     )
     held = list(pages.active(drained=told.drained is not None)[:10])
     rows = overview.overview(operator, _together(held, recent), at, environments=environments)
@@ -139,7 +142,9 @@ def now_page(operator: object, environment: str) -> NowPage:
     return NowPage(
         at=at,
         environment=chosen,
-        troubles=troubles.worst_first((*troubles.troubles(rows, told.watched, held, at, events), *of_alarms(at, told.reading, tunnels))),
+        troubles=troubles.worst_first(
+            (*troubles.troubles(rows, told.watched, held, at, events), *of_alarms(at, told.reading, tunnels), *of_health(checked))
+        ),
         moving=moving,
         groups=tuple(Group(each, mine) for each in groups if (mine := tuple(row for row in rows if row.target.environment == each))),
         runs=tuple(recent[:SHOWN_RUNS]),

@@ -5,6 +5,7 @@ A page reads rows. What was proven long ago is not green any more: it cannot be 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All checks of one kind of thing. `cannot` has a sentence for each check that proves nothing now."""
+    """All checks of one kind of thing. `cannot`: a sentence for each check that proves nothing now; `checked`: the oldest proof's time."""
 
     name: str
     shown: tuple[Shown, ...]
@@ -75,8 +76,12 @@ def refresh(*, now: bool = False) -> None:
 
 def board() -> list[Group]:
     """What is stored, by group, in the order of registration."""
-    at, rows = timezone.now(), CheckSource.objects.in_bulk()
-    since = _since()
+    return board_of(CheckSource.objects.all(), _since())
+
+
+def board_of(stored: Iterable[CheckSource], since: dict[str, datetime]) -> list[Group]:
+    """The same, of rows that have been read already."""
+    at, rows = timezone.now(), {row.name: row for row in stored}
     groups: dict[str, list[str]] = {}
     for name, check in checks().items():
         groups.setdefault(check.group, []).append(name)
@@ -97,7 +102,9 @@ def _group(group: str, names: list[str], rows: dict[str, CheckSource], since: di
         elif old:
             cannot.append(f"{name}: it has not been checked for long; the scheduler may have stopped.")
         shown += [_shown(row, Finding(**raw), since, at, every, believed=not (row.error or old)) for raw in row.findings]
-    answered = [row.answered for name in names if (row := rows.get(name)) is not None and row.answered]
+    asked = [row for name in names if (row := rows.get(name)) is not None and row.answered]
+    seen = [datetime.fromisoformat(raw["seen"]) for row in asked for raw in row.findings if raw.get("seen")]
+    answered = [*seen, *(row.answered for row in asked if row.answered)]
     shown.sort(key=lambda each: (ORDER.index(each.state), each.finding.title))
     return Group(group, tuple(shown), tuple(cannot), min(answered, default=None))
 

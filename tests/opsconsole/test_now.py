@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,11 @@ from pytest_django import DjangoAssertNumQueries
 from deployments.models import Alert
 from estate import deadlines
 from estate.deadlines import Deadline
+from estate.health import Finding
 from estate.models import BeanstalkEnvironment, Host, Watched
 from estate.reading import current
 from monitoring.alarms.models import Alarm, Reading, Tunnel
+from monitoring.board.models import CheckSource
 from people.models import Operator
 from runs import draining
 from runs.models import Run
@@ -106,6 +109,25 @@ def test_one_silent_source_is_said_in_the_bar_of_every_page(client: Client, view
     assert "but for 1 source." in page(client)
     Reading.objects.update(answered=now - timedelta(hours=1), problem="Throttled")
     assert "2 sources do not answer" in bar_of(page(client, "/bar/"))
+
+
+def test_what_the_health_board_has_proven_to_be_broken_is_wrong_here_too(client: Client, viewer: Operator) -> None:
+    scenery.observed()
+    now = timezone.now()
+    share = Finding("fe-2", "pub/media on fe-2", "bad", "It is not mounted: the host writes to its own disk.")
+    row = CheckSource.objects.create(name="Shares on the hosts", tried=now, answered=now, findings=[asdict(share)])
+    CheckSource.objects.create(name="Public names from outside", tried=now, answered=now, findings=[asdict(replace(share, title="www"))])
+    client.force_login(viewer)
+    said = page(client)
+    assert "Broken: pub/media on fe-2" in said
+    assert "Broken: www" not in said, "the shop's own answers tell of it"
+    CheckSource.objects.filter(pk=row.pk).update(findings=[asdict(replace(share, title=f"share {n}")) for n in range(6)])
+    said = page(client)
+    assert "6 things are broken" in said
+    assert "share 0, share 1, share 2, share 3 and 2 more." in said
+    for change in ({"error": "AccessDenied"}, {"error": "", "answered": now - timedelta(minutes=9)}):
+        CheckSource.objects.filter(pk=row.pk).update(**change)
+        assert "things are broken" not in page(client), "what is not proven now is not known to be broken"
 
 
 def bar_of(said: str) -> str:

@@ -50,6 +50,14 @@ def test_what_was_proven_is_green_and_grows_old(client: Client, viewer: Operator
     assert re.search(r"Last known <[^>]+>3 min 0\d s ago</time>: broken.", said)
 
 
+def test_a_group_is_as_old_as_what_it_is_told_by() -> None:
+    seen = timezone.now() - timedelta(seconds=100)
+    health.register("Pages", "Public names", lambda: [Finding("a", "www", OK), Finding("b", "old", OK, seen=seen.isoformat())], every=60)
+    checking.refresh()
+    (group,) = checking.board()
+    assert (group.state, group.checked) == (OK, seen)
+
+
 def test_a_check_that_fails_is_no_longer_green_and_hides_nothing() -> None:
     answers: list[Exception | None] = [None, Unreachable("No way there.", "Look at the route."), CannotCheck("Nobody told where.")]
 
