@@ -24,6 +24,10 @@ class _Pause:
     until: float  # by time.monotonic
 
 
+def is_pausing(name: str) -> bool:
+    return name in _pauses
+
+
 def look(name: str, ask: Callable[[], object], *, every: float) -> None:
     """An answer that does not come is stored as such in row `name`; the page says how old the last one is."""
     pause = _pauses.get(name)

@@ -27,6 +27,8 @@ State = AllowedAddress.State
 def watch() -> None:
     """For the scheduler: AWS and the host, each with its own word about when it last answered."""
     watching.look(NAME, observe, every=EVERY)
+    if watching.is_pausing(NAME):
+        return  # the host is found through AWS, too
     row = Seen.objects.filter(name=HOST).first()
     if row is None or row.tried is None or timezone.now() - row.tried > HOST_EVERY:
         watching.look(HOST, look_at_host, every=HOST_EVERY.total_seconds())

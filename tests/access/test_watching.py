@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from access import watching
+from access.gateway import observe
 from access.models import Seen
 from remote.aws import session
 from remote.errors import Throttled, Unreachable
@@ -40,6 +41,23 @@ def test_a_throttled_look_pauses_ever_longer_and_asks_once(clock: list[float]) -
     found = looks(clock, Throttled("Rate exceeded", "Wait."), seconds=240)
     assert found == [(0, False), (30, True), (90, True), (150, True), (210, True)]
     assert Seen.objects.get(name="vpn").error == "Rate exceeded. Wait."
+
+
+def test_while_aws_throttles_the_gateways_host_is_not_looked_for(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Exception | None] = [Throttled("Rate exceeded", "Wait."), None]
+    hosts: list[float] = []
+
+    def group() -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(observe, "observe", group)
+    monkeypatch.setattr(observe, "look_at_host", lambda: hosts.append(clock[0]))
+    observe.watch()
+    assert hosts == []
+    clock[0] += 60
+    observe.watch()
+    assert hosts == [1060]
 
 
 def test_an_answer_ends_the_pauses(clock: list[float]) -> None:
