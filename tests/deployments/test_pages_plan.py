@@ -67,6 +67,11 @@ def test_shows_what_changes_and_every_command(client: Client, viewer: Operator, 
     assert "the sheet of usual times" in said
 
 
+def test_says_that_nobody_but_a_person_starts_it(client: Client, viewer: Operator, made: Plan) -> None:
+    client.force_login(viewer)
+    assert "It starts only by a person." in client.get(f"/plans/{made.pk}/").content.decode()
+
+
 def test_the_same_command_on_four_hosts_is_shown_once(client: Client, viewer: Operator, made: Plan) -> None:
     client.force_login(viewer)
     assert client.get(f"/plans/{made.pk}/").content.decode().count("maintenance:enable</code>") == 1
