@@ -484,6 +484,15 @@ def test_the_pages_show_full_empty_and_unknown(control: Control, viewer: Operato
     assert client.post(reverse("alarms:list")).status_code == 405
 
 
+def test_a_change_of_the_definition_is_told_in_words(viewer: Operator, client: Client) -> None:
+    data = {"originalUpdatedFields": {"okActions": [TOPIC], "threshold": 100.0}}
+    Transition.objects.create(alarm=CPU, at=timezone.now(), kind=Transition.Kind.CONFIGURATION, summary="Alarm updated", data=data)
+    client.force_login(viewer)
+    page = client.get(reverse("alarms:detail", args=(CPU,))).content.decode()
+    assert f"okActions was {TOPIC}<" in page
+    assert "threshold was 100.0<" in page
+
+
 def test_a_plan_is_shown_and_started_once(control: Control, operator: Operator, viewer: Operator, client: Client) -> None:
     poller.poll()
     client.force_login(operator)
