@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from functools import cache, lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from handover.checks.seen import counted, listed
@@ -130,22 +131,45 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _let_in(things: Things, groups: Mapping[str, Sequence[Thing]]) -> Iterator[Relation]:
     """Whom the security groups of a database or a cache let in: by the host's own group, or by its address."""
     rules = {each.key: each.facts.get("in", ()) for each in things["security-group"]}
-    for stored in (*things["database"], *things["cache"]):
-        let_in = [rule for group in stored.facts.get("groups", ()) for rule in rules.get(group, ())]
-        for name, hosts in groups.items() if let_in else ():
-            fitting = [[rule for rule in let_in if _fits(rule, host)] for host in hosts]
+
+    @cache
+    def let_in(names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Which groups of hosts, and in which words: once for all that have the same security groups."""
+        wanted = {(str(rule["from"]), _ports(rule)) for name in names for rule in rules.get(name, ())}
+        found = []
+        for name, hosts in groups.items() if wanted else ():
+            fitting = [{ports for source, ports in wanted if _fits(source, host)} for host in hosts]
             if many := sum(map(bool, fitting)):
-                ports = sorted({_ports(rule) for each in fitting for rule in each})
-                said = f"its security group lets {_of(many, len(hosts))} in on port {listed(ports)}"
-                yield Relation((HOSTS, name), stored.id, said, may=True)
+                ports = listed(sorted(set().union(*fitting)))
+                found.append((name, f"its security group lets {_of(many, len(hosts))} in on port {ports}"))
+        return found
+
+    for stored in (*things["database"], *things["cache"]):
+        for name, said in let_in(tuple(stored.facts.get("groups", ()))):
+            yield Relation((HOSTS, name), stored.id, said, may=True)
 
 
-def _fits(rule: Mapping[str, Any], host: Thing) -> bool:
-    source = str(rule["from"])
+def _fits(source: str, host: Thing) -> bool:
+    if source in host.facts.get("groups", ()):
+        return True
+    network, address = _network(source), _address(str(host.facts.get("private_ip")))
+    return network is not None and address is not None and address in network
+
+
+@lru_cache(10_000)
+def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        return source in host.facts.get("groups", ()) or ip_address(str(host.facts.get("private_ip"))) in ip_network(source, strict=False)
+        return ip_network(text, strict=False)
     except ValueError:
-        return False
+        return None
+
+
+@lru_cache(10_000)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _ports(rule: Mapping[str, Any]) -> str:
@@ -183,10 +207,10 @@ def _copies(things: Things) -> Iterator[Relation]:
             yield Relation(("database", database.facts["source"]), database.id, "read replica")
         if database.facts.get("multi_az"):
             yield Relation(database.id, ("standby", database.key), "synchronous copy")
-    for cache in things["cache"]:
-        for member in cache.facts.get("members", ()):
+    for cluster in things["cache"]:
+        for member in cluster.facts.get("members", ()):
             if member["role"] == "replica":
-                yield Relation(cache.id, ("replica", member["node"]), "replica, may be read")
+                yield Relation(cluster.id, ("replica", member["node"]), "replica, may be read")
 
 
 def related(relations: Iterable[Relation]) -> set[Id]:
