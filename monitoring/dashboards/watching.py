@@ -48,7 +48,14 @@ def watch() -> None:
     production = document.production()
     if production is not None:
         want(production.name, span_of(USUAL))
+    _forget_failures_of_the_unwanted(now)
     observe.look([_definitions(), *_windows(now)])
+
+
+def _forget_failures_of_the_unwanted(now: datetime) -> None:
+    """What nobody looks at any more is not asked again: its last failure would stand as a silent source for ever."""
+    unwanted = [row_of(window) for window in Window.objects.filter(wanted__lt=now - STILL_WANTED).only("pk")]
+    Watched.objects.filter(name__in=unwanted).exclude(error="").delete()
 
 
 def want(dashboard: str, span: Span) -> Window:

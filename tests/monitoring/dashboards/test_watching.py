@@ -203,3 +203,12 @@ def _point(of: str, value: float) -> dict[str, Any]:
         "Value": value,
         "Timestamp": timezone.now() - timedelta(seconds=90),
     }
+
+
+def test_the_last_failure_of_what_nobody_looks_at_is_forgotten(stored: StoredDashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("estate.observe.look", lambda subjects: None)
+    rows = [watching.row_of(watching.want("shop", span_of(span))) for span in ("1h", "3h")]
+    Watched.objects.bulk_create(Watched(name=name, error="AccessDenied") for name in rows)
+    Window.objects.filter(span="1h").update(wanted=timezone.now() - timedelta(hours=1))
+    watching.watch()
+    assert list(Watched.objects.filter(name__in=rows).values_list("name", flat=True)) == rows[1:]
