@@ -211,7 +211,7 @@ def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bo
             "Beanstalk always redeploys the whole environment, never one host; hosts that have the version already pass quickly. "
             "A new plan shows what differs from this one.",
             usual,
-            _closed_for(facts),
+            closed_for(facts),
             plan=True,
         )
     yield _back(run, facts["previous_label"], usual, standings)
@@ -244,11 +244,14 @@ def _back(run: Run, label: str, usual: str, standings: Sequence[Standing]) -> Ch
         evidence = "".join(f" {line}." for line in found.changed)
         return Choice(title, "Old code on a migrated database answers with errors.", refused=f"{found.said}.{evidence}")
     text = f"{found.said[:1].upper()}{found.said[1:]}. Its bundle is deployed to every host again; hosts that have it pass quickly."
-    return Choice(title, text, usual, _closed_for(run.plan.document["facts"]), plan=True, release=number["number"])
+    return Choice(title, text, usual, closed_for(run.plan.document["facts"]), plan=True, release=number["number"])
 
 
-def _closed_for(facts: Mapping[str, Any]) -> str:
-    return "as long as a curtain is drawn" if facts.get("strategy") == AWARE else "as long as maintenance mode is found on"
+def closed_for(facts: Mapping[str, Any]) -> str:
+    if facts.get("strategy") != AWARE:
+        return "as long as maintenance mode is found on"
+    rolls = (facts.get("decision") or {}).get("path") == "roll"
+    return "not at all, if the database still needs no migration" if rolls else "as long as a curtain is drawn"
 
 
 def _lock_said(run: Run, *, mixed: bool, by: object) -> str:

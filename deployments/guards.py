@@ -110,7 +110,7 @@ def policy(asked: Asked) -> Iterator[Gate]:
     if not others:
         yield Gate("policy", title, "ok", f"{len(found)} of {len(found)}", seen)
     else:
-        said = f"{', '.join(others)}: the operation “Let Beanstalk roll again” puts it back"
+        said = f"{', '.join(others)}: the operation “Restore the rolling deployments” puts them back"
         yield Gate("policy", title, "warn" if through_window else "bad", said, seen)
 
 

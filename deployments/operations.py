@@ -308,7 +308,7 @@ _LISTED = (
     ),
     Operation(
         "roll-again",
-        "Let Beanstalk roll again",
+        "Restore the rolling deployments",
         "What a broken-off migration may leave: deployments to all hosts at once, and cron stopped. Puts both back.",
         _roll_again,
         _nothing,

@@ -7,6 +7,7 @@ that a release without faults leaves, or the console must say that it does not k
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 NO_DEEDS = ("throttled ", "bin/magento setup:db:status")  # the second reads only; the scheduler asks it after a release that failed
 HONEST = ("unknown", "waiting")
+_CONTENT_VERSION = re.compile(r" --content-version=\d+")  # of statics that are generated beside the old ones: whatever the host had
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
         for each in found
     }
     deeds: Counter[str] = Counter(
-        f"{deed['what']} on {deed['target']}" for deed in rig.deeds(began.deeds) if not deed["what"].startswith(NO_DEEDS)
+        f"{_CONTENT_VERSION.sub('', deed['what'])} on {deed['target']}"
+        for deed in rig.deeds(began.deeds)
+        if not deed["what"].startswith(NO_DEEDS)
     )
     now = things(rig)
     deeds.update({what: now[what] - began.things[what] for what in now if now[what] != began.things[what]})
