@@ -174,7 +174,7 @@ def test_many_hosts_and_databases_with_the_same_groups_are_compared_once() -> No
     stored = [Thing("database", str(number), "", {"groups": ["sg-db"]}) for number in range(14)]
     begun = time.process_time()
     found = traffic(only(instance=hosts, database=stored, security_group=[Thing("security-group", "sg-db", "", {"in": rules})]))
-    assert time.process_time() - begun < 1  # each by each took ten seconds
+    assert time.process_time() - begun < 1  # each by each took more than three
     assert {each.said for each in found} == {"its security group lets 2000 hosts in on port 3306"}
     assert len(found) == 14
 
