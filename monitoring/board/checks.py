@@ -6,6 +6,7 @@ names are asked from outside, as a visitor would.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from django.urls import reverse
 from estate.definition import Target
 from estate.health import BAD, INFO, OK, UNKNOWN, WARN, CannotCheck, Finding
 from estate.health import register as registered
-from estate.models import BeanstalkEnvironment, Host
+from estate.models import BeanstalkEnvironment, Host, Resource
 from estate.reading import current
 from monitoring.alarms.models import Tunnel
 from monitoring.asking import running
@@ -28,6 +29,7 @@ _BEANSTALK = {"Ok": OK, "Info": INFO, "Pending": INFO, "Warning": WARN, "Degrade
 _TARGET = {"healthy": OK, "initial": INFO, "draining": INFO, "unhealthy": BAD, "unused": BAD, "detached": BAD}
 _MOUNT_SECONDS = 5.0  # `stat` of a mount whose server is gone never ends by itself: the runner ends it
 _PAGE_SECONDS = 5.0
+_SHEET = re.compile(r"/static(?P<path>/(?P<version>version[0-9A-Za-z._-]{1,40})/[^\"\s]+\.css)")  # in a page of Magento's
 
 
 def register() -> None:
@@ -36,6 +38,7 @@ def register() -> None:
     registered("Shares on the hosts", "NFS shares", shares, every=60)
     registered("IPSec tunnels", "IPSec tunnels", tunnels, every=30)
     registered("Public names from outside", "Public names", public_names, every=60)
+    registered("Statics by the CDN", "Public names", statics, every=60)
 
 
 def environments() -> Iterable[Finding]:
@@ -132,6 +135,34 @@ def _page(url: str) -> tuple[str, str]:
     if answer.status == 503:
         return BAD, f"{said}: closed on purpose, or nothing serves it."
     return (BAD if answer.status >= 500 else WARN if answer.status >= 400 else OK), said
+
+
+def statics() -> Iterable[Finding]:
+    """The style sheet that a shop's page names now, asked of the distribution: after a release it must have the new ones."""
+    asked = {name: (target, target.shop) for target in current().targets if target.shop for name in _serving_statics(target)}
+    if not asked:
+        raise CannotCheck("AWS has told of no distribution in estate.yaml whose origin's path ends with /static.")
+    for name, (target, shop) in asked.items():
+        yield Finding(f"statics:{name}", f"Statics by {name}", *_style_sheet(shop.url, name), _service(target))
+
+
+def _serving_statics(target: Target) -> list[str]:
+    rows = Resource.objects.filter(kind="distribution", name__in=[each.name for each in target.cdn], gone=None)
+    return [row.name for row in rows if any(each["path"].endswith("/static") for each in row.facts["origins"])]
+
+
+def _style_sheet(url: str, distribution: str) -> tuple[str, str]:
+    try:
+        page = fetch(url, deadline=_PAGE_SECONDS)
+        named = _SHEET.search(page.text)
+        if page.status != 200 or named is None:
+            return UNKNOWN, f"{url} answers {page.status}, and names no style sheet."
+        sheet = fetch(f"https://{distribution}{named['path']}", deadline=_PAGE_SECONDS)
+    except RemoteError as error:
+        return UNKNOWN, error.told
+    if sheet.status == 200:
+        return OK, f"It has {named['version']}, which the shop's page names."
+    return BAD, f"The shop's page names {named['version']}, and it answers {sheet.status} for {named['path']}. Make the CDN forget /*."
 
 
 def _service(target: Target) -> str:
