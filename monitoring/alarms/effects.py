@@ -1,11 +1,14 @@
-"""What runs change in CloudWatch and SNS: an alarm's definition, a mute rule, the console's own subscription."""
+"""What runs change in CloudWatch and SNS: an alarm's definition, a mute rule, the console's own subscription.
+
+Where a run is done all is read again, so that its end and the pages say the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from monitoring.alarms import declared
+from monitoring.alarms import declared, poller
 from remote.aws import alarms, topics
 from runs.effects import CannotTell, Context, Done, Finding, NotDone, Running
 from runs.plan import Act
@@ -27,6 +30,7 @@ class PutAlarm:
             return NotDone(f"CloudWatch has no alarm {act.params['name']}")
         different = [line.name for line in declared.compare(act.params["definition"], found[0].definition) if line.differs]
         if not different:
+            poller.poll()
             return Done(f"{found[0].name} is as declared")
         return NotDone(f"{found[0].name} differs: {', '.join(different).lower()}")
 
@@ -51,6 +55,7 @@ class PutMute:
             return NotDone(f"there is no mute rule {act.params['name']}")
         if found.alarms != tuple(act.params["alarms"]):
             return CannotTell(f"The mute rule {found.name} is there, but mutes {', '.join(found.alarms)}: somebody else has made it.")
+        poller.poll()
         return Done(f"{found.name}: {found.status.lower()}")
 
     def cancel(self, act: Act, context: Context) -> str:
@@ -67,6 +72,7 @@ class DeleteMute:
 
     def probe(self, act: Act, context: Context) -> Finding:
         if alarms.mute_named(act.params["name"]) is None:
+            poller.poll()
             return Done(f"there is no mute rule {act.params['name']} any more")
         return NotDone(f"the mute rule {act.params['name']} is still there")
 
@@ -86,6 +92,7 @@ class Subscribe:
         wanted = act.params["protocol"], act.params["endpoint"]
         found = [each for each in topics.subscriptions(act.params["topic"]) if (each.protocol, each.endpoint) == wanted]
         if any(each.is_confirmed for each in found):
+            poller.poll()
             return Done("the subscription is confirmed")
         if found and context.answer.get("accepted"):
             return Running(f"waiting for SNS's token at {wanted[1]}", ask_again=1)

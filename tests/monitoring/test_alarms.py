@@ -359,7 +359,6 @@ def test_a_difference_is_seen_and_applied_by_a_run(control: Control, releaser: O
             actions.plan_apply(CONNECTIONS, by=operator)
         plan = actions.plan_apply(CONNECTIONS, by=releaser)
         done(plan)
-        poller.poll()
         (row,) = [row for row in board.board().rows if row.name == CONNECTIONS]
         assert not row.differing
         configured = Transition.objects.filter(alarm=CONNECTIONS, kind="ConfigurationUpdate").first()
@@ -372,12 +371,10 @@ def test_a_difference_is_seen_and_applied_by_a_run(control: Control, releaser: O
 def test_a_mute_is_cloudwatchs_own_and_ends(control: Control, operator: Operator) -> None:
     poller.poll()
     done(actions.plan_mute([CPU], minutes=30, why="a load test", by=operator))
-    poller.poll()
     (row,) = [row for row in board.board().rows if row.name == CPU]
     assert row.mute is not None
     assert row.mute.active
     done(actions.plan_unmute(row.mute.name, by=operator))
-    poller.poll()
     (row,) = [row for row in board.board().rows if row.name == CPU]
     assert row.mute is None
 
