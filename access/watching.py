@@ -41,6 +41,7 @@ def look(name: str, ask: Callable[[], object], *, every: float) -> None:
         _pauses[name] = _Pause(length, time.monotonic() + length)
         _failed(name, error)
     except RemoteError as error:
+        _pauses.pop(name, None)
         _failed(name, error)
     except NotConfigured:
         return

@@ -38,6 +38,7 @@ class Source:
     kinds: tuple[str, ...]
     every: float
     read: Callable[[], list[Found]]
+    is_brief: bool = False
 
 
 def watch() -> None:
@@ -51,7 +52,7 @@ def look(asked: Sequence[Source], *, every: float | None = None) -> None:
 
 
 def subject(source: Source, *, every: float) -> Subject:
-    return Subject(watched_name(source), every, source.read, lambda found: keep(source, found))
+    return Subject(watched_name(source), every, source.read, lambda found: keep(source, found), source.is_brief)
 
 
 def watched_name(source: Source) -> str:
@@ -226,17 +227,17 @@ def _terraform() -> list[Found]:
 OF_AWS: tuple[Source, ...] = (
     Source("network", ("vpc", "subnet", "internet-gateway", "nat-gateway", "route-table"), _SLOW, _network),
     Source("Elastic IPs", ("elastic-ip",), _SLOW, network.addresses),
-    Source("security groups", ("security-group",), 2 * _BRISK, network.security_groups),
-    Source("IPSec links", ("ipsec-link",), _BRISK, links.found),
-    Source("machines", ("instance",), _BRISK, network.machines),
+    Source("security groups", ("security-group",), 2 * _BRISK, network.security_groups, is_brief=True),
+    Source("IPSec links", ("ipsec-link",), _BRISK, links.found, is_brief=True),
+    Source("machines", ("instance",), _BRISK, network.machines, is_brief=True),
     Source("volumes", ("volume",), _SLOW, disks.volumes),
     Source("volume snapshots", ("volume-snapshot",), _SLOW, disks.snapshots),
     Source("images", ("image",), _SLOW, disks.images),
     Source("load balancers", ("load-balancer",), _SLOW, routing.balancers),
     Source("target groups", ("target-group",), _SLOW, routing.target_groups),
-    Source("databases", ("database",), _BRISK, databases.databases),
+    Source("databases", ("database",), _BRISK, databases.databases, is_brief=True),
     Source("database snapshots", ("database-snapshot",), _SLOW, databases.snapshots),
-    Source("caches", ("cache",), _BRISK, caches.caches),
+    Source("caches", ("cache",), _BRISK, caches.caches, is_brief=True),
     Source("distributions", ("distribution",), _SLOW, delivery.distributions),
     Source("certificates", ("certificate",), _SLOW, _certificates),
     Source("names", ("zone", "record"), _SLOW, names.zones_and_records),

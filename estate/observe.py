@@ -12,7 +12,7 @@ What is asked and how it is kept stands in `estate.sightings`; maintenance mode,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -105,26 +105,36 @@ def _siblings(target: Target) -> list[Target]:
 
 
 def look(asked: Sequence[Subject]) -> bool:
-    """Claims what is due, asks it all side by side, keeps the answers. True where anything has changed."""
-    claimed = _claim(asked)
+    """Claims what is due, asks it side by side, keeps the answers. True where anything has changed."""
+    rows = _rows(asked)
+    claimed = _claim(asked, rows)
     if not claimed:
         return False
-    throttled: dict[str, Throttled] = {}
-
-    def ask(subject: Subject) -> Any:
-        """Runs in threads: it touches no database. What AWS has just refused to one is not asked for the next."""
-        question = _question(subject)
-        answer = throttled.get(question) or _ask(subject)
-        if isinstance(answer, Throttled) and question in _ALIKE:
-            throttled[question] = answer
-        return answer
-
-    with ThreadPoolExecutor(min(_AT_ONCE, len(claimed))) as pool:
-        answers = list(pool.map(ask, claimed))
-    changed = [subject.name for subject, answer in zip(claimed, answers, strict=True) if _keep(subject, answer)]
+    failing = {name for name, row in rows.items() if row.failures}
+    answers = _answers(claimed, failing)
+    changed = [subject.name for subject in claimed if _keep(subject, answers[subject.name])]
     if changed:
         publish("now", {"kind": "now", "changed": changed})
     return bool(changed)
+
+
+def _answers(claimed: Sequence[Subject], failing: Set[str]) -> dict[str, Any]:
+    """By name. Of a question that had no answer lately one is asked first: what AWS refuses to it, it refuses to the others."""
+    doubtful = {_question(name) for name in failing}.intersection(_ALIKE)
+    first = {_question(each.name): each.name for each in reversed(claimed) if _question(each.name) in doubtful}
+    behind = [each for each in claimed if first.get(_question(each.name), each.name) != each.name]
+    ahead = [each for each in claimed if each not in behind]
+    answers: dict[str, Any] = {}
+
+    def ask(subject: Subject) -> Any:
+        """Runs in threads: it touches no database."""
+        before = answers.get(first.get(_question(subject.name), ""))
+        return before if isinstance(before, Throttled) else _ask(subject, once=subject.is_brief or subject.name in failing)
+
+    with ThreadPoolExecutor(min(_AT_ONCE, len(claimed))) as pool:
+        for some in (ahead, behind):
+            answers |= zip((each.name for each in some), list(pool.map(ask, some)), strict=True)
+    return answers
 
 
 def _close(target: Target) -> Pace:
@@ -142,18 +152,17 @@ def _close(target: Target) -> Pace:
     return Pace(events=cycle, environments=turn, health=turn, causes=slow, others=2 * cycle)
 
 
-def _claim(asked: Sequence[Subject]) -> list[Subject]:
-    """Those that nobody has tried within their interval. One SELECT tells what may be due; the UPDATE decides."""
+def _rows(asked: Sequence[Subject]) -> dict[str, Watched]:
+    return {row.name: row for row in Watched.objects.filter(name__in=[subject.name for subject in asked])}
+
+
+def _claim(asked: Sequence[Subject], rows: Mapping[str, Watched]) -> list[Subject]:
+    """Those that nobody has tried within their interval. The rows tell what may be due; the UPDATE decides."""
     now = timezone.now()
-    rows = {row.name: row for row in Watched.objects.filter(name__in=[subject.name for subject in asked])}
     unknown = [Watched(name=subject.name) for subject in asked if subject.name not in rows]
     if unknown:
         Watched.objects.bulk_create(unknown, ignore_conflicts=True)
-    due = [subject for subject in asked if _is_due(rows.get(subject.name), subject, now)]
-    failing = {subject.name: _question(subject) for subject in due if subject.name in rows and rows[subject.name].failures}
-    first = {question: name for name, question in reversed(failing.items())}
-    waiting = {name for name, question in failing.items() if question in _ALIKE and first[question] != name}  # for the first one's answer
-    return [subject for subject in due if subject.name not in waiting and _wins(subject, now)]
+    return [subject for subject in asked if _is_due(rows.get(subject.name), subject, now) and _wins(subject, now)]
 
 
 def _is_due(row: Watched | None, subject: Subject, now: datetime) -> bool:
@@ -168,20 +177,19 @@ def _is_due(row: Watched | None, subject: Subject, now: datetime) -> bool:
 
 def _wins(subject: Subject, now: datetime) -> bool:
     due = Q(tried=None) | Q(tried__lte=now - timedelta(seconds=subject.every)) | Q(tried__gt=now + _SET_BACK)
-    due |= Q(failures=1, error="", tried__lt=F("not_before"))
+    due |= Q(failures__gt=0, error="", tried__lt=F("not_before"))
     may = Q(not_before=None) | Q(not_before__lte=now) | Q(not_before__gt=now + _SET_BACK + _LONGEST)
     return bool(Watched.objects.filter(due & may, name=subject.name).update(tried=now))
 
 
 def _has_stumbled(row: Watched) -> bool:
-    """Once, of which nothing was said: it is asked again as soon as it may be, however seldom otherwise."""
-    return row.failures == 1 and not row.error
+    """Nothing was said of it yet: it is asked again as soon as it may be, however seldom otherwise."""
+    return row.failures > 0 and not row.error
 
 
-def _ask(subject: Subject) -> Any:
-    """Once: whoever gets no answer comes back in two seconds, alone for all that ask the same."""
+def _ask(subject: Subject, *, once: bool) -> Any:
     try:
-        with without_retries():
+        with without_retries(when=once):
             return subject.ask()
     except RemoteError as error:
         return error
@@ -193,29 +201,31 @@ def _keep(subject: Subject, answer: Any) -> bool:
     with transaction.atomic():
         row = Watched.objects.select_for_update().get(name=subject.name)  # one writer of a subject at a time: rows come in order
         news = subject.keep(answer)
-        recovered = row.error != news.wrong
-        if row.failures:
-            _alike(subject).filter(failures__gt=0).update(failures=0, not_before=None)
+        recovered, failures = row.error != news.wrong, row.failures
         row.answered, row.error, row.failures, row.not_before = timezone.now(), news.wrong, 0, None
         row.save(update_fields=["answered", "error", "failures", "not_before"])
+    if failures:  # those that waited for it; not while its row is held, for theirs may be held by somebody who wants this one
+        _alike(subject).filter(not_before__gt=timezone.now()).update(tried=None, not_before=None)
     return news.changed or recovered
 
 
 def _note(subject: Subject, error: RemoteError) -> bool:
-    """Backs off: 2, 4, 8 … seconds, up to a minute when AWS throttles, else up to ten seconds. A first stumble is not worth a word."""
+    """Backs off: 2, 4, 8 … seconds, up to a minute when AWS throttles, else up to ten seconds.
+
+    The first time that something brief has no answer is not worth a word: it is asked again at once.
+    """
     row = Watched.objects.get(name=subject.name)
     row.failures += 1
     longest = _LONGEST if isinstance(error, Throttled) else _LONGEST / 6
     row.not_before = timezone.now() + min(timedelta(seconds=2.0 ** min(row.failures, 10)), longest)
     first = not row.error
-    if row.failures > 1 or not isinstance(error, (Throttled, Unreachable, Unanswered)):
+    stumbles = subject.is_brief and row.failures == 1 and isinstance(error, (Throttled, Unreachable, Unanswered))
+    if not stumbles:
         row.error = error.told
     row.save(update_fields=["failures", "not_before", "error"])
     if isinstance(error, Throttled):
         later = row.not_before + _BEHIND
         _alike(subject).filter(Q(not_before=None) | Q(not_before__lt=later)).update(not_before=later)
-        if row.failures > 1:  # the others need not find out by themselves, nor begin with short pauses
-            _alike(subject).filter(failures__lt=row.failures).update(failures=row.failures, error=row.error)
     if first and row.error:
         log.warning("%s cannot be observed: %s", subject.name, row.error)
     return first and bool(row.error)
@@ -223,11 +233,11 @@ def _note(subject: Subject, error: RemoteError) -> bool:
 
 def _alike(subject: Subject) -> QuerySet[Watched]:
     """The others that are asked the same question."""
-    question = _question(subject)
+    question = _question(subject.name)
     if question not in _ALIKE:
         return Watched.objects.none()
     return Watched.objects.filter(name__startswith=f"{question}:").exclude(name=subject.name)
 
 
-def _question(subject: Subject) -> str:
-    return subject.name.partition(":")[0]
+def _question(name: str) -> str:
+    return name.partition(":")[0]

@@ -39,12 +39,13 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`name` is the key of its Watched row; `every` is in seconds."""
+    """`name` is the key of its Watched row; `every` is in seconds. What is brief, a call or two, is asked again rather than retried."""
 
     name: str
     every: float
     ask: Callable[[], Any]
     keep: Callable[[Any], News]
+    is_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,21 @@ def application_subjects(application: str, targets: Sequence[Target], pace: Pace
             pace.events,
             lambda: beanstalk.events(application, since, patience=_PATIENCE),
             lambda found: _keep_events(names, found),
+            is_brief=True,
         ),
         Subject(
             f"environments:{application}",
             pace.environments,
             timed(lambda: beanstalk.environments(application, patience=_PATIENCE)),
             lambda found: _keep_environments(names, *found),
+            is_brief=True,
         ),
         Subject(
             f"hosts:{application}",
             max(pace.others, _HOSTS_EVERY),
             timed(lambda: _ask_hosts(names)),
             lambda found: _keep_hosts(places, *found),
+            is_brief=True,
         ),
         Subject(f"groups:{application}", groups_every, timed(_ask_groups), lambda found: _keep_groups(names, *found)),
     ]
@@ -99,17 +103,19 @@ def tier_subjects(name: str, pace: Pace) -> list[Subject]:
             pace.health,
             timed(lambda: beanstalk.instance_health(name, patience=_PATIENCE)),
             lambda answer: _keep_health(name, *answer),
+            is_brief=True,
         ),
         Subject(
             f"causes:{name}",
             max(pace.causes, _CAUSES_EVERY),
             lambda: beanstalk.environment_health(name, patience=_PATIENCE),
             lambda answer: _keep_causes(name, answer),
+            is_brief=True,
         ),
     ]
     if groups:
         ask = lambda: [target for arn in groups for target in balancer.target_health(arn, patience=_PATIENCE)]  # noqa: E731
-        found.append(Subject(f"targets:{name}", pace.others, timed(ask), lambda answer: _keep_targets(name, *answer)))
+        found.append(Subject(f"targets:{name}", pace.others, timed(ask), lambda answer: _keep_targets(name, *answer), is_brief=True))
     return found
 
 
