@@ -5,6 +5,7 @@ The alert is the guard's kind of alert, shown on every page of the environment; 
 
 from __future__ import annotations
 
+import itertools
 import logging
 from datetime import datetime
 
@@ -23,13 +24,14 @@ from runs.models import Run
 log = logging.getLogger(__name__)
 
 EVERY = 15.0  # seconds
+_turns = itertools.count()
 
 
 def check() -> None:
-    """Every shop of the estate. A load balancer that does not answer changes nothing: what was said stays said."""
-    for target in current().targets:
-        if target.shop is None or target.build is None:
-            continue
+    """Every shop, each time another one first. A load balancer that does not answer changes nothing: what was said stays said."""
+    shops = [target for target in current().targets if target.shop is not None and target.build is not None]
+    first = next(_turns) % max(1, len(shops))
+    for target in (*shops[first:], *shops[:first]):
         try:
             with without_retries():  # it comes again soon enough
                 place = curtain.place_of(target)
@@ -37,7 +39,7 @@ def check() -> None:
         except RemoteError as error:
             log.info("the load balancer of %s cannot be asked: %s", target.name, error)
             if isinstance(error, Throttled):
-                return  # so would the next be: AWS counts an account's calls
+                return  # so would the next be: AWS counts an account's calls. It is the first the next time
             continue
         tell(target, found, timezone.now())
 

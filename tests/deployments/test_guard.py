@@ -15,6 +15,7 @@ from deployments.models import Alert
 from deployments.strategies import sweeper
 from deployments.strategies.curtain import Drawn
 from estate import maintenance, observe
+from estate.definition import Target
 from estate.models import Host, ShopAnswer, Watched
 from people.models import Operator
 from people.permissions import Forbidden
@@ -121,15 +122,18 @@ def test_that_a_curtain_closes_the_shop_is_said_once(asked: list[str]) -> None:
 
 @pytest.mark.parametrize(("error", "shops"), [(Throttled("Rate exceeded", "Wait."), 1), (Denied("no", "Ask."), 2)])
 def test_where_aws_throttles_one_shop_asks_for_all(monkeypatch: pytest.MonkeyPatch, error: RemoteError, shops: int) -> None:
-    asked: list[bool] = []
+    asked: list[tuple[str, bool]] = []
 
-    def ask(target: object) -> None:
-        asked.append(session._once.get())
+    def ask(target: Target) -> None:
+        asked.append((target.environment.key, session._once.get()))
         raise error
 
     monkeypatch.setattr("deployments.strategies.sweeper.curtain.place_of", ask)
     sweeper.check()
-    assert asked == [True] * shops
+    assert len(asked) == shops
+    sweeper.check()
+    assert {name for name, _ in asked} == {"production", "pre-production"}, "nobody waits behind the other for ever"
+    assert all(once for _, once in asked)
 
 
 def test_where_nobody_answers_nothing_is_said(asked: list[str]) -> None:
