@@ -8,17 +8,19 @@ from django.urls import reverse
 
 from deployments.troubles import Trouble
 from estate.health import BAD
+from estate.reading import current
 from monitoring.board import checking
 from monitoring.board.models import CheckSource
 
-TOLD = {"Beanstalk", "Instances and target groups", "IPSec tunnels", "Public names"}  # by troubles of their own
+TOLD = {"Beanstalk", "Instances and target groups", "IPSec tunnels"}  # by troubles of their own; so are the shops
 NAMED = 4
 
 
 def of_health(stored: Iterable[CheckSource]) -> tuple[Trouble, ...]:
     """What is proven to be broken now, and nothing else on this page tells of. One line, however much it is."""
-    groups = checking.board_of(stored, {})
-    broken = [each.finding for group in groups if group.name not in TOLD for each in group.shown if each.state == BAD]
+    shops = {target.shop.url for target in current().targets if target.shop}
+    shown = [each for group in checking.board_of(stored, {}) if group.name not in TOLD for each in group.shown]
+    broken = [each.finding for each in shown if each.state == BAD and each.finding.key not in shops]
     if not broken:
         return ()
     page = reverse("monitoring:health")

@@ -116,11 +116,15 @@ def test_what_the_health_board_has_proven_to_be_broken_is_wrong_here_too(client:
     now = timezone.now()
     share = Finding("fe-2", "pub/media on fe-2", "bad", "It is not mounted: the host writes to its own disk.")
     row = CheckSource.objects.create(name="Shares on the hosts", tried=now, answered=now, findings=[asdict(share)])
-    CheckSource.objects.create(name="Public names from outside", tried=now, answered=now, findings=[asdict(replace(share, title="www"))])
+    www, pim = Finding("https://www.client.url/", "www", "bad", "503"), Finding("https://pim.client.url/", "pim.client.url", "bad", "503")
+    names = CheckSource.objects.create(name="Public names from outside", tried=now, answered=now, findings=[asdict(www)])
     client.force_login(viewer)
     said = page(client)
     assert "Broken: pub/media on fe-2" in said
     assert "Broken: www" not in said, "the shop's own answers tell of it"
+    CheckSource.objects.filter(pk=names.pk).update(findings=[asdict(www), asdict(pim)])
+    assert "pub/media on fe-2, pim.client.url." in page(client)
+    CheckSource.objects.filter(pk=names.pk).update(findings=[asdict(www)])
     CheckSource.objects.filter(pk=row.pk).update(findings=[asdict(replace(share, title=f"share {n}")) for n in range(6)])
     said = page(client)
     assert "6 things are broken" in said
