@@ -33,7 +33,7 @@ class Shown:
     state: str
     said: str
     since: datetime | None
-    last: str = ""  # what it was when it was proven last, at `since`; empty where that still holds
+    last: str = ""  # what it was when it was proven last, at `since`; empty where that still holds, or proved nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _group(group: str, names: list[str], rows: dict[str, CheckSource], since: di
 def _shown(row: CheckSource, finding: Finding, since: dict[str, datetime], at: datetime, every: float, *, believed: bool) -> Shown:
     seen = datetime.fromisoformat(finding.seen) if finding.seen else row.answered
     if not believed or (seen is not None and at - seen > timedelta(seconds=STALE * max(every, 60))):
-        return Shown(finding, UNKNOWN, finding.said, seen, WORDS[finding.state])
+        return Shown(finding, UNKNOWN, finding.said, seen, "" if finding.state == UNKNOWN else WORDS[finding.state])
     return Shown(finding, finding.state, finding.said, since.get(f"{row.name}/{finding.key}"))
 
 

@@ -50,6 +50,17 @@ def test_what_was_proven_is_green_and_grows_old(client: Client, viewer: Operator
     assert re.search(r"Last known <[^>]+>3 min 0\d s ago</time>: broken.", said)
 
 
+def test_what_could_not_be_checked_then_either_was_never_known(client: Client, viewer: Operator) -> None:
+    health.register("Pages", "Public names", lambda: [Finding("a", "www", UNKNOWN, "No way there.")], every=60)
+    checking.refresh()
+    CheckSource.objects.update(answered=timezone.now() - timedelta(seconds=181))
+    assert states() == {"a": UNKNOWN}
+    client.force_login(viewer)
+    said = client.get(reverse("monitoring:health")).content.decode()
+    assert "No way there." in said
+    assert "Last known" not in said
+
+
 def test_a_group_is_as_old_as_what_it_is_told_by() -> None:
     seen = timezone.now() - timedelta(seconds=100)
     health.register("Pages", "Public names", lambda: [Finding("a", "www", OK), Finding("b", "old", OK, seen=seen.isoformat())], every=60)
