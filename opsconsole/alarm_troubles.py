@@ -47,6 +47,10 @@ def _of(row: Row) -> Iterator[Trouble]:
         down = row.tunnels_down[0]
         text = f"{down.address} is down; the other tunnel is up, so no alarm tells of it."
         yield Trouble("warn", f"{down.link}: one of two tunnels is down", text, down.since, url, "Open alarm")
+    elif row.word == "down":
+        text = "Nothing passes. The alarm itself does not say so yet."
+        since = max(tunnel.since for tunnel in row.tunnels)
+        yield Trouble("bad", f"{row.tunnels[0].link}: no tunnel is up", text, since, url, "Open alarm")
     elif row.word == "not there":
         yield Trouble("warn", f"{row.name} is declared, and not in CloudWatch", "Nobody would be told.", None, url, "Open alarm")
     elif row.light == "unknown":

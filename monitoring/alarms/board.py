@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,6 +17,7 @@ from monitoring.alarms.declared import Line
 from monitoring.alarms.models import Alarm, Mute, Reading, Refusal, Subscription, Tunnel
 
 OK, EXPECTED, SOON, BAD, UNKNOWN, SEEN = "ok", "info", "warn", "bad", "unknown", "wait"
+VERDICTS = {"agrees": ("ok", "agreed"), "differs": ("warn", "differed"), "missing": ("bad", "was missing")}  # of now, and of then
 STRIP = timedelta(days=90)
 STRIP_ROWS = 4000  # transitions that the strips of all alarms are drawn from
 LATE = 2.5  # polls that may be missed before what is shown is called old
@@ -57,16 +58,29 @@ class Row:
         return [line for line in self.lines if line.differs]
 
     @property
+    def is_off(self) -> bool:
+        """It is not what is declared, or was not when CloudWatch was read last."""
+        if self.declared is None or self.problem:
+            return False
+        return bool(self.differing) if self.live else self.was_read
+
+    @property
+    def is_old(self) -> bool:
+        """CloudWatch was read, and not lately."""
+        return self.was_read and "answered" in self.unread
+
+    @property
     def verdict(self) -> tuple[str, str]:
+        """Of now; where CloudWatch was not read lately, of then."""
         if self.declared is None:
             return "wait", "not declared"
-        if self.live is None:
-            return ("bad", "missing") if self.was_read else ("unknown", "not read yet")
+        if self.live is None and not self.was_read:
+            return "unknown", "not read yet"
         if self.problem:
             return "unknown", "cannot compare"
-        if self.differing:
-            return "warn", "differs"
-        return ("unknown", "agreed") if self.word.startswith("was ") else ("ok", "agrees")
+        word = "agrees" if not self.is_off else "differs" if self.live else "missing"
+        light, then = VERDICTS[word]
+        return ("unknown", then) if self.is_old else (light, word)
 
     @property
     def about(self) -> str:
@@ -126,6 +140,11 @@ class Board:
     topics: tuple[str, ...] = field(default=())
 
     @property
+    def is_old(self) -> bool:
+        """CloudWatch was read, and not lately."""
+        return self.reading is not None and self.reading.answered is not None and "answered" in self.unread
+
+    @property
     def not_known(self) -> list[str]:
         return [said for part, said in Reading.PARTS.items() if part in self.unread]
 
@@ -139,7 +158,7 @@ class Board:
 
     @property
     def differing(self) -> list[Row]:
-        return [row for row in self.rows if row.verdict[1] in ("differs", "missing")]
+        return [row for row in self.rows if row.is_off]
 
     @property
     def unsubscribed(self) -> list[str]:
@@ -237,7 +256,7 @@ def _light(
     live: Alarm | None, bad_for: int, needed: int, tunnels: Sequence[Tunnel], unread: frozenset[str], *, was_read: bool
 ) -> tuple[str, str]:
     if live is None:
-        return UNKNOWN, "not there" if was_read else "unknown"
+        return UNKNOWN, "unknown" if not was_read else "was not there" if "answered" in unread else "not there"
     if "answered" in unread:
         return UNKNOWN, f"was {live.state}"
     if live.state == "ALARM":
@@ -247,23 +266,30 @@ def _light(
     if bad_for > 0 and needed:
         return SOON, "soon"
     if "tunnels" not in unread and any(not tunnel.up for tunnel in tunnels):
-        return SOON, "one down"
+        return SOON, "one down" if any(tunnel.up for tunnel in tunnels) else "down"
     return OK, "OK"
 
 
 def _with_strips(rows: Sequence[Row], now: datetime, reading: Reading) -> list[Row]:
     begins = _strip_begins(reading, now)
-    states = tuple((row.name, row.live.state if row.live else "") for row in rows)
-    drawn, holes = _drawn(states, begins, now), tuple(_holes(reading, begins, now))
+    last = tuple(_last(row) for row in rows)
+    drawn, holes = _drawn(last, begins, now), tuple(_holes(reading, begins, now))
     return [
         replace(row, strip=holes + spans, fired=fired, in_releases=expected)
         for row, (spans, fired, expected) in zip(rows, drawn, strict=True)
     ]
 
 
+def _last(row: Row) -> history.Turn:
+    """How the alarm became what it was seen to be; what it was before is the history's to tell."""
+    if row.live is None:
+        return history.Turn(row.name, datetime.min.replace(tzinfo=UTC), "", "", False)
+    return history.Turn(row.name, row.live.since, "INSUFFICIENT_DATA", row.live.state, row.live.expected)
+
+
 def _strip_begins(reading: Reading, now: datetime) -> datetime:
     """No strip reaches back beyond what is known; a day is the least."""
-    return max(now - STRIP, min(reading.since or now - STRIP, now - timedelta(days=1)))
+    return max(now - STRIP, min(reading.since or now, now - timedelta(days=1)))
 
 
 def _holes(reading: Reading, begins: datetime, now: datetime) -> Iterator[Span]:
@@ -281,18 +307,23 @@ def _span(since: datetime, until: datetime, begins: datetime, now: datetime, lig
     return Span(round(x, 2), round(end - x, 2), light)
 
 
-def _drawn(states: tuple[tuple[str, str], ...], begins: datetime, now: datetime) -> _Drawn:
-    """The strip of each, how often it fired, and in releases. Drawn anew when there is another transition, and once a minute."""
+def _drawn(last: tuple[history.Turn, ...], begins: datetime, now: datetime) -> _Drawn:
+    """The strip of each, how often it fired, and in releases. Drawn anew when there is another transition, and once a minute.
+
+    CloudWatch's history comes later than the state, or not at all: what an alarm was last seen to become stands in for it.
+    """
     global _kept
-    key = (states, history.newest(), int(now.timestamp()) // 60, (now - begins).days)
+    key = (last, history.newest(), int(now.timestamp()) // 60, (now - begins).days)
     found = _kept  # another thread may put its own there meanwhile
     if found is None or found[0] != key:
-        by_name = history.since([name for name, _ in states], begins, most=STRIP_ROWS)
+        by_name = history.since([each.alarm for each in last], begins, most=STRIP_ROWS)
         all_are_here = sum(map(len, by_name.values())) < STRIP_ROWS
         drawn = []
-        for name, state in states:
-            mine = by_name.get(name, [])
-            first = (mine[0].old if mine else state) if all_are_here else "INSUFFICIENT_DATA"
+        for seen in last:
+            mine = by_name.get(seen.alarm, [])
+            if seen.at > (mine[-1].at if mine else begins) and (not mine or mine[-1].new != seen.new):
+                mine = [*mine, seen]
+            first = (mine[0].old if mine else seen.new) if all_are_here else "INSUFFICIENT_DATA"
             fired = [each for each in mine if each.new == "ALARM"]
             drawn.append((tuple(_spans(mine, first, begins, now)), len(fired), sum(each.expected for each in fired)))
         found = _kept = (key, drawn)

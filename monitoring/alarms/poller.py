@@ -121,8 +121,8 @@ def _history(reading: Reading, now: datetime) -> None:
             reading.lost_from, reading.lost_to = reading.through, oldest
         since = oldest
     first = reading.through is None
-    if first:
-        reading.since = oldest
+    if first or reading.since is None:
+        reading.since = (reading.through or now) - REMEMBERED
     stored = 0
     for some in _some(alarms.history(since)):
         stored += _store(some, tell=not first)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -222,6 +223,12 @@ def test_a_strip_is_drawn_from_where_history_is_known(control: Control) -> None:
     assert board.board().strip_days == 30
     Reading.objects.update(since=timezone.now() - timedelta(days=500))
     assert board.board().strip_days == 90
+    Reading.objects.update(since=None)  # as an older version left it where nothing had changed
+    assert board.board().strip_days == 1
+    through = Reading.objects.get().through
+    poller.poll()
+    assert Reading.objects.get().since == (through or timezone.now()) - poller.REMEMBERED
+    assert board.board().strip_days == 30
 
 
 def test_an_alarm_that_was_on_before_the_strip_begins_is_not_drawn_as_well() -> None:
@@ -233,6 +240,21 @@ def test_an_alarm_that_was_on_before_the_strip_begins_is_not_drawn_as_well() -> 
     drawn = {row.name: [(span.light, span.x, span.width) for span in row.strip] for row in board.board(now).rows}
     assert drawn[CPU] == [("bad", 0, 100)]
     assert drawn[HEALTH] == [("bad", 0, 50)]
+
+
+def test_a_strip_says_of_an_alarm_whose_history_is_not_there_yet_no_more_than_is_known() -> None:
+    now = timezone.now()
+    rang = now - timedelta(seconds=40)
+    scenery.alarms_read(now)
+    Alarm.objects.create(name=CPU, state="ALARM", since=rang, changed=now, seen=now)
+    Alarm.objects.create(name=HEALTH, state="ALARM", since=rang, changed=now, seen=now, expected=True)
+    Transition.objects.create(alarm=HEALTH, at=now - timedelta(days=80), kind="StateUpdate", old="OK", new="ALARM", summary="x")
+    Transition.objects.create(alarm=HEALTH, at=now - timedelta(days=71), kind="StateUpdate", old="ALARM", new="OK", summary="x")
+    Alarm.objects.create(name=CONNECTIONS, state="OK", since=now - timedelta(days=45), changed=now, seen=now)
+    drawn = {row.name: (row.fired, [(span.light, span.x, span.width) for span in row.strip]) for row in board.board(now).rows}
+    assert drawn[CPU] == (1, [("unknown", 0, 100), ("bad", 99.4, 0.6)])
+    assert drawn[HEALTH] == (2, [("bad", 11.11, 10), ("info", 99.4, 0.6)])
+    assert drawn[CONNECTIONS] == (0, [("unknown", 0, 50)])
 
 
 def test_an_alarm_of_this_minute_is_seen_at_the_end_of_the_strip() -> None:
@@ -318,6 +340,54 @@ def test_one_tunnel_of_two_is_said_though_the_alarm_is_silent(control: Control) 
     poller.poll()
     (row,) = [row for row in board.board().rows if row.name == "DLM-Lan VPN status"]
     assert (row.word, [tunnel.address for tunnel in row.tunnels_down]) == ("one down", ["203.0.113.12"])
+
+
+def test_two_tunnels_of_two_are_not_said_to_be_one(client: Client, viewer: Operator) -> None:
+    """The alarm is still OK, and its figures were not read."""
+    now = timezone.now()
+    scenery.observed()
+    scenery.alarms_read(now)
+    Reading.objects.update(figures=None)
+    name = "DLM-Lan VPN status"
+    Alarm.objects.create(name=name, state="OK", since=now - timedelta(days=9), changed=now, seen=now)
+    for address in ("203.0.113.11", "203.0.113.12"):
+        Tunnel.objects.create(address=address, link="DLM-Lan", connection="vpn-1", up=False, since=now, seen=now)
+    client.force_login(viewer)
+    url = reverse("alarms:detail", args=(name,))
+    front, one = (client.get(each).content.decode() for each in (reverse("now"), url))
+    assert "DLM-Lan: no tunnel is up" in front
+    assert "None of its tunnels is up" in one
+    assert "other" not in front[front.index("no tunnel is up") :][:200]
+    Tunnel.objects.filter(address="203.0.113.11").update(up=True)
+    front, one = (client.get(each).content.decode() for each in (reverse("now"), url))
+    assert "DLM-Lan: one of two tunnels is down" in front
+    assert "One of its tunnels is down: the alarm stays silent while the other is up." in one
+
+
+def test_a_difference_that_was_not_read_lately_is_one_of_then(client: Client, viewer: Operator) -> None:
+    now = timezone.now()
+    scenery.alarms_read(now)
+    Alarm.objects.create(name=CPU, state="OK", since=now, changed=now, seen=now)
+    client.force_login(viewer)
+    lists, of = reverse("alarms:list"), {name: reverse("alarms:detail", args=(name,)) for name in (CPU, HEALTH)}
+    verdicts = {row.name: row.verdict for row in board.board(now).rows}
+    assert (verdicts[CPU], verdicts[HEALTH]) == (("warn", "differs"), ("bad", "missing"))
+    assert "alarms differ from the declaration:" in client.get(lists).content.decode()
+    assert "CloudWatch has no such alarm" in client.get(of[HEALTH]).content.decode()
+
+    Reading.objects.update(answered=now - timedelta(minutes=7))
+    verdicts = {row.name: row.verdict for row in board.board(now).rows}
+    assert (verdicts[CPU], verdicts[HEALTH]) == (("unknown", "differed"), ("unknown", "was missing"))
+    page = client.get(lists).content.decode()
+    assert re.search(r"alarms differed from the declaration <[^>]+>7 min 0\d s ago</time>:", page)
+    assert re.search(r"was missing</span><span class=\"sub\"><[^>]+>7 min", page)
+    one, missing = (client.get(of[name]).content.decode() for name in (CPU, HEALTH))
+    assert re.search(r"differed</span> <[^>]+>7 min 0\d s ago</time>", one)
+    assert "</b> when it was read, " in one
+    assert "CloudWatch had no such alarm when it was read" in missing
+    for words in ("differs", "differ from", " live, ", "has no such alarm", ">not there"):
+        assert words not in page + one + missing
+    assert "Plan to apply the declaration" in one
 
 
 def test_old_news_is_no_green(control: Control) -> None:
@@ -560,6 +630,11 @@ def test_a_strip_draws_no_more_than_can_be_seen() -> None:
     assert [span.light for span in board._spans(apart, "OK", begins, now)] == ["bad", "bad", "info"]
 
 
+def last(name: str) -> Turn:
+    """It has been well for ever."""
+    return Turn(name, datetime(2020, 1, 1, tzinfo=UTC), "INSUFFICIENT_DATA", "OK", False)
+
+
 @pytest.mark.django_db
 def test_a_strip_is_drawn_anew_when_another_transition_is_stored() -> None:
     at = timezone.now()
@@ -568,14 +643,14 @@ def test_a_strip_is_drawn_anew_when_another_transition_is_stored() -> None:
         Transition.objects.create(alarm=CPU, at=at - timedelta(days=days), kind=Transition.Kind.STATE, new=new, summary=new)
 
     begins = at - board.STRIP
-    assert board._drawn(((CPU, "OK"),), begins, at) == [((), 0, 0)]
+    assert board._drawn((last(CPU),), begins, at) == [((), 0, 0)]
     stored(3, "ALARM")
-    [(spans, fired, _)] = board._drawn(((CPU, "OK"),), begins, at)
+    [(spans, fired, _)] = board._drawn((last(CPU),), begins, at)
     assert (len(spans), fired) == (1, 1)
     stored(2, "OK")
-    [(ended, _, _)] = board._drawn(((CPU, "OK"),), begins, at)
+    [(ended, _, _)] = board._drawn((last(CPU),), begins, at)
     assert ended[0].width < spans[0].width
-    assert board._drawn(((CPU, "OK"), ("another", "OK")), begins, at)[1] == ((), 0, 0)
+    assert board._drawn((last(CPU), last("another")), begins, at)[1] == ((), 0, 0)
 
 
 @pytest.mark.django_db
@@ -588,7 +663,7 @@ def test_a_strip_is_its_own_alarms_also_where_another_thread_draws_meanwhile(mon
             return super().__getitem__(index)
 
     at = timezone.now()
-    drawn = board._drawn(((CPU, "OK"),), at - board.STRIP, at)
+    drawn = board._drawn((last(CPU),), at - board.STRIP, at)
     assert board._kept is not None
     monkeypatch.setattr(board, "_kept", Replaced(board._kept))
-    assert board._drawn(((CPU, "OK"),), at - board.STRIP, at) is drawn
+    assert board._drawn((last(CPU),), at - board.STRIP, at) is drawn
