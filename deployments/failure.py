@@ -16,7 +16,7 @@ from deployments.activity_log import Line
 from deployments.live import LABEL, live_commit
 from deployments.models import Evidence, Standing
 from deployments.sources import mirror
-from deployments.strategies import AWARE, preparing
+from deployments.strategies import AWARE
 from estate.definition import Target, UnknownTarget
 from estate.models import BeanstalkEvent, Host
 from estate.reading import current
@@ -82,8 +82,8 @@ class Failure:
     lock_said: str
 
 
-def failure(run: Run, *, by: object) -> Failure | None:
-    """None where the run has not failed."""
+def failure(run: Run, *, by: object, refuted: str) -> Failure | None:
+    """None where the run has not failed. `refuted`: by what the new code said (`preparing.refutation`)."""
     if run.state not in (Run.State.FAILED, Run.State.CANCELLED, Run.State.UNKNOWN):
         return None
     step = run.steps.filter(state__in=("failed", "unknown")).order_by("position").first()
@@ -120,7 +120,7 @@ def failure(run: Run, *, by: object) -> Failure | None:
         ssh=_ssh(host, path),
         rows=rows,
         mixed=mixed,
-        choices=tuple(_choices(run, standings, failed=step is not None and run.state != Run.State.CANCELLED, mixed=mixed)),
+        choices=tuple(_choices(run, standings, failed=step is not None and run.state != Run.State.CANCELLED, mixed=mixed, refuted=refuted)),
         asked=standing.newest(standings),
         lock_held=run.holds_lock,
         lock_said=_lock_said(run, mixed=mixed, by=by),
@@ -188,7 +188,7 @@ def _rows(
         )
 
 
-def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bool) -> Iterator[Choice]:
+def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bool, refuted: str) -> Iterator[Choice]:
     facts = run.plan.document["facts"]
     usual = f"≈ {round(facts['estimate']['seconds'] / 60)} min" if facts.get("estimate") else ""
     begun = {step.key for step in run.steps.all() if step.state != Step.State.PLANNED}
@@ -196,7 +196,7 @@ def _choices(run: Run, standings: Sequence[Standing], *, failed: bool, mixed: bo
         mend = "Mend what the run names, then make" if failed else "Make"
         yield Choice("Plan again", f"Nothing has been changed. {mend} a new plan.", "a minute", "0 s", plan=True)
         return
-    if preparing.refutation(run):
+    if refuted:
         yield Choice(
             "Build it again, and ask the database anew",
             "The answer that this release was decided by was wrong. First a plan that builds and asks, and changes nothing; what it is "

@@ -13,6 +13,7 @@ from deployments.lanes import Lane, at_once, health_light, lanes_of, target_ligh
 from deployments.models import Evidence
 from deployments.strategies import AWARE
 from deployments.strategies import panels as strategies
+from deployments.strategies.preparing import refutation
 from deployments.strategies.steps import DEPLOYS_AT_ONCE
 from estate.models import BeanstalkEvent, Host
 from people.permissions import may
@@ -28,7 +29,8 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
     facts = run.plan.document["facts"]
     found = [Panel(Place.SUB, "deployments/_run_sub.html", {"facts": facts, "run": run})]
     lanes = lanes_now(run, facts)
-    failed = failure(run, by=viewer)
+    refuted = refutation(run)
+    failed = failure(run, by=viewer, refuted=refuted)
     if failed is not None:
         context = {"failure": failed, "run": run, "facts": facts}
         if run.state == Run.State.FAILED:
@@ -36,7 +38,7 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         if not run.is_active:  # what waits for a decision is decided about first
             found.append(Panel(Place.NEXT, "deployments/_what_now.html", context))
         found.append(Panel(Place.WIDE, "deployments/_failure.html", context))
-    found += strategies.of_release(run, facts, viewer)
+    found += strategies.of_release(run, facts, viewer, refuted=refuted)
     place = "shop" if _has_shop(facts) else "service"
     shop = outside.during(run, at)
     if shop is not None and place == "service" and not shop.total:
@@ -51,7 +53,7 @@ def of_release(run: Run, at: datetime, viewer: object) -> Sequence[Panel]:
         )
     if shop is not None:
         found.append(Panel(Place.GAUGE, "deployments/_shop_gauge.html", {"shop": shop, "run": run, "place": place}))
-    found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes)))
+    found.append(Panel(Place.GAUGE, "deployments/_if_wrong.html", stakes(run, facts, lanes, refuted=refuted)))
     if lanes and run.started:
         steps = list(run.steps.all())
         pace = pages.pace(run, steps)
@@ -132,7 +134,7 @@ def _has_shop(facts: Mapping[str, Any]) -> bool:
     return str(facts.get("plan", "magento")) == "magento"
 
 
-def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[str, Any]:
+def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], *, refuted: str) -> dict[str, Any]:
     """What stopping now would leave behind. From the steps that have begun, and the hosts that have the new version."""
     begun = [step.key for step in run.steps.all() if step.state != Step.State.PLANNED]
     moved = [lane for lane in lanes if lane.phase != "waiting"]
@@ -145,7 +147,7 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane]) -> dict[st
             "run": run,
         }
     if facts.get("strategy") == AWARE:
-        return strategies.stakes(run, facts, lanes, begun)
+        return strategies.stakes(run, facts, lanes, begun, refuted=refuted)
     if not deploying and "maintenance-on" not in begun:
         return {"big": "Nothing changed", "text": "Stopping now leaves everything as it was.", "run": run}
     if not deploying:

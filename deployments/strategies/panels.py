@@ -10,7 +10,7 @@ from typing import Any
 from deployments.lanes import Lane
 from deployments.models import Artifact
 from deployments.strategies import curtain
-from deployments.strategies.preparing import OPERATION, refutation
+from deployments.strategies.preparing import OPERATION
 from people.permissions import may
 from runs.models import Effect, Run
 from runs.panels import Panel, Place
@@ -43,22 +43,22 @@ def closed_by(run: Run, viewer: object) -> Closed | None:
     return Closed(min(drawn), None, f"{curtain.HEADER}: {curtain.pass_of(int(owner or run.number))}" if allowed else "")
 
 
-def of_release(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:
+def of_release(run: Run, facts: Mapping[str, Any], viewer: object, *, refuted: str) -> Sequence[Panel]:
+    """`refuted`: by what the new code said (`preparing.refutation`)."""
     found = []
     closed = closed_by(run, viewer)
     if closed is not None:
         found.append(Panel(Place.NEXT, "deployments/_curtain.html", {"closed": closed, "run": run}))
     if facts.get("decision"):
         artifact = Artifact.objects.filter(key=facts["decision"]["key"]).first()
-        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else _refuted(run)
+        judged = artifact.judged if artifact is not None and artifact.judged.get("run") == run.number else _judged(refuted)
         found.append(Panel(Place.WIDE, "deployments/_decided.html", {"decision": facts["decision"], "judged": judged}))
     return found
 
 
-def _refuted(run: Run) -> dict[str, Any]:
+def _judged(refuted: str) -> dict[str, Any]:
     """A release that was to roll ends where its code says that the database has to be migrated: before anything could judge it."""
-    said = refutation(run)
-    return {"right": False, "said": said.rstrip(".")} if said else {}
+    return {"right": False, "said": refuted.rstrip(".")} if refuted else {}
 
 
 def of_operation(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence[Panel]:
@@ -73,7 +73,7 @@ def of_operation(run: Run, facts: Mapping[str, Any], viewer: object) -> Sequence
     return found
 
 
-def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], begun: Collection[str]) -> dict[str, Any]:
+def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], begun: Collection[str], *, refuted: str) -> dict[str, Any]:
     """What stopping now would leave behind."""
     new = [lane for lane in lanes if lane.version == facts["label"] and lane.phase != "failed"]
     if "curtain-on" in begun and "curtain-off" not in begun:
@@ -93,7 +93,7 @@ def stakes(run: Run, facts: Mapping[str, Any], lanes: Sequence[Lane], begun: Col
             "run": run,
         }
     fits = "Both versions fit the database: what is mixed serves."
-    if refutation(run):
+    if refuted:
         fits = "That code does not fit the database, which has not been migrated: what it serves may be errors. The others serve as before."
     text = f"{len(new)} of {len(lanes)} hosts have {facts['label']}. {fits}"
     return {"big": "Versions are mixed" if new else "Deployment begun", "text": text, "run": run}

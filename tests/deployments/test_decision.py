@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from deployments import panels as deployed_panels
 from deployments.strategies import AS_WRITTEN, AWARE, choosing, panels, prebuilt
 from deployments.strategies.decision import CONFIG, DB, Answer, decide
+from deployments.strategies.preparing import refutation
 from people.models import Operator
 from runs.models import Effect, Step
 from tests import scenery
@@ -100,5 +105,17 @@ def test_only_the_new_code_s_own_answer_refutes_the_decision(
         Effect.objects.create(
             run=run, step=step, epoch=1, act="confirm-db", key="confirm-db", kind="magento.ask", state=state, said=said, answer=answer
         )
-    (panel,) = panels.of_release(run, facts, releaser)
+    (panel,) = panels.of_release(run, facts, releaser, refuted=refutation(run))
     assert panel.context["judged"] == ({"right": False, "said": said.rstrip(".")} if refuted else {})
+
+
+@pytest.mark.django_db
+def test_a_page_asks_once_whether_the_decision_was_refuted(releaser: Operator) -> None:
+    run = scenery.run(scenery.plan(releaser), releaser, state="failed")
+    run.plan.document["facts"] |= {"decision": {"path": "roll", "key": "no-such-artifact"}, "strategy": AWARE}
+    for position, key in enumerate(("deploy-back", "confirm"), 98):
+        Step.objects.create(run=run, position=position, key=key, title=key, state="failed", said="It ended badly.")
+    with CaptureQueriesContext(connection) as asked:
+        shown = deployed_panels.of_release(run, timezone.now(), releaser)
+    assert {"deployments/_failure.html", "deployments/_decided.html", "deployments/_if_wrong.html"} <= {each.template for each in shown}
+    assert sum("'confirm'" in query["sql"] for query in asked) == 1

@@ -24,6 +24,7 @@ from deployments.models import Alert, Artifact
 from deployments.operations import start_operation
 from deployments.strategies import curtain, panels, sweeper
 from deployments.strategies.panels import closed_by
+from deployments.strategies.preparing import refutation
 from estate.definition import Target
 from estate.models import Host, ShopAnswer
 from estate.reading import current
@@ -135,7 +136,7 @@ def test_a_migration_that_fails_leaves_the_curtain_drawn_and_goes_on_from_there_
 
     assert failed.state == Run.State.FAILED
     assert "Migrate the database" in failed.said
-    left = failure(failed, by=releaser)
+    left = failure(failed, by=releaser, refuted=refutation(failed))
     assert left is not None
     assert left.output.startswith("$ sudo -u webapp php /var/app/current/bin/magento setup:upgrade"), "what ran"
     assert "SQLSTATE" in left.output, "and what it said, where one looks first"
@@ -197,12 +198,12 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
         wrong = through(_start(actions.plan_release(production, PREBUILT, by=releaser), releaser), beside=prober.probe)
         assert wrong.state == Run.State.FAILED
         assert "The decision was wrong" in wrong.said
-        (decided,) = panels.of_release(wrong, wrong.plan.document["facts"], releaser)
+        (decided,) = panels.of_release(wrong, wrong.plan.document["facts"], releaser, refuted=refutation(wrong))
         assert decided.context["judged"]["right"] is False
         front = Host.objects.filter(tier="front", service="magento", environment="production", gone=None)
         assert set(front.values_list("version", flat=True)) == live, "the front end has not been touched"
         assert fetch("https://www.client.url/").status == 200
-        left = failure(wrong, by=releaser)
+        left = failure(wrong, by=releaser, refuted=refutation(wrong))
         assert left is not None
         assert left.choices[0].title == "Build it again, and ask the database anew"
         shown = deployed_panels.of_release(wrong, timezone.now(), releaser)
@@ -231,7 +232,7 @@ def test_a_wrong_answer_is_found_on_the_back_office_and_an_aborted_window_stays_
     aborted = through(run, beside=prober.probe)
     assert aborted.state == Run.State.CANCELLED
     assert _closed(ready) == 503
-    left = failure(aborted, by=releaser)
+    left = failure(aborted, by=releaser, refuted=refutation(aborted))
     assert left is not None
     assert left.choices[0].closed_for == "as long as a curtain is drawn"
     assert left.choices[0].title.startswith("Deploy r"), "nothing has failed, so there is no cause to mend"
