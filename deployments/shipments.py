@@ -28,8 +28,8 @@ def bundle_of(target: Target, magento_commit: str, configuration_commit: str, *,
     named.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # another plan of the same commits may have been quicker
         os.link(built.path, named)
-    with suppress(FileNotFoundError):
-        named.chmod(0o600)  # notes that it was wanted now, and leaves the time of its bytes alone, by which the shelf knows them
+    with suppress(OSError):  # the plan does not depend on it
+        _wanted(named).touch()
     _tidy(named.parent)
     return built
 
@@ -46,9 +46,22 @@ def bundle_file(sha256: str) -> Path:
 
 def _tidy(folder: Path) -> None:
     """Keeps what was wanted last: anything else is built again from its commits, or stands in S3."""
-    bundles = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_ctime_ns, reverse=True)
-    for path in bundles[KEPT:]:
-        path.unlink(missing_ok=True)
+    for path in sorted(folder.glob("*.zip"), key=_last_wanted, reverse=True)[KEPT:]:
+        for each in (path, _wanted(path)):
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
+
+
+def _wanted(path: Path) -> Path:
+    """A file of its own, whose time says when the bundle was last wanted: the bundle's own is the shelf's too, which knows it by that."""
+    return path.with_suffix(".wanted")
+
+
+def _last_wanted(path: Path) -> int:
+    for each in (_wanted(path), path):
+        with suppress(OSError):
+            return each.stat().st_mtime_ns
+    return 0
 
 
 def _store(target: Target) -> Path:

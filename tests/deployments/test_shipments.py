@@ -45,3 +45,27 @@ def test_a_bundle_that_is_wanted_again_stays_beside_newer_ones(shelf: Path) -> N
     shipments.bundle_of(target, "another", "c0ffee")
     assert shipments.bundle_file("new-1").exists(), "it was wanted again"
     assert not shipments.bundle_file("new-2").exists()
+
+
+def test_what_is_noted_of_a_bundle_does_not_touch_its_file(shelf: Path) -> None:
+    """The shelf has the same file, and knows it by its time; nor does a copy or a restore of the files tell what was wanted."""
+    target = scenery.target()
+    shipments.bundle_of(target, "one", "c0ffee")
+    named = shipments.bundle_file("one")
+    named.chmod(0o640)
+    shipments.bundle_of(target, "one", "c0ffee")
+    assert oct(named.stat().st_mode & 0o777) == "0o640"
+    for number in range(shipments.KEPT):
+        named.chmod(0o600)
+        shipments.bundle_of(target, f"new-{number}", "c0ffee")
+    assert not named.exists()
+    assert len(list(named.parent.iterdir())) == 2 * shipments.KEPT
+
+
+def test_a_plan_is_made_though_nothing_can_be_noted(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*asked: object, **more: object) -> None:
+        raise PermissionError("it belongs to another user")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert shipments.bundle_of(scenery.target(), "one", "c0ffee").sha256 == "one"
