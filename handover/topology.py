@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import groupby, starmap
 from typing import NamedTuple
 
-from django.db.models import Count, F, Q, Window
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
-from estate.models import Host, Resource
+from estate import inventory
+from estate.models import Host, Resource, TargetGroup, Watched
 from handover import relations
 from handover.estate_rows import KINDS as ESTATE_KINDS
 from handover.network_drawing import Ground
@@ -109,11 +110,18 @@ def _observed() -> Things:
 
 
 def _as_hosts_are() -> Callable[[Thing], Thing]:
-    """What the target groups said of a release's hosts is asked far oftener than the groups themselves."""
-    states = dict(Host.objects.filter(gone=None).exclude(target_state="").values_list("instance_id", "target_state"))
+    """What the only target group of a release's hosts said of them is asked far oftener than the groups themselves; of several it is not
+    known which one said it.
+    """
+    read = Watched.objects.filter(name=inventory.watched_name(inventory.source("target groups")))
+    mine = TargetGroup.objects.filter(beanstalk=OuterRef("beanstalk"))
+    alone = mine.values("beanstalk").annotate(many=Count("pk")).filter(many=1)
+    newer = Host.objects.filter(gone=None, target_seen__gt=Subquery(read.values("answered"))).exclude(target_state="")
+    told = newer.filter(Exists(alone)).values_list("instance_id", "target_state", Subquery(mine.values("name")[:1]))
+    states = {(group, host): state for host, state, group in told}
 
-    def newer(group: Thing) -> Thing:
-        targets = {host: states.get(host, state) for host, state in group.facts.get("targets", {}).items()}
+    def as_told(group: Thing) -> Thing:
+        targets = {host: states.get((group.key, host), state) for host, state in group.facts.get("targets", {}).items()}
         return group._replace(facts={**group.facts, "targets": targets})
 
-    return newer
+    return as_told

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from estate import inventory
-from estate.models import Host, Resource, Watched
+from estate.models import Host, Resource, TargetGroup, Watched
 from handover import actions, document, estate_rows, export, judging, rows
 from handover.checks.network import lets_nobody_in_from_outside
 from handover.checks.seen import Seen
@@ -391,11 +391,18 @@ def test_the_topology_has_the_newest_word_of_a_target(client: Client, viewer: Op
     client.force_login(viewer)
     inventory.keep(inventory.source("machines"), [Found("instance", "i-1", "fe-1", {"beanstalk": "shop", "state": "running"})])
     inventory.keep(inventory.source("target groups"), [Found("target-group", "shop", "shop", {"targets": {"i-1": "healthy"}})])
-    assert "1 of 1 target healthy" in page(client, "/estate/topology/")
-    Host.objects.create(instance_id="i-1", name="fe-1", target_state="unhealthy", seen=timezone.now())
+    now = timezone.now()
+    Watched.objects.create(name=inventory.watched_name(inventory.source("target groups")), answered=now)
+    place = {"name": "fe-1", "beanstalk": "shop", "seen": now}
+    host = Host.objects.create(instance_id="i-1", target_state="unhealthy", target_seen=now - timedelta(minutes=1), **place)
+    TargetGroup.objects.create(arn="arn:shop", name="shop", beanstalk="shop", seen=now)
+    assert "1 of 1 target healthy" in page(client, "/estate/topology/"), "that was before"
+    Host.objects.filter(pk=host.pk).update(target_seen=now + timedelta(minutes=1))
     said = page(client, "/estate/topology/")
     assert "0 of 1 target healthy" in said
     assert "1 unhealthy" in said
+    TargetGroup.objects.create(arn="arn:other", name="other", beanstalk="shop", seen=now)
+    assert "1 of 1 target healthy" in page(client, "/estate/topology/"), "the other may have said so"
 
 
 def test_a_full_subnet_is_drawn_in_part_and_the_rest_is_counted(client: Client, viewer: Operator) -> None:
