@@ -19,6 +19,7 @@ from deployments.models import Approval, Booking, BrokenGlass
 from estate import freezes, reading
 from estate.definition import Freeze
 from estate.reading import EstateError, current
+from opsconsole.templatetags import words
 from people.models import Operator, Role
 from people.notifications.models import Notification
 from people.permissions import Forbidden
@@ -340,12 +341,31 @@ def test_the_page_of_a_plan_that_waits_looks_again_until_it_no_longer_does(open_
     scenery.observed()
     plan = scenery.plan(releaser)
     client.force_login(releaser)
-    again = 'hx-select="#people"'
+    again = 'id="later" aria-labelledby="later-h" hx-get'  # all that is replaced: what is typed into the other forms stays
     assert again not in client.get(f"/plans/{plan.pk}/").content.decode()
     booking = bookings.book(plan, hash=plan.hash, due=None, confirmation="production", by=releaser)
-    assert again in client.get(f"/plans/{plan.pk}/").content.decode()
+    said = client.get(f"/plans/{plan.pk}/").content.decode()
+    assert again in said
+    assert "<form" in said.split(again)[1].split("</section>")[0], "it can be cancelled there"
+    assert said.count('hx-swap="outerHTML"') == 1
     bookings.cancel(booking, by=releaser)
     assert again not in client.get(f"/plans/{plan.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("hours", "said"), [(None, "as soon as nothing else is at work there"), (3, "at ")])
+def test_a_plan_that_waits_says_that_it_starts_by_itself(
+    open_gates: None, client: Client, releaser: Operator, hours: int | None, said: str
+) -> None:
+    scenery.observed()
+    plan = scenery.plan(releaser)
+    due = timezone.now() + timedelta(hours=hours) if hours else None
+    booking = bookings.book(plan, hash=plan.hash, due=due, confirmation="production", by=releaser)
+    client.force_login(releaser)
+    page = client.get(f"/plans/{plan.pk}/").content.decode()
+    assert f"It starts by itself {said}{words.moment(due) if due else ''}, where" in page
+    assert "only by a person" not in page
+    bookings.cancel(booking, by=releaser)
+    assert "It starts only by a person." in client.get(f"/plans/{plan.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("due", ["", "tomorrow", "2020-01-01T00:00", "9999-12-31T23:59", "2026-13-45T99:99", "\x00"])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route
+from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from people.models import Operator
+from deployments import bookings, gates
+from people.models import Operator, Role
+from tests import scenery
 from tests.journeys.browser import Person, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200), pytest.mark.django_db(transaction=True)]
@@ -70,3 +74,29 @@ def test_whoever_is_signed_out_is_sent_to_the_sign_in_and_back(person: Person) -
     person.page.fill("[name=password]", "viewer-long-enough")
     person.page.click("button.primary")
     person.page.wait_for_url(re.compile(r"/\?environment=pre-production$"), timeout=60_000)
+
+
+def test_what_is_typed_stays_while_the_plan_waits_for_its_time(
+    person: Person, viewer: Operator, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why it cannot wait, written at night beside a queue that reads itself again; and when it waits no longer, the page says so."""
+    monkeypatch.setattr(gates, "evaluate", lambda asked: [])
+    viewer.role = Role.ADMIN
+    viewer.save()
+    window = '{reason: Christmas sales, environments: [production], from: "2000-01-01 00:00", until: "2100-01-01 00:00"}'
+    settings.ESTATE_FILE = tmp_path / "estate.yaml"
+    settings.ESTATE_FILE.write_text(Path("estate.yaml").read_text().replace("freezes: []", f"freezes:\n  - {window}"))
+    scenery.observed()
+    plan = scenery.plan(viewer)
+    booking = bookings.book(plan, hash=plan.hash, due=None, confirmation="production", by=viewer)
+    page = person.page
+    person.go(f"/plans/{plan.pk}/")
+    assert "It starts by itself" in page.inner_text("#said")
+    page.fill("#glass", "orders are lost")
+    with page.expect_response(lambda answer: answer.url.endswith(f"/plans/{plan.pk}/"), timeout=30_000):
+        pass
+    bookings.cancel(booking, by=viewer)
+    wait_until(lambda: "cancelled" in page.inner_text("#later"), seconds=30, what="the page's next look")
+    assert page.input_value("#glass") == "orders are lost"
+    assert "It starts only by a person" in page.inner_text("#said")
+    assert page.locator("#later [name=when]").count() == 2
