@@ -34,7 +34,7 @@ CLOCK_SKEW = 5.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`state`: ok, warn, bad or unknown. `said` is one line; `evidence` what was seen, line by line."""
+    """`state`: ok, warn, bad or unknown. `said` is one line; `evidence` what was seen besides, line by line."""
 
     key: str
     title: str
@@ -136,7 +136,8 @@ def _beanstalk(asked: Asked) -> Iterator[Gate]:
         watched = Watched.objects.filter(name=f"environments:{asked.target.application}").first()
         yield Gate("ready", title, "unknown", f"AWS has not answered lately. {watched.error if watched else ''}".strip(), tuple(seen))
     elif busy:
-        mine = Run.objects.filter(service=asked.target.service, environment=asked.target.environment.key, state=Run.State.RUNNING)
+        place = {"service": asked.target.service, "environment": asked.target.environment.key, "lock_group": asked.target.lock_group}
+        mine = Run.objects.filter(**place, state=Run.State.RUNNING)
         ours = mine.exclude(number=asked.own_run).first() if asked.own_run else mine.first()
         who = f"run {ours.number} is at work on" if ours is not None else "someone else is deploying to"
         yield Gate("ready", title, "bad", f"{who} {', '.join(busy)}: wait until it is Ready", tuple(seen))
@@ -313,7 +314,6 @@ def _each(
             evidence.append(f"{name}: {in_words(found)}")
         elif complaint := wrong(found):
             bad.append(f"{name}: {complaint}")
-            evidence.append(f"{name}: {complaint}")
     if bad:
         return Gate(key, title, "bad", "; ".join(bad), tuple(evidence))
     if unknown:

@@ -67,7 +67,7 @@ def uploads(asked: Asked) -> Iterator[Gate]:
         elif files:
             many = f"{len(files)} files on {host.name} are" if len(files) > 1 else f"1 file on {host.name} is"
             said = f"{many} newer than its release and would go with it ({files[0]}): fetch what is needed first"
-            yield Gate("uploads", title, "bad", said, files[:20])
+            yield Gate("uploads", title, "bad", said, files[1:20])
         else:
             yield Gate("uploads", title, "ok", f"nothing newer than the release on {host.name}")
 
@@ -87,7 +87,8 @@ def alarms(asked: Asked) -> Iterator[Gate]:
     except RemoteError as error:
         yield Gate("alarms", title, "warn", f"CloudWatch cannot be asked: {error}")
         return
-    yield Gate("alarms", title, "warn" if names else "ok", ", ".join(names)[:200] or "none", names)
+    said = ", ".join(names)
+    yield Gate("alarms", title, "warn" if names else "ok", said[:200] or "none", names if len(said) > 200 else ())
 
 
 def policy(asked: Asked) -> Iterator[Gate]:

@@ -6,12 +6,13 @@ import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from deployments import actions, failure, gates, shipments
+from deployments import actions, failure, gates, guards, shipments
 from deployments.actions import NotPlannable
 from deployments.effects import looks
 from deployments.effects.looks import Gates, Quiet, Shelf
@@ -20,7 +21,8 @@ from deployments.steps import PlannedHost
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from people.models import Operator
-from remote.aws import beanstalk, storage
+from remote.aws import beanstalk, metrics, storage
+from remote.errors import RemoteError, Unreachable
 from remote.ssh.connections import Result
 from runs import actions as runs
 from runs import host_commands, witness
@@ -63,6 +65,27 @@ def test_who_deploys_to_an_environment_that_is_busy_is_told_apart(held: Run) -> 
     assert f"run {held.number} is at work on client-magento-prod:" in next(gates._beanstalk(_asked())).said
     own = gates.Asked(TARGET, [HOST], {}, own_run=held.number)
     assert "someone else" in next(gates._beanstalk(own)).said, "the run itself asks before it has begun"
+    Run.objects.update(lock_group=f"{TARGET.lock_group}-build")
+    assert "someone else" in next(gates._beanstalk(_asked())).said, "what only builds does nothing there"
+
+
+def test_what_a_gate_s_line_says_is_not_said_again_as_evidence() -> None:
+    answers: dict[str, Result | RemoteError] = {
+        "fe-1": Result(1, b"", b""),
+        "fe-2": Unreachable("fe-2 does not answer.", "Look at it."),
+        "fe-3": Result(0, b"", b""),
+    }
+    gate = gates._each(_asked(), "k", "T", answers, lambda found: "odd" if found.rc else "", "{n}")
+    assert (gate.state, gate.said) == ("bad", "fe-1: odd")
+    assert [line.partition(":")[0] for line in gate.evidence] == ["fe-2"]
+
+
+@pytest.mark.parametrize("many", [1, 30])
+def test_alarms_are_listed_where_the_line_has_no_room_for_them(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    names = tuple(f"client-alarm-{number}" for number in range(many))
+    monkeypatch.setattr(metrics, "firing", lambda: [SimpleNamespace(name=name) for name in names])
+    (gate,) = guards.alarms(_asked())
+    assert gate.evidence == (names if many > 1 else ())
 
 
 def test_a_lock_that_was_released_meanwhile_need_not_be_taken_over(held: Run) -> None:
@@ -226,6 +249,6 @@ def test_nor_is_it_called_undeployed_then_where_its_bundle_is_gone(
 
 def test_nor_is_it_among_the_ways_out(releaser: Operator) -> None:
     run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.FAILED)
-    assert "Plan again" in {each.title for each in failure._choices(run, [], failed=True, mixed=False)}
+    assert "Plan again" in {each.title for each in failure._choices(run, [], failed=True, mixed=False, refuted="")}
     run.epoch = witness.FORWARD + 2
-    assert "Plan again" not in {each.title for each in failure._choices(run, [], failed=True, mixed=False)}
+    assert "Plan again" not in {each.title for each in failure._choices(run, [], failed=True, mixed=False, refuted="")}

@@ -75,6 +75,7 @@ def test_an_upload_that_the_deployment_would_lose_is_named(control: box.Control,
         gate = _one(guards.uploads(_asked(target, CUSTOM)))
         assert gate.said.startswith("1 file on custom-1 is newer")
         assert (gate.state, "/var/app/current/public/order-1.xml" in gate.said) == ("bad", True)
+        assert not gate.evidence, "the line has it"
     finally:
         upload.unlink()
     assert not list(guards.uploads(_asked(scenery.target(), scenery.planned_hosts()[0]))), "nobody uploads to Magento"

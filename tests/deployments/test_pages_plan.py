@@ -319,3 +319,9 @@ def test_a_key_that_is_none_starts_nothing_and_the_form_gets_a_new_one(
     [fresh] = re.findall(r'name="idempotency_key"[^>]*value="([^"]*)"', response.content.decode())
     assert client.post(f"/plans/{made.pk}/start/", posted(made, idempotency_key=fresh)).status_code == 302
     assert Run.objects.get().idempotency_key == fresh
+
+
+def test_evidence_is_shown_though_the_line_has_a_longer_name(client: Client, viewer: Operator, made: Plan, gates: list[Gate]) -> None:
+    gates.append(Gate("uploads", "No upload would be lost", "bad", "2 files would go (var/ab)", ("var/a",)))
+    client.force_login(viewer)
+    assert '<span class="mono">var/a</span>' in client.get(f"/plans/{made.pk}/gates").content.decode()
