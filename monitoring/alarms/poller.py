@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 
 from estate.reading import current
@@ -121,8 +122,11 @@ def _history(reading: Reading, now: datetime) -> None:
             reading.lost_from, reading.lost_to = reading.through, oldest
         since = oldest
     first = reading.through is None
-    if first or reading.since is None:
-        reading.since = (reading.through or now) - REMEMBERED
+    if reading.through is None:
+        reading.since = oldest
+    elif reading.since is None:  # an older version did not note it
+        earliest = Transition.objects.aggregate(at=Min("at"))["at"]
+        reading.since = min(earliest or oldest, reading.through - REMEMBERED)
     stored = 0
     for some in _some(alarms.history(since)):
         stored += _store(some, tell=not first)

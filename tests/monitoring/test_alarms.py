@@ -225,10 +225,15 @@ def test_a_strip_is_drawn_from_where_history_is_known(control: Control) -> None:
     assert board.board().strip_days == 90
     Reading.objects.update(since=None)  # as an older version left it where nothing had changed
     assert board.board().strip_days == 1
+    Transition.objects.all().delete()
     through = Reading.objects.get().through
     poller.poll()
     assert Reading.objects.get().since == (through or timezone.now()) - poller.REMEMBERED
     assert board.board().strip_days == 30
+    Transition.objects.create(alarm=CPU, at=timezone.now() - timedelta(days=70), kind="StateUpdate", old="ALARM", new="OK", summary="x")
+    Reading.objects.update(since=None)
+    poller.poll()
+    assert board.board().strip_days == 70
 
 
 def test_an_alarm_that_was_on_before_the_strip_begins_is_not_drawn_as_well() -> None:
