@@ -28,7 +28,7 @@ from faults import small_plans
 from faults.browser import session
 from faults.rig import Rig
 
-VIEWERS, LINES, PACE, LONG = 5, 100, 0.1, 90  # a run; lines, seconds between two, characters
+VIEWERS, LINES, PACE, LONG = 5, 200, 0.1, 90  # a run; lines, seconds between two, characters
 MOST = 64  # runs
 LATE, STRETCHED = 1000.0, 1.5  # ms; times its command
 PRODUCTION = {
@@ -51,7 +51,8 @@ class Seen:
 
     @property
     def lag(self) -> float:
-        return _p95(self.lags)
+        """Infinite where no line was printed after the last viewer had come."""
+        return _p95(self.lags) if self.lags else float("inf")
 
     @property
     def stretch(self) -> float:
@@ -141,7 +142,7 @@ async def _watch(rig: Rig, cookie: str, runs: list[int], seen: Seen) -> None:
             if missing <= 0:
                 over.set()
 
-    viewers = [await connect(rig.port, f"/ws/runs/{run}/", headers, note) for run in runs for _ in range(VIEWERS)]
+    viewers = await asyncio.gather(*(connect(rig.port, f"/ws/runs/{run}/", headers, note) for run in runs for _ in range(VIEWERS)))
     begun = time.time()
     try:
         await asyncio.wait_for(over.wait(), 3 * LINES * PACE)
