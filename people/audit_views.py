@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from people import audit, trail
-from people.models import AuditEntry, Operator
+from people.models import Operator
 from people.permissions import Forbidden, may, require
 from people.views import may_view
 
@@ -26,7 +26,7 @@ def trail_page(request: HttpRequest) -> HttpResponse:
         "older": rows[SHOWN - 1].number if len(rows) > SHOWN else None,
         "asked": asked,
         "query": {key: value for key, value in request.GET.items() if key != "before" and value},
-        "actions": AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct(),
+        "actions": trail.actions(),
         "people": Operator.objects.order_by("username").values_list("username", flat=True),
         "may_export": may(request.user, "audit-export"),
         "head": audit.head(),

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from people import audit
+from people import audit, trail
 from people.models import AuditEntry, Operator
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,15 @@ def test_the_page_shows_the_newest_and_leads_to_older_ones(client: Client, viewe
     older = client.get(reverse("people:audit"), {"before": "73"}).content.decode()
     assert "thing 30" in older
     assert "thing 80" not in older
+
+
+def test_every_action_is_offered_once(filled: None) -> None:
+    assert trail.actions() == sorted(set(AuditEntry.objects.values_list("action", flat=True)))
+    assert {"effect", "give run up", "start release"} <= set(trail.actions())
+
+
+def test_an_empty_trail_offers_none() -> None:
+    assert trail.actions() == []
 
 
 @pytest.mark.parametrize(
