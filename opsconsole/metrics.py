@@ -69,9 +69,7 @@ def _from_database() -> Iterator[Metric]:
     for state in Run.State.values:
         runs.add_metric([state], counts.get(state, 0))
     yield runs
-    waiting = Run.objects.filter(state__in=(Run.State.WAITING, Run.State.UNKNOWN)).aggregate(oldest=Min("created"))["oldest"]
     queued = Run.objects.filter(state=Run.State.QUEUED).aggregate(oldest=Min("created"))["oldest"]
-    yield _gauge("run_waits_for_person_seconds", "Age of the oldest run that waits for a person's decision; 0: none", _age(waiting, now))
     yield _gauge("run_queued_seconds", "Age of the oldest run that nobody has taken up; 0: none", _age(queued, now))
     yield _gauge("drained", "Whether the console is drained: nothing new begins", int(Drain.objects.filter(is_on=True).exists()))
     ages = GaugeMetricFamily(f"{PREFIX}duty_age_seconds", "How long ago a periodic duty was last done", labels=["duty"])
