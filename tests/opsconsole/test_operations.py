@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tomllib
@@ -138,6 +139,16 @@ def test_a_unit_starts_what_the_container_starts(path: Path) -> None:
         assert service["KillMode"] == "mixed", "the process that works on a run is asked by its parent, and not killed beside it"
 
 
+def test_a_command_by_hand_has_what_the_units_have() -> None:
+    script = (ROOT / "docs/snippets/manage").read_text()
+    for service in map(unit, UNITS):
+        assert f"\n. {service['EnvironmentFile']}\n" in script
+        assert f" runuser -u {service['User']} -- " in script
+        assert f"HOME={service['ReadWritePaths']}\n" in script
+    assert f"--home-dir {service['ReadWritePaths']} " in OPERATIONS
+    assert os.access(ROOT / "docs/snippets/manage", os.X_OK)
+
+
 def test_the_units_are_those_that_are_described() -> None:
     named = {re.sub(r"@.*", "", name) for name in re.findall(r"ops-console-(?:web|scheduler|broker|worker)(?:@\d)?", OPERATIONS)}
     assert named == {path.stem.rstrip("@") for path in UNITS}
@@ -151,11 +162,11 @@ def test_the_secrets_that_are_put_beside_the_code_go_neither_into_the_image_nor_
 
 
 def test_commands_settings_and_promises_that_are_named_exist() -> None:
-    commands = set(re.findall(r"manage\.py ([a-z_]+)", OPERATIONS))
+    commands = set(re.findall(r"(?:manage\.py|snippets/manage|    ops-console) ([a-z_]+)", OPERATIONS))
     assert {"operator", "token", "script", "distrust", "migrate"} <= commands
     assert commands <= set(get_commands())
     variables = set(re.findall(r"`([A-Z][A-Z_]{4,})(?:=[^`]*)?`", OPERATIONS))
-    assert variables <= set(table()), variables - set(table())
+    assert variables <= {*table(), "AWS_DEFAULT_REGION"}, variables - set(table())
     assert set(re.findall(r"\bP\d+\b", OPERATIONS)) <= set(suite.PROMISES)
     for link in re.findall(r"\]\(([\w./-]+)\)", OPERATIONS):
         assert (ROOT / "docs" / link).exists(), link
