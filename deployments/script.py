@@ -48,7 +48,12 @@ def _head(document: Mapping[str, Any], origin: str) -> Lines:
     yield _comment(f"{document['title']}: written by Ops Console from {origin}.")
     yield _comment("Read it before you run it. It stops at the first command that fails, and asks before each step.")
     yield _comment("Needed here: bash, ssh that reaches the hosts by their addresses, git, and aws with credentials and a region.")
+    yield _comment("Where SSH_CONFIG names an ssh_config, such as the console's own, it is that which ssh and git go by.")
     yield "set -eu -o pipefail"
+    yield 'if [ -n "${SSH_CONFIG-}" ]; then'
+    yield """  ssh() { command ssh -F "$SSH_CONFIG" "$@"; }"""
+    yield """  GIT_SSH_COMMAND="ssh -F $(printf %q "$SSH_CONFIG")"; export GIT_SSH_COMMAND"""
+    yield "fi"
     yield ""
     yield """say() { printf '\\n== %s\\n' "$1"; }"""
     yield """stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }"""

@@ -47,7 +47,12 @@ HEAD = """\
 # Flush the caches: written by Ops Console from a plan.
 # Read it before you run it. It stops at the first command that fails, and asks before each step.
 # Needed here: bash, ssh that reaches the hosts by their addresses, git, and aws with credentials and a region.
+# Where SSH_CONFIG names an ssh_config, such as the console's own, it is that which ssh and git go by.
 set -eu -o pipefail
+if [ -n "${SSH_CONFIG-}" ]; then
+  ssh() { command ssh -F "$SSH_CONFIG" "$@"; }
+  GIT_SSH_COMMAND="ssh -F $(printf %q "$SSH_CONFIG")"; export GIT_SSH_COMMAND
+fi
 
 say() { printf '\\n== %s\\n' "$1"; }
 stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }
@@ -116,6 +121,20 @@ def test_it_runs_and_stops_where_the_output_says_failure(tmp_path: Path, words: 
     assert done.returncode == code, done.stderr
     assert words in done.stdout
     assert ("The end" in done.stdout) == (code == 0)
+
+
+def test_ssh_and_git_go_by_the_file_that_is_named(tmp_path: Path) -> None:
+    fake = tmp_path / "ssh"
+    fake.write_text("#!/bin/sh\necho \"$@\" >>$OUT\nexit 255\n")
+    fake.chmod(0o755)
+    named = {"SSH_CONFIG": "/etc/the console's/config", "OUT": str(tmp_path / "out"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    bash(script_of(small(FLUSH[0])), input="\n", env=named)
+    heads = {"key": "heads", "kind": "git.heads", "argv": ["git", "ls-remote", "git@host:x.git"], "params": {"commit": "a", "branch": "b"}}
+    bash(script_of(small(heads)), input="\n", env=named)
+    said = (tmp_path / "out").read_text().splitlines()
+    assert len(said) == 2
+    assert all(line.startswith("-F /etc/the console's/config ") for line in said)
+    assert "git-upload-pack" in said[1]
 
 
 def test_two_shells_read_a_line_and_the_words_arrive_whole(tmp_path: Path) -> None:
