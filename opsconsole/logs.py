@@ -26,7 +26,7 @@ _FACTS: list[Callable[..., Any]] = [
 
 
 def configuration(form: str, level: str) -> dict[str, Any]:
-    """For Django's LOGGING; `form` is "text" or "json"."""
+    """For Django's LOGGING; `form` is "text" or "json". uvicorn's own handler, set up before, goes by this: its lines are no JSON."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -45,7 +45,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "filters": {"links": {"()": WithoutLinks}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["links"]}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+        "loggers": {"uvicorn": {"propagate": True}, **{name: {"level": "WARNING"} for name in _QUIET}},
     }
 
 
