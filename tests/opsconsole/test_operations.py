@@ -130,9 +130,12 @@ def test_a_unit_starts_what_the_container_starts(path: Path) -> None:
         assert words[words.index("--host") + 1] == "127.0.0.1"
         assert "--forwarded-allow-ips" in words
         assert "--no-access-log" in words, "the path of a one-time link is a secret"
+        assert service["Environment"] == "DATABASE_POOL=10"
+        assert compose()["services"]["web"]["environment"]["DATABASE_POOL"] == "${DATABASE_POOL:-10}"
     else:
         inside = compose()["services"][name]["command"]
         assert [Path(words[0]).name, *words[1:3]] == inside[:3]
+        assert "Environment" not in service, "a pool does not survive a fork"
     assert service["User"] == "ops-console"
     assert (service["NoNewPrivileges"], service["ProtectSystem"], service["Restart"]) == ("yes", "strict", "always")
     if name in ("worker", "scheduler"):
