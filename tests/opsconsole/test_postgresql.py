@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,8 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+
+from faults import postgresql
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -92,3 +96,36 @@ def test_a_database_that_does_not_take_every_character_is_refused_before_anythin
             server.execute("DROP DATABASE ascii")
     assert "console.E009" in refused.stderr
     assert "SQL_ASCII" in refused.stderr
+
+
+def test_a_backup_is_put_back_over_what_newer_code_has_added() -> None:
+    """By the very commands of docs/operations.md, on a database of this server."""
+    page = (settings.BASE_DIR / "docs/operations.md").read_text().replace("console", "restored")
+    found = connection.settings_dict
+    where = f"-h {found['HOST']} -p {found['PORT']} -U {found['USER']}"
+
+    def as_written(program: str, file: str = "") -> None:
+        [line] = set(re.findall(rf"^    runuser -u postgres -- ({program} .*restored.*)$", page, re.MULTILINE))
+        ours = line.partition("#")[0].replace("--owner restored ", "").replace("FILE", file)
+        ours = re.sub(r"restored-.+\.dump", file, ours).replace(program, f"{postgresql.program(program)} {where}", 1)
+        subprocess.run(["/bin/bash", "-euc", ours], check=True, timeout=60)
+
+    with tempfile.NamedTemporaryFile() as dump, psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute("CREATE DATABASE restored TEMPLATE template0")
+        try:
+            there = f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/restored"
+            with psycopg.connect(there) as old:
+                old.execute("CREATE TABLE run (number bigint PRIMARY KEY)")
+                old.execute("INSERT INTO run VALUES (1)")
+            as_written("pg_dump", dump.name)
+            with psycopg.connect(there) as newer:
+                newer.execute("INSERT INTO run VALUES (2)")
+                newer.execute("CREATE TABLE added (run bigint REFERENCES run)")
+            as_written("dropdb")
+            as_written("createdb")
+            as_written("pg_restore", dump.name)
+            with psycopg.connect(there) as back:
+                assert back.execute("SELECT number FROM run").fetchall() == [(1,)]
+                assert back.execute("SELECT to_regclass('added')").fetchone() == (None,)
+        finally:
+            server.execute("DROP DATABASE IF EXISTS restored WITH (FORCE)")
