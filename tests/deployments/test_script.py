@@ -125,7 +125,7 @@ def test_it_runs_and_stops_where_the_output_says_failure(tmp_path: Path, words: 
 
 def test_ssh_and_git_go_by_the_file_that_is_named(tmp_path: Path) -> None:
     fake = tmp_path / "ssh"
-    fake.write_text("#!/bin/sh\necho \"$@\" >>$OUT\nexit 255\n")
+    fake.write_text('#!/bin/sh\necho "$@" >>$OUT\nexit 255\n')
     fake.chmod(0o755)
     named = {"SSH_CONFIG": "/etc/the console's/config", "OUT": str(tmp_path / "out"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     bash(script_of(small(FLUSH[0])), input="\n", env=named)
