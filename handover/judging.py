@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
 
 from estate import inventory
-from estate.models import Resource
+from estate.models import BeanstalkEnvironment, Resource
 from estate.reading import current as estate
 from handover import document
 from handover.checks import CHECKS
@@ -163,10 +164,14 @@ def _tell_of(differ: Sequence[Standing], claims: Mapping[int, Claim], now: datet
 
 
 def _explained_until(now: datetime) -> datetime | None:
-    """What was looked at until then may be as a run of ours had it for a while; None: no run was there lately."""
-    if Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+    """What was looked at until then may be as a run of ours, or somebody else's deployment, had it for a while; None: none lately."""
+    running = Run.objects.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING))
+    updating = BeanstalkEnvironment.objects.filter(status="Updating")
+    if running.exists() or updating.exists():
         return now
-    return Run.objects.filter(ended__gt=now - EXPLAINED).order_by("-ended").values_list("ended", flat=True).first()
+    ended = Run.objects.filter(ended__gt=now - EXPLAINED).aggregate(last=Max("ended"))["last"]
+    updated = BeanstalkEnvironment.objects.filter(updated__gt=now - EXPLAINED).aggregate(last=Max("updated"))["last"]
+    return max(filter(None, (ended, updated)), default=None)
 
 
 def _tell(claim: Claim, change: Change) -> None:

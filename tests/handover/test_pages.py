@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from estate import inventory
-from estate.models import Host, Resource, TargetGroup, Watched
+from estate.models import BeanstalkEnvironment, Host, Resource, TargetGroup, Watched
 from handover import actions, document, estate_rows, export, judging, rows
 from handover.checks.network import lets_nobody_in_from_outside
 from handover.checks.seen import Seen
@@ -131,6 +131,7 @@ def test_what_still_differs_when_it_was_looked_at_after_the_run_is_told_then_onc
     rolling = scenery.rolling(releaser)
     seen(database(multi_az=False))
     Run.objects.filter(pk=rolling.pk).update(state=Run.State.SUCCEEDED, ended=timezone.now())
+    BeanstalkEnvironment.objects.update(status="Ready")
     judging.judge_all()
     assert drifts() == 0  # what is known of it is from before the run's end
     seen(database(multi_az=False))
@@ -138,6 +139,21 @@ def test_what_still_differs_when_it_was_looked_at_after_the_run_is_told_then_onc
     assert told > 0
     judging.judge_all()
     assert drifts() == told
+
+
+def test_what_somebody_elses_deployment_does_on_its_way_is_no_drift() -> None:
+    seen(database())
+    at = {"version": "r1", "health": "Grey", "health_status": "Info", "seen": timezone.now()}
+    deployed = BeanstalkEnvironment(name="client-magento-prod", application="client-magento", status="Updating", **at)
+    deployed.save()
+    seen(database(multi_az=False))
+    assert drifts() == 0
+    deployed.status, deployed.updated = "Ready", timezone.now()
+    deployed.save()
+    judging.judge_all()
+    assert drifts() == 0  # what is known of it is from before its end
+    seen(database(multi_az=False))
+    assert drifts() > 0
 
 
 def test_no_run_explains_a_difference_for_long(releaser: Operator) -> None:
