@@ -45,7 +45,11 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "filters": {"links": {"()": WithoutLinks}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["links"]}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"uvicorn": {"propagate": True}, **{name: {"level": "WARNING"} for name in _QUIET}},
+        "loggers": {
+            "uvicorn": {"propagate": True},
+            "uvicorn.access": {"handlers": [], "propagate": False},  # the paths of one-time links are secrets
+            **{name: {"level": "WARNING"} for name in _QUIET},
+        },
     }
 
 

@@ -76,12 +76,14 @@ def test_the_setting_is_one_that_logging_takes() -> None:
 def test_the_server_speaks_as_everything_else_does() -> None:
     """uvicorn sets its own logging up before it loads the console."""
     begin = "import django, logging, uvicorn; uvicorn.Config('opsconsole.asgi:application'); django.setup()"
+    begin += "; print(logging.getLogger('uvicorn.access').hasHandlers())"
     speak = "logging.getLogger('uvicorn.error').info('Started server process [%d]', 7, extra={'color_message': 'Started'})"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "opsconsole.settings", "SECRET_KEY": "only-for-tests", "LOG_FORMAT": "json"}
     argv = [sys.executable, "-c", f"{begin}; {speak}"]
     done = subprocess.run(argv, env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=True)
     [said] = [json.loads(line) for line in done.stderr.splitlines()]
     assert (said["message"], said["logger"], said["level"]) == ("Started server process [7]", "uvicorn.error", "info")
+    assert done.stdout == "False\n", "the paths of one-time links are secrets"
 
 
 @pytest.mark.parametrize(
