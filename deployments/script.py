@@ -12,6 +12,7 @@ from typing import Any
 from deployments import commands
 from remote.ssh.connections import quoted
 
+MOVING = ("queued", "running")
 FINISHED = ("done", "skipped", "by_hand")
 DOUBTFUL = ("intent", "failed", "unknown")
 Act = Mapping[str, Any]
@@ -19,11 +20,20 @@ Lines = Iterator[str]
 
 
 def script_of(
-    document: Mapping[str, Any], *, states: Mapping[str, str] | None = None, done: Collection[str] = (), origin: str = "a plan"
+    document: Mapping[str, Any],
+    *,
+    states: Mapping[str, str] | None = None,
+    done: Collection[str] = (),
+    origin: str = "a plan",
+    moves: bool = False,
 ) -> str:
-    """`states` are the steps' by their keys; `done` are the keys of acts that are proven done in a step that is not."""
+    """`states` are the steps' by their keys; `done` are the keys of acts that are proven done in a step that is not. `moves`: the console
+    itself may be doing what is left."""
     states = states or {}
     lines = [*_head(document, origin)]
+    if moves:
+        lines += ["", _comment("What is left would be done twice, by this script and by a worker of the console.")]
+        lines += ["step 'Stop every worker and scheduler of the console first, on each machine; then write this script anew'"]
     for position, step in enumerate(document["steps"], 1):
         state = states.get(step["key"], "planned")
         if state in FINISHED:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from deployments.script import script_of
+from deployments.script import MOVING, script_of
 from people import audit
 from people.permissions import require
 from people.views import may_view
@@ -30,7 +30,8 @@ def rest_script(request: HttpRequest, number: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("plan"), pk=number)
     states = dict(run.steps.values_list("key", "state"))
     done = set(Effect.objects.filter(run=run, state__in=Effect.FINISHED).values_list("act", flat=True))
-    text = script_of(run.plan.document, states=states, done=done, origin=f"run {run.number}, which is {run.state}")
+    origin = f"run {run.number}, which is {run.state}"
+    text = script_of(run.plan.document, states=states, done=done, origin=origin, moves=run.state in MOVING)
     audit.record("download script", by=require(request.user, "view"), target=f"what is left of run {run.number}", run=run.number)
     return _download(text, f"run-{run.number}-rest.sh")
 

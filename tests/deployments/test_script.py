@@ -176,6 +176,19 @@ def test_the_same_is_had_without_the_pages(client: Client, releaser: Operator, c
 
 
 @pytest.mark.django_db
+def test_what_a_worker_may_be_doing_is_not_begun_beside_it(client: Client, releaser: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    run = scenery.failed(releaser)
+    client.force_login(releaser)
+    for state in (Run.State.RUNNING, Run.State.FAILED):
+        Run.objects.filter(pk=run.pk).update(state=state)
+        call_command("script")
+        said = capsys.readouterr().out
+        assert said == client.get(f"/runs/{run.number}/rest.sh").content.decode()
+        assert ("step 'Stop every worker and scheduler of the console first" in said) == (state == Run.State.RUNNING)
+        assert bash(said, "-n").stderr == ""
+
+
+@pytest.mark.django_db
 def test_a_plan_is_downloaded(client: Client, releaser: Operator) -> None:
     made = scenery.plan(releaser)
     client.force_login(releaser)

@@ -107,7 +107,7 @@ def test_a_backup_is_put_back_over_what_newer_code_has_added() -> None:
     def as_written(program: str, file: str = "") -> None:
         [line] = set(re.findall(rf"^    runuser -u postgres -- ({program} .*restored.*)$", page, re.MULTILINE))
         ours = line.partition("#")[0].replace("--owner restored ", "").replace("FILE", file)
-        ours = re.sub(r"restored-.+\.dump", file, ours).replace(program, f"{postgresql.program(program)} {where}", 1)
+        ours = re.sub(r"\S+restored-.+\.dump", file, ours).replace(program, f"{postgresql.program(program)} {where}", 1)
         subprocess.run(["/bin/bash", "-euc", ours], check=True, timeout=60)
 
     with tempfile.NamedTemporaryFile() as dump, psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deployments.script import script_of
+from deployments.script import MOVING, script_of
 from runs.models import Effect, Run
 
 
@@ -24,6 +24,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no run {run}." if run else "There is no run yet.")
         states = dict(found.steps.values_list("key", "state"))
         done = set(Effect.objects.filter(run=found, state__in=Effect.FINISHED).values_list("act", flat=True))
-        self.stdout.write(
-            script_of(found.plan.document, states=states, done=done, origin=f"run {found.number}, which is {found.state}"), ending=""
-        )
+        origin = f"run {found.number}, which is {found.state}"
+        text = script_of(found.plan.document, states=states, done=done, origin=origin, moves=found.state in MOVING)
+        self.stdout.write(text, ending="")
