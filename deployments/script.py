@@ -32,8 +32,11 @@ def script_of(
     states = states or {}
     lines = [*_head(document, origin)]
     if moves:
-        lines += ["", _comment("What is left would be done twice, by this script and by a worker of the console.")]
-        lines += ["step 'Stop every worker and scheduler of the console first, on each machine; then write this script anew'"]
+        lines += [
+            "",
+            _comment("This run is the console's own until its workers and schedulers are stopped: they would do the same beside you."),
+        ]
+        lines += ["step 'See that every worker and scheduler of the console is stopped, on each machine, and was before this was written'"]
     for position, step in enumerate(document["steps"], 1):
         state = states.get(step["key"], "planned")
         if state in FINISHED:

@@ -184,7 +184,7 @@ def test_what_a_worker_may_be_doing_is_not_begun_beside_it(client: Client, relea
         call_command("script")
         said = capsys.readouterr().out
         assert said == client.get(f"/runs/{run.number}/rest.sh").content.decode()
-        assert ("step 'Stop every worker and scheduler of the console first" in said) == (state == Run.State.RUNNING)
+        assert ("step 'See that every worker and scheduler of the console is stopped" in said) == (state == Run.State.RUNNING)
         assert bash(said, "-n").stderr == ""
 
 
