@@ -188,6 +188,31 @@ def test_what_a_worker_may_be_doing_is_not_begun_beside_it(client: Client, relea
         assert bash(said, "-n").stderr == ""
 
 
+def test_an_update_that_may_be_under_way_is_waited_for_and_not_begun_beside_itself(tmp_path: Path) -> None:
+    """With an `aws` whose environment is updating at first, and is then on the version, or not."""
+    script = """
+        case "$*" in
+            *describe-environments*Status*) if [ -e asked ]; then echo Ready; else touch asked; echo Updating; fi ;;
+            *describe-environments*) cat version ;;
+            *update-environment*) echo began >>did; echo r418 >version ;;
+            *) echo 0 ;;
+        esac"""
+    for name, text in {"aws": script, "sleep": ""}.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    argv = ["aws", "elasticbeanstalk", "update-environment", "--version-label", "r418"]
+    params = {"beanstalk": "shop", "label": "r418"}
+    act = {"key": "update", "kind": "beanstalk.update", "target": "shop", "argv": argv, "params": params}
+    for there, began in (("r418", False), ("r417", True)):
+        (tmp_path / "version").write_text(there)
+        (tmp_path / "asked").unlink(missing_ok=True)
+        text = script_of(small(act), states={"flush": "intent"})
+        done = bash(text, input="\n", cwd=tmp_path, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        assert (done.returncode, (tmp_path / "did").exists()) == (0, began), done.stderr
+    planned = script_of(small(act))
+    assert planned.index("update-environment") < planned.index("until test")
+
+
 @pytest.mark.django_db
 def test_a_plan_is_downloaded(client: Client, releaser: Operator) -> None:
     made = scenery.plan(releaser)
