@@ -53,7 +53,7 @@ def ahead(run: int, revision: int) -> int | None:
     return seen if seen > revision else None
 
 
-def doubt(run: Run, seen: int) -> None:
+def doubt(run: Run, seen: int, why: str = "") -> None:
     """The run's state is not that of the world. All that may have been done since is asked of the world before anything else is done.
 
     Inside a transaction that holds the run's row. A person reads what is found, and decides.
@@ -71,10 +71,10 @@ def doubt(run: Run, seen: int) -> None:
             if act.key not in known
         )
         Step.objects.filter(pk=step.pk).update(state=Step.State.UNKNOWN, started=step.started or began)
-    said = (
-        f"The database is older than this run: it knows {run.revision} of its changes, and {seen} were seen. "
-        "It was put back from a backup. What the run has done since is not known here; look what is found in the world, then decide."
+    said = why or (
+        f"The database is older than this run: it knows {run.revision} of its changes, and {seen} were seen. It was put back from a backup."
     )
+    said += " What the run has done since is not known here; look what is found in the world, then decide."
     changes = {"state": Run.State.UNKNOWN, "said": said, "revision": seen + 1, "epoch": F("epoch") + FORWARD}
     Run.objects.filter(pk=run.pk).update(**changes, lease_owner="", lease_until=0)
 

@@ -136,6 +136,7 @@ def test_after_a_restore_an_operator_can_say_so(start: Start, world: World, caps
     said = capsys.readouterr().out
     run.refresh_from_db()
     assert run.state == Run.State.UNKNOWN
+    assert run.said.startswith("Somebody has said that more may have happened than the console knows (manage.py distrust)")
     assert f"Run {run.number}" in said
     assert not tick(run.number)
     assert not world.applied
