@@ -5,6 +5,7 @@ Everything is changed over the wire: by AWS's own API, by a command over SSH, or
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -177,6 +178,9 @@ def fault(kind: str) -> Flip:
 # -- AWS
 
 
+_numbers = itertools.count(1)
+
+
 def called(
     source: str, service: str, operation: str, undo: str, told: Mapping[str, Any], back: Mapping[str, Any], region: str = "eu-west-3"
 ) -> Flip:
@@ -217,8 +221,15 @@ def cluster(name: str, told: Mapping[str, Any], back: Mapping[str, Any]) -> Flip
 
 @cache
 def another_cache() -> Flip:
-    told = {"ReplicationGroupId": "one-more", "ReplicationGroupDescription": "x", "Engine": "redis", "CacheNodeType": "cache.t3.micro"}
-    return called("caches", "elasticache", "create_replication_group", "delete_replication_group", told, {"ReplicationGroupId": "one-more"})
+    """By a name of its own each time: the sandbox never forgets one that was deleted, and refuses a second of its name."""
+    told = {"ReplicationGroupDescription": "x", "Engine": "redis", "CacheNodeType": "cache.t3.micro"}
+
+    def change(world: World) -> Undo:
+        client, name = world.aws("elasticache"), {"ReplicationGroupId": f"one-more-{next(_numbers)}"}
+        client.create_replication_group(**name, **told)
+        return lambda: client.delete_replication_group(**name)
+
+    return Flip("caches", change)
 
 
 @cache

@@ -123,10 +123,10 @@ def with_a_copy(source: str) -> Flip:
         told = {"DBInstanceIdentifier": "copy", "SourceDBInstanceIdentifier": "client-shared"}
         back: dict[str, Any] = {"DBInstanceIdentifier": "copy", "SkipFinalSnapshot": True}
         return flips.called(source, "rds", "create_db_instance_read_replica", "delete_db_instance", told, back)
-    told = {"ReplicationGroupId": "one-more", "ReplicationGroupDescription": "x", "Engine": "redis", "CacheNodeType": "cache.t3.micro"}
+    told = {"ReplicationGroupId": "one-copied", "ReplicationGroupDescription": "x", "Engine": "redis", "CacheNodeType": "cache.t3.micro"}
     more: dict[str, Any] = {"NumNodeGroups": 1, "ReplicasPerNodeGroup": 1, "AutomaticFailoverEnabled": True}
     return flips.called(
-        source, "elasticache", "create_replication_group", "delete_replication_group", told | more, {"ReplicationGroupId": "one-more"}
+        source, "elasticache", "create_replication_group", "delete_replication_group", told | more, {"ReplicationGroupId": "one-copied"}
     )
 
 
@@ -134,7 +134,7 @@ def with_a_copy(source: str) -> Flip:
     ("source", "ends"),
     [
         ("databases", ("database client-shared", "database copy")),
-        ("caches", ("cache one-more", "replica one-more-002")),
+        ("caches", ("cache one-copied", "replica one-copied-002")),
     ],
 )
 def test_a_copy_is_drawn_as_long_as_it_is_there(world: World, source: str, ends: tuple[str, str]) -> None:
