@@ -47,6 +47,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "uvicorn": {"propagate": True},
+            "uvicorn.error": {"level": logging.getLogger("uvicorn.error").level},  # as uvicorn was told to speak
             "uvicorn.access": {"handlers": [], "propagate": False},  # the paths of one-time links are secrets
             **{name: {"level": "WARNING"} for name in _QUIET},
         },

@@ -81,6 +81,9 @@ def test_the_server_speaks_as_everything_else_does() -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "opsconsole.settings", "SECRET_KEY": "only-for-tests", "LOG_FORMAT": "json"}
     argv = [sys.executable, "-c", f"{begin}; {speak}"]
     done = subprocess.run(argv, env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=True)
+    quiet = [each.replace("application')", "application', log_level='error')") for each in argv]
+    silent = subprocess.run(quiet, env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=True)
+    assert silent.stderr == "", "as loud as uvicorn was told to be"
     [said] = [json.loads(line) for line in done.stderr.splitlines()]
     assert (said["message"], said["logger"], said["level"]) == ("Started server process [7]", "uvicorn.error", "info")
     assert done.stdout == "False\n", "the paths of one-time links are secrets"
