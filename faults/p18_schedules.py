@@ -1,15 +1,17 @@
-"""P18: all of it together. Points: `SEED`, a random schedule of three faults in one release that the seed determines."""
+"""P18: all of it together. Points: `SEED`, a random schedule of three faults in one change of the world.
+
+The seed determines both: a release by any strategy, a small operation, a VPN user, an alarm (`faults.ways`), and what happens to it when.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
 
-from faults import journal, schedules
-from faults.points import Promise, Verdict
+from faults import journal, schedules, ways
+from faults.points import NotRun, Promise, Verdict
 from faults.rig import Rig
 
-WHERE = "pre-production"
 SCHEDULES = 1000
 FAULTS = (
     *schedules.DEATHS, schedules.STOPPED, "valkey-flushed", "valkey-restarted", "valkey-away", "database-locked", "throttled",
@@ -28,10 +30,18 @@ def events(seed: str, count: int) -> list[schedules.Event]:
     return sorted(chosen, key=lambda event: (event.number, journal.POINTS.index(event.at)))
 
 
+def way(rig: Rig, seed: str) -> str:
+    return random.Random(f"way:{seed}").choice(ways.names(rig))
+
+
 def run(rig: Rig, point: str) -> Verdict:
-    chosen = events(point, len(schedules.numbers(rig, WHERE)))
-    verdict = schedules.play(rig, WHERE, *chosen, must_be_reached=False)
-    said = ", ".join(f"{event.what} at {event.number}:{event.at}" for event in chosen)
+    where = way(rig, point)
+    count = len(schedules.numbers(rig, where))
+    if not count:
+        raise NotRun(f"{where} has no plan now whose acts could be struck.")
+    chosen = events(point, count)
+    verdict = schedules.play(rig, where, *chosen, must_be_reached=False)
+    said = f"{where}: " + ", ".join(f"{event.what} at {event.number}:{event.at}" for event in chosen)
     return Verdict(verdict.violations, verdict.recovery, f"{said}; {verdict.said}".rstrip("; "))
 
 
