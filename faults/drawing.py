@@ -74,7 +74,12 @@ def _exit(asked: Asked, by: Operator) -> Plan:
     from runs import actions
 
     target = current().target(asked["service"], asked["environment"])
-    return actions.save_plan(reopening.plan(target, reopening.way_out(target)), by=by)
+    end = time.monotonic() + FIRST_LOOK
+    while not (way := reopening.way_out(target)).hosts:  # somebody may have asked them right before their flags were set
+        if time.monotonic() > end:
+            raise LookupError("no host says that it is in maintenance mode")
+        time.sleep(0.5)
+    return actions.save_plan(reopening.plan(target, way), by=by)
 
 
 def _follow(asked: Asked, by: Operator) -> Plan:

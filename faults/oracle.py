@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NO_DEEDS = ("throttled ", "bin/magento setup:db:status")  # the second reads only; the scheduler asks it after a release that failed
 HONEST = ("unknown", "waiting")
+_OWN_WORDS = re.compile(r"\$ |\d+ lines of its logs are kept$")  # the console's, about what it does on a host
 _CONTENT_VERSION = re.compile(r" --content-version=\d+")  # of statics that are generated beside the old ones: whatever the host had
 
 
@@ -204,7 +205,7 @@ def log_is_whole(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> l
     for host in {host["name"] for host in plan["facts"]["hosts"]}:
         wrote = [line for piece in _outputs(rig, host, run["id"]) for line in piece]
         kept = [_plain(line["text"]) for line in lines if line["host"] == host]
-        kept = [line for line in kept if line.strip() and not line.startswith("$ ")]
+        kept = [line for line in kept if line.strip() and not _OWN_WORDS.match(line)]
         if Counter(kept) != Counter(wrote):
             lost, doubled = Counter(wrote) - Counter(kept), Counter(kept) - Counter(wrote)
             found.append(

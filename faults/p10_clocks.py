@@ -1,42 +1,72 @@
-"""P10: clocks may lie. Points: `worker:SECONDS` (its wall clock is so far off), `libfaketime:SECONDS` (the clock of whole processes is)."""
+"""P10: clocks may lie. Points: `worker:SECONDS` (what Django calls the time is so far off in a worker's process), `libfaketime:SECONDS` (a
+worker, all that it starts and every library in it have a wall clock that is so far off: libfaketime stands before the C library).
+"""
 
 from __future__ import annotations
 
-import ctypes.util
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from faults import schedules
 from faults.points import NotRun, Promise, Verdict
+from faults.processes import Nursery
 from faults.rig import Rig
 
 WHERE = "pre-production"
 OFF = (-600, -3, 3, 600)
-_LIBRARIES = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+LARGE = 5  # seconds; by so much a clock may differ before the gate “Clocks agree” is shut
+_LIBRARIES = "usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
 def points(rig: Rig) -> Iterator[str]:
-    for seconds in OFF:
-        yield f"worker:{seconds}"
-    for seconds in OFF:
-        yield f"libfaketime:{seconds}"
+    for which in ("worker", "libfaketime"):
+        yield from (f"{which}:{seconds}" for seconds in OFF)
+
+
+@dataclass
+class _FromElsewhere(schedules.Schedule):
+    """Its workers are forked where the clock is another."""
+
+    nursery: Nursery | None = None
+
+    def _hire(self) -> None:
+        assert self.nursery is not None
+        self.rig.workers = self.workers
+        cuts = [armed.cut(self.rig) for armed in self.armed]
+        self.workers.append(self.nursery.fork("worker", journal=str(self.rig.journal), cuts=cuts))
+
+    def _leave(self) -> None:
+        assert self.nursery is not None
+        self.nursery.kill(*self.workers)
+        super()._leave()
 
 
 def run(rig: Rig, point: str) -> Verdict:
     which, seconds = point.split(":")
-    more: dict[str, object] = {"clock": float(seconds)}
-    if which == "libfaketime":
-        if not ctypes.util.find_library("faketime") and not list(Path("/").glob(_LIBRARIES.lstrip("/"))):
-            raise NotRun("libfaketime is not installed: clocks of whole processes were not made to lie.")
-        raise NotRun("libfaketime has to be there before a process begins; the suite's are forked, and lie by their own clock only.")
+    is_large = abs(int(seconds)) > LARGE
     # A worker that dies in the middle: the next must neither steal its lease early nor wait for a time that never comes.
-    verdict = schedules.play(
-        rig, WHERE, schedules.Event(9, "after-effect", "kill-tick"), worker=more, must_be_reached=abs(float(seconds)) < 5
-    )
+    events = (schedules.Event(9, "after-effect", "kill-tick"),)
+    if which == "libfaketime":
+        folder = rig.folder / f"clock{seconds}"
+        folder.mkdir(exist_ok=True)
+        with closing(Nursery(rig.env | _environment(seconds), folder)) as nursery:
+            verdict = _FromElsewhere(rig, WHERE, events, must_be_reached=not is_large, nursery=nursery).play()
+    else:
+        verdict = schedules.play(rig, WHERE, *events, worker={"clock": float(seconds)}, must_be_reached=not is_large)
     words = " ".join(verdict.violations)
-    if abs(float(seconds)) > 5 and "Clocks agree" in words and "Nothing has been changed" in words:
+    if is_large and "Clocks agree" in words and "Nothing has been changed" in words:
         return Verdict([], verdict.recovery, verdict.violations[0])  # stopped at the gate, before any change, in words
     return verdict
+
+
+def _environment(seconds: str) -> dict[str, str]:
+    """The clock that counts leases is spared: a machine's own does not jump either."""
+    found = sorted(Path("/").glob(_LIBRARIES))
+    if not found:
+        raise NotRun("libfaketime is not installed: clocks of whole processes were not made to lie.")
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME": f"{int(seconds):+}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 PROMISE = Promise("P10", "Clocks may lie: no lease is stolen, nothing runs twice, no duration is negative", points, run)

@@ -141,6 +141,7 @@ class Nursery:
                 self._said.append(said)
                 if "born" in said:
                     self._alive.add(said["born"])
+                    self._ended.pop(said["born"], None)  # a number comes again when all have had their turn
                 if "ended" in said:
                     self._ended[said["ended"]] = said["status"]
                 self._news.notify_all()

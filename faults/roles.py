@@ -38,6 +38,8 @@ def play(asked: dict[str, Any]) -> None:
         victim.lose_commit(asked["lose_commit"], Path(asked["marker"]))
     if asked.get("clock"):
         victim.lie_about_time(asked["clock"])
+    if os.environ.get("FAKETIME"):
+        victim.sleep_by_select()
     _ROLES[asked["role"]](asked)
 
 

@@ -221,3 +221,14 @@ def lie_about_time(seconds: float) -> None:
 
     right = timezone.now
     timezone.now = lambda: right() + real.timedelta(seconds=seconds)
+
+
+def sleep_by_select() -> None:
+    """libfaketime refuses `time.sleep` now and then: one whose absolute end has just gone by is an invalid argument to it."""
+    import select
+    import time
+
+    def sleep(seconds: float) -> None:
+        select.select((), (), (), seconds)
+
+    time.sleep = sleep
