@@ -52,6 +52,7 @@ FOREIGN = (
     "REQUESTS_CA_BUNDLE",
     "DATABASE_URL",
     "REDIS_URL",
+    "LIVE_REDIS_URLS",
     "SSH_",
     "GIT_",
     "OIDC_",

@@ -1,7 +1,7 @@
-"""One subscription to Redis for all viewers of a web process: each frame is read once and handed to those who watch its channel.
+"""One subscription to each Redis for all viewers of a web process: each frame is read once and handed to those who watch its channel.
 
 What a frame says is not known here. A viewer that cannot keep up loses its frames and is told so: it reads the database then, and never
-slows the others or a writer. The same after Redis was away: whoever watched may have missed something.
+slows the others or a writer. The same after a Redis was away: whoever watched a channel of it may have missed something.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
-from django.conf import settings
 from redis.exceptions import RedisError
 
 from live.publish import PREFIX
-from live.wire import keep_alive
+from live.wire import keep_alive, name, shard_of, shards
 
 logger = logging.getLogger(__name__)
 
@@ -79,32 +78,26 @@ class Viewer:
         return frame
 
 
-class Hub:
-    """The viewers of this process, by channel, and the one task that reads Redis for them."""
+class Shard:
+    """One Redis that carries frames: the task that reads it, and the viewers of its channels. Nothing of it concerns the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._viewers: dict[str, set[Viewer]] = {}
         self._task: asyncio.Task[None] | None = None
         self.connected = asyncio.Event()
 
-    @asynccontextmanager
-    async def watching(self, *channels: str) -> AsyncIterator[Viewer]:
-        """Frames from now on. Whoever reads the database after this misses none."""
-        viewer = Viewer()
-        for channel in channels:
-            self._viewers.setdefault(channel, set()).add(viewer)
+    def add(self, channel: str, viewer: Viewer) -> None:
+        self._viewers.setdefault(channel, set()).add(viewer)
+
+    def discard(self, channel: str, viewer: Viewer) -> None:
+        self._viewers[channel].discard(viewer)
+        if not self._viewers[channel]:
+            del self._viewers[channel]
+
+    def listen(self) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen(), name="live-hub")
-        try:
-            yield viewer
-        finally:
-            for channel in channels:
-                self._viewers[channel].discard(viewer)
-                if not self._viewers[channel]:
-                    del self._viewers[channel]
-
-    def count(self) -> int:
-        return sum(map(len, self._viewers.values()))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -118,7 +111,7 @@ class Hub:
             try:
                 await self._read_redis()
             except (RedisError, OSError) as error:
-                logger.warning("no frames from Redis (%s); trying again in %.1f s", error, wait)
+                logger.warning("no frames from %s (%s); trying again in %.1f s", name(self._url), error, wait)
             if self.connected.is_set():
                 self.connected.clear()
                 wait = 0.1
@@ -126,7 +119,7 @@ class Hub:
             wait = min(2 * wait, 2.0)
 
     async def _read_redis(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=SILENCE + 5, **keep_alive())
+        client = redis.asyncio.Redis.from_url(self._url, socket_connect_timeout=2, socket_timeout=SILENCE + 5, **keep_alive(self._url))
         async with client, client.pubsub() as subscription:
             await subscription.psubscribe(PREFIX + "*")
             while True:
@@ -150,6 +143,39 @@ class Hub:
         for viewers in self._viewers.values():
             for viewer in viewers:
                 viewer.fall_behind()
+
+
+class Hub:
+    """The viewers of this process, each with the shards of what it watches."""
+
+    def __init__(self) -> None:
+        self._shards = {url: Shard(url) for url in shards()}
+
+    @asynccontextmanager
+    async def watching(self, *channels: str) -> AsyncIterator[Viewer]:
+        """Frames from now on. Whoever reads the database after this misses none."""
+        viewer = Viewer()
+        for channel in channels:
+            self._of(channel).add(channel, viewer)
+        for shard in self._shards.values():
+            shard.listen()
+        try:
+            yield viewer
+        finally:
+            for channel in channels:
+                self._of(channel).discard(channel, viewer)
+
+    async def connected(self) -> None:
+        """Waits until frames of every channel are heard."""
+        for shard in self._shards.values():
+            await shard.connected.wait()
+
+    async def close(self) -> None:
+        for shard in self._shards.values():
+            await shard.close()
+
+    def _of(self, channel: str) -> Shard:
+        return self._shards[shard_of(channel)]
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -12,7 +12,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.http.request import split_domain_port, validate_host
+from redis.connection import parse_url
 
+from live import wire
 from runs import retention
 
 JSON = "rq.serializers.JSONSerializer"
@@ -90,11 +92,31 @@ def _site() -> list[CheckMessage]:
 
 def _redis() -> list[CheckMessage]:
     """Whoever writes into Redis can ring the workers; who reads it sees what is shown."""
-    parts = urlsplit(settings.REDIS_URL)
-    if parts.scheme == "unix" or parts.password or _is_here(parts.hostname or ""):
-        return []
-    said = f"REDIS_URL names {parts.hostname} without a password."
-    return [Error(said, hint="Use redis(s)://:PASSWORD@HOST:PORT/0, or a unix socket that only the console may open.", id="console.E003")]
+    hint = "Use redis(s)://:PASSWORD@HOST:PORT/0, or a unix socket that only the console may open."
+    named = [("REDIS_URL", settings.REDIS_URL), *(("LIVE_REDIS_URLS", url) for url in settings.LIVE_REDIS_URLS)]
+    wrong: list[CheckMessage] = [
+        Error(f"{setting} {said}.", hint=hint, id="console.E003") for setting, url in named if (said := _wrong_with(url))
+    ]
+    if wrong:
+        return wrong
+    # Whoever listens to a server hears all of its numbered databases: every frame would come twice.
+    names = [wire.name(url) for url in settings.LIVE_REDIS_URLS]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    said = f"LIVE_REDIS_URLS names {', '.join(twice)} more than once."
+    return [Error(said, hint="Name each server once; its databases do not tell channels apart.", id="console.E011")] if twice else []
+
+
+def _wrong_with(url: str) -> str:
+    """Nothing of the address is told but the host: a password may stand anywhere in one that cannot be read."""
+    try:
+        meant: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError:
+        return "has an address that is none of Redis"
+    if not (meant.get("host") or meant.get("path")):
+        return "has an address without a host"
+    if meant.get("path") or meant.get("password") or _is_here(meant["host"]):
+        return ""
+    return f"names {meant['host']} without a password"
 
 
 def _is_here(host: str) -> bool:

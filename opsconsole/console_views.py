@@ -52,7 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
     active = list(draining.marked().filter(state__in=Run.ACTIVE).order_by("-number")[:SHOWN_RUNS])
     versions = sorted({worker.version for worker in living or () if worker.is_fresh} | {settings.CODE_VERSION})
     shown = {
-        "parts": [Part(name.capitalize(), "ok" if told["ok"] else "bad", told.get("said", "")) for name, told in health.parts().items()],
+        "parts": [*_parts(), *_shards()],
         "workers": living,
         "queued": queued,
         "versions": versions,
@@ -93,6 +93,16 @@ def lift(request: HttpRequest) -> HttpResponseBase:
             request, f"Lifted. Rung for: {', '.join(f'run {number}' for number in rung)}." if rung else "Lifted. No run waited."
         )
     return redirect("console")
+
+
+def _parts() -> list[Part]:
+    return [Part(name.capitalize(), "ok" if told["ok"] else "bad", told.get("said", "")) for name, told in health.parts().items()]
+
+
+def _shards() -> list[Part]:
+    """Each Redis that carries live frames."""
+    said = "does not answer: its pages are some seconds behind, for they ask the database"
+    return [Part(f"Live frames by {name}", "ok" if answers else "bad", said) for name, answers in health.shards().items()]
 
 
 def _workers() -> tuple[Sequence[workers.Living] | None, int | None]:

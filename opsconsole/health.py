@@ -6,6 +6,7 @@ Open to load balancers, so nothing is told here that a stranger should not know.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from live import wire
 from opsconsole import workers
 from runs.models import Duty
 
@@ -49,12 +51,35 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when a run could be started and finished now, else 503; either way each part says how it is."""
     found = parts()
     ready = all(part["ok"] for part in found.values())
-    return JsonResponse({"status": "ready" if ready else "not ready", **found}, status=200 if ready else 503)
+    told = {"status": "ready" if ready else "not ready", **found, "frames": _frames()}
+    return JsonResponse(told, status=200 if ready else 503)
 
 
 def parts() -> dict[str, dict[str, Any]]:
     """Each with `ok`, and with `said` where it is not."""
     return {"database": _database(), "redis": _redis(), "workers": _workers(), "scheduler": _scheduler()}
+
+
+def shards() -> dict[str, bool]:
+    """Each Redis that carries live frames, by its name, and whether it answers. All are asked at once, for one may be cut off."""
+    with ThreadPoolExecutor(len(wire.shards())) as pool:
+        return dict(zip(map(wire.name, wire.shards()), pool.map(_answers, wire.shards()), strict=True))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with workers.connection(url) as asked:
+            asked.ping()
+    except redis.RedisError:
+        return False
+    return True
+
+
+def _frames() -> dict[str, Any]:
+    """No release needs them, and a web process without some is better than none: they do not make it unready."""
+    answers = list(shards().values())
+    said = f"{answers.count(False)} of {len(answers)} Redis that carry live frames do not answer: what is shown comes from the database"
+    return {"ok": True} if all(answers) else {"ok": False, "said": f"{said}; see LIVE_REDIS_URLS"}
 
 
 def _database() -> dict[str, Any]:
@@ -67,12 +92,7 @@ def _database() -> dict[str, Any]:
 
 
 def _redis() -> dict[str, Any]:
-    try:
-        with workers.connection() as asked:
-            asked.ping()
-    except redis.RedisError:
-        return {"ok": False, "said": "Redis does not answer; see REDIS_URL"}
-    return {"ok": True}
+    return {"ok": True} if _answers(settings.REDIS_URL) else {"ok": False, "said": "Redis does not answer; see REDIS_URL"}
 
 
 def _workers() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from deployments.models import Alert
 from estate.models import Watched
 from live import publish
-from opsconsole import workers
+from opsconsole import health, workers
 from runs import spool
 from runs.models import Drain, Duty, LogHead, Run
 
@@ -45,9 +45,13 @@ class Console(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(f"{PREFIX}code", "The version of this process's code", value={"version": settings.CODE_VERSION})
-        yield _gauge("frames_lost", "Live frames that Redis did not take, in this web process", publish.lost)
+        yield _gauge("frames_lost", "Live frames that a Redis did not take, in this web process", publish.lost)
         yield _gauge("spooled_files", "Files with log lines that wait for the database, on this machine", _spooled())
         yield from _guarded("database_up", "Whether the database answers", _from_database, DatabaseError, InterfaceError)
+        frames = GaugeMetricFamily(f"{PREFIX}live_redis_up", "Whether a Redis that carries live frames answers", labels=["shard"])
+        for number, answers in enumerate(health.shards().values()):
+            frames.add_metric([str(number)], int(answers))
+        yield frames
         yield from _guarded("redis_up", "Whether Redis answers", _from_redis, redis.RedisError)
 
 

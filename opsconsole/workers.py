@@ -32,9 +32,9 @@ class Living:
         return self.age < FRESH_SECONDS
 
 
-def connection() -> redis.Redis:
-    """With short deadlines: pages wait for it."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
+def connection(url: str | None = None) -> redis.Redis:
+    """REDIS_URL's, or that of `url`, with short deadlines: pages wait for it."""
+    return redis.Redis.from_url(url or settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
 
 
 def living(asked: redis.Redis) -> list[Living]:

@@ -4,6 +4,7 @@ give themselves away by their shape."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import json
 import logging
@@ -33,7 +34,7 @@ _SHAPES = (
 
 # What the environment of every process of the console may hold.
 _SECRETS = ("SECRET_KEY", "AUDIT_KEY", "OIDC_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RUNDECK_TOKEN")
-_ADDRESSES = ("DATABASE_URL", "REDIS_URL", "HTTPS_PROXY", "HTTP_PROXY")  # with a password inside
+_ADDRESSES = ("DATABASE_URL", "REDIS_URL", "LIVE_REDIS_URLS", "HTTPS_PROXY", "HTTP_PROXY")  # with passwords inside
 
 _known: frozenset[str] = frozenset()
 _lock = threading.Lock()
@@ -64,13 +65,14 @@ def know_those_of(environment: Mapping[str, str]) -> None:
                 logger.info("%s is not taken out of logs: %s", name, error)
 
 
-def _passwords(address: str) -> set[str]:
-    """As it is written, and as it is meant."""
-    try:
-        password = urllib.parse.urlsplit(address).password
-    except ValueError:
-        return set()
-    return {password, urllib.parse.unquote(password)} if password else set()
+def _passwords(addresses: str) -> set[str]:
+    """Of one address, or of several with commas between: as each is written, and as it is meant."""
+    found: set[str] = set()
+    for address in re.split(r",(?=\w+://)", addresses):
+        with contextlib.suppress(ValueError):
+            password = urllib.parse.urlsplit(address).password or ""
+            found |= {password, urllib.parse.unquote(password)}
+    return found - {""}
 
 
 def forget_all() -> None:

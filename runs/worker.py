@@ -157,7 +157,7 @@ def work(*, burst: bool = False) -> None:
 
 
 def _worker() -> TickWorker:
-    connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **keep_alive())
+    connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **keep_alive(settings.REDIS_URL))
     queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
     worker = TickWorker(
         [queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5, worker_ttl=IDLE_SECONDS

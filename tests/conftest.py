@@ -180,8 +180,8 @@ def _valkey() -> Iterator[Valkey]:
 def valkey(_valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
     """Redis, empty, and the one that the settings name."""
     settings.REDIS_URL = _valkey.url
-    monkeypatch.setattr(wire, "_client", None)
-    monkeypatch.setattr(publish, "_away_until", 0.0)
+    monkeypatch.setattr(wire, "_clients", {})
+    monkeypatch.setattr(publish, "_away_until", {})
     wire.client().flushall()
     yield _valkey
     wire.client().close()

@@ -31,7 +31,7 @@ def statement():  # of those that may take long: nothing is sent, and nothing co
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1"); began.append(time.monotonic()); print("waits", flush=True); cursor.execute("SELECT pg_sleep(25)")
 def job():  # as a worker waits for one
-    redis = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=55, **keep_alive())
+    redis = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=55, **keep_alive(settings.REDIS_URL))
     redis.ping(); began.append(time.monotonic()); print("waits", flush=True); redis.blpop("nothing", timeout=45)
 try:
     {"statement": statement, "job": job}[sys.argv[1]]()

@@ -266,7 +266,7 @@ def test_without_redis_it_is_not_taken(settings: Settings, monkeypatch: pytest.M
     from live import wire
 
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    monkeypatch.setattr(wire, "_client", None)
+    monkeypatch.setattr(wire, "_clients", {})
     with pytest.raises(Unreachable):
         sealed.put({"key": "word"})
     sealed.forget("x")

@@ -42,6 +42,15 @@ def test_without_redis_nothing_is_made_up(client: Client, viewer: Operator, sett
     assert "No worker has shown itself" not in page
 
 
+def test_each_redis_that_carries_live_frames_is_shown(client: Client, viewer: Operator, valkey: Valkey, settings: Settings) -> None:
+    settings.LIVE_REDIS_URLS = [valkey.url, "redis://:harbour-lamp-4@127.0.0.1:1/0"]
+    client.force_login(viewer)
+    rows = [row for row in said(client).split("<tr") if "Live frames by" in row]
+    assert ["127.0.0.1:1<" in row for row in rows] == [False, True]
+    assert ["some seconds behind" in row for row in rows] == [False, True]
+    assert "harbour" not in said(client)
+
+
 def test_what_works_where_and_in_which_version(
     client: Client, releaser: Operator, valkey: Valkey, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

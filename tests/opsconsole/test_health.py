@@ -87,6 +87,11 @@ def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: 
             assert (status, parts["status"]) == (200, "ready")
             assert (parts["workers"]["count"], parts["workers"]["age"] < 5) == (1, True)
             assert parts["scheduler"]["age"] < 5
+            assert parts["frames"]["ok"]
+            settings.LIVE_REDIS_URLS = [valkey_server.url, "unix:///nowhere/valkey"]
+            status, parts = asked()
+            assert (status, parts["status"]) == (200, "ready"), "a release needs no live frames"
+            assert parts["frames"]["said"].startswith("1 of 2 ")
             connection.hset(worker.key, "last_heartbeat", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
             assert not asked()[1]["workers"]["ok"]
         finally:

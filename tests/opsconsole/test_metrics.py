@@ -58,6 +58,13 @@ def test_numbers_are_those_of_the_console(valkey: Valkey, unknown: Run, django_a
 
 
 @pytest.mark.django_db
+def test_each_redis_that_carries_frames_has_its_number(valkey: Valkey, settings: Settings) -> None:
+    settings.LIVE_REDIS_URLS = [valkey.url, "unix:///nowhere/valkey"]
+    found = told()
+    assert (found["opsconsole_live_redis_up:0"], found["opsconsole_live_redis_up:1"], found["opsconsole_redis_up"]) == (1, 0, 1)
+
+
+@pytest.mark.django_db
 def test_what_does_not_answer_is_down_and_has_no_numbers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> None:
         raise OperationalError

@@ -18,17 +18,19 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from live import hub as live_hub
+from live import publish as publishing
+from live import wire
 from live.hub import hub
 from live.publish import publish
 from opsconsole.asgi import application
 from people import actions, sessions
 from people.models import Operator, Role
-from runs import consumers, log
+from runs import consumers, doorbell, log
 from runs.log import Log
 from runs.models import Run
 from tests.runs.conftest import Start
 from tests.runs.world import World
-from tests.valkey import Valkey
+from tests.valkey import Valkey, running
 from tests.websocket import Websocket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,7 +113,7 @@ def expected(last: int, first: int = 1) -> list[str]:
 async def test_lines_arrive_while_one_watches(run: Run, viewer: Operator, connected_hub: None) -> None:
     async with watching(run, viewer) as page:
         await page.get()
-        await asyncio.wait_for(hub().connected.wait(), 10)
+        await asyncio.wait_for(hub().connected(), 10)
         await write(run, 1, 500)
         await page.until(lambda: page.last >= 500)
         assert page.lines == expected(500)
@@ -151,7 +153,7 @@ async def test_a_lost_frame_is_read_from_the_database(
 ) -> None:
     async with watching(run, viewer) as page:
         await page.get()
-        await asyncio.wait_for(hub().connected.wait(), 10)
+        await asyncio.wait_for(hub().connected(), 10)
         with monkeypatch.context() as patch:
             patch.setattr(log, "publish", lambda channel, frame: False)
             await write(run, 1, 50)
@@ -166,7 +168,7 @@ async def test_frames_out_of_order_make_no_difference(
     held: list[tuple[str, Any]] = []
     async with watching(run, viewer) as page:
         await page.get()
-        await asyncio.wait_for(hub().connected.wait(), 10)
+        await asyncio.wait_for(hub().connected(), 10)
         with monkeypatch.context() as patch:
             patch.setattr(log, "publish", lambda channel, frame: held.append((channel, frame)))
             await write(run, 1, 10)
@@ -206,7 +208,7 @@ async def test_redis_may_go_and_come_back_empty(
     monkeypatch.setattr(consumers, "QUIET", 0.2)
     async with watching(run, viewer) as page:
         await page.get()
-        await asyncio.wait_for(hub().connected.wait(), 10)
+        await asyncio.wait_for(hub().connected(), 10)
         await write(run, 1, 10)
         await page.until(lambda: page.last >= 10)
         valkey.stop()
@@ -218,12 +220,36 @@ async def test_redis_may_go_and_come_back_empty(
         assert page.lines == expected(31)
 
 
+async def test_of_two_that_carry_frames_its_own_may_go_and_come_back(
+    run: Run, viewer: Operator, connected_hub: None, valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "QUIET", 0.2)
+    with running() as second:
+        settings.LIVE_REDIS_URLS = [valkey.url, second.url]
+        its_own = next(server for server in (valkey, second) if server.url == wire.shard_of(doorbell.channel(run.number)))
+        async with watching(run, viewer) as page:
+            await page.get()
+            await asyncio.wait_for(hub().connected(), 10)
+            its_own.stop()
+            await write(run, 1, 10)
+            await page.until(lambda: page.last >= 10)
+            its_own.start()
+            await asyncio.wait_for(hub().connected(), 10)
+            monkeypatch.setattr(consumers, "QUIET", 3600.0)
+            monkeypatch.setattr(publishing, "_away_until", {})  # a second later
+            await write(run, 11, 20)
+            await page.until(lambda: page.last >= 20)
+            assert page.lines == expected(20)
+        await hub().close()
+        wire.client(second.url).close()
+
+
 async def test_a_change_of_state_rings_the_doorbell(run: Run, viewer: Operator, connected_hub: None, releaser: Operator) -> None:
     from runs import actions
 
     async with watching(run, viewer) as page:
         await page.get()
-        await asyncio.wait_for(hub().connected.wait(), 10)
+        await asyncio.wait_for(hub().connected(), 10)
         changed = await sync_to_async(actions.cancel_run)(run, Run.Cancel.ABORT, by=releaser)
         await page.until(lambda: page.version >= changed.revision)
 
@@ -231,7 +257,7 @@ async def test_a_change_of_state_rings_the_doorbell(run: Run, viewer: Operator, 
 async def test_now_gets_every_doorbell_and_no_lines(run: Run, viewer: Operator, connected_hub: None) -> None:
     socket = Websocket(application, "/ws/now/", await sync_to_async(headers)(viewer))
     assert await socket.connect()
-    await asyncio.wait_for(hub().connected.wait(), 10)
+    await asyncio.wait_for(hub().connected(), 10)
     await write(run, 1, 3)
     await sync_to_async(publish)("now", {"kind": "state", "what": "hosts"})
     frames = [json.loads(await socket.hear()), json.loads(await socket.hear())]
@@ -318,7 +344,7 @@ async def test_a_websocket_closes_with_its_session_and_at_once(
     socket, other = (Websocket(application, path.format(run=run.number), who) for who in (sent, others))
     assert await socket.connect()
     assert await other.connect()
-    await asyncio.wait_for(hub().connected.wait(), 10)
+    await asyncio.wait_for(hub().connected(), 10)
     while not await socket.is_silent():  # what a new subscription makes it look at is over
         await socket.output()
     await sync_to_async(ENDINGS[how])(client, viewer, admin)

@@ -124,6 +124,8 @@ def test_what_is_too_short_to_tell_is_refused() -> None:
         ("DATABASE_URL", "postgres://console:tide%2Ftable-9@postgres:5432/console", "tide/table-9"),
         ("DATABASE_URL", "postgres://console:tide%2Ftable-9@postgres:5432/console", "tide%2Ftable-9"),
         ("REDIS_URL", "redis://:harbour-lamp-4@valkey:6379/0", "harbour-lamp-4"),
+        ("LIVE_REDIS_URLS", "redis://valkey,redis://:harbour,lamp-4@other:6379/0", "harbour,lamp-4"),
+        ("LIVE_REDIS_URLS", "redis://:harbour-lamp-4@valkey,redis://:quay%2Flight-6@other", "quay/light-6"),
         ("HTTPS_PROXY", "http://ops:gate-keeper-5@proxy:3128", "gate-keeper-5"),
     ],
 )
