@@ -42,10 +42,14 @@ def hasten() -> None:
     """Called once in the process from which all of the console's are forked."""
     if PRODUCTION:
         return
-    from deployments.effects import beanstalk, looks
+    from access.gateway import effects as gateway
+    from deployments import rundeck
+    from deployments.effects import balancer, beanstalk, delivery, looks, servers, settings
     from runs import periodic, reconcile, work
 
-    beanstalk.LATE_ANSWER, beanstalk.FRESH = timedelta(seconds=LATE_ANSWER), 0.5
+    for waits in (balancer, beanstalk, delivery, gateway, rundeck, servers, settings):
+        waits.LATE_ANSWER = timedelta(seconds=LATE_ANSWER)  # type: ignore[attr-defined]
+    beanstalk.FRESH = 0.5
     beanstalk.SETTLING = timedelta(seconds=5)
     looks.SETTLING = timedelta(seconds=40)
     periodic.AT_LEAST = 1.5 * LEASE

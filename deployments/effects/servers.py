@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from deployments.effects.beanstalk import FRESH, LATE_ANSWER, tell_events
+from deployments.effects.beanstalk import FRESH, LATE_ANSWER, requested, tell_events
 from deployments.effects.hosts import AWS_CLOCK
 from deployments.models import Evidence
 from estate import observe
@@ -69,7 +70,6 @@ class FetchLogs:
         return {"accepted": timezone.now().isoformat()}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        """Asking twice harms nobody, so an answer that was lost needs no certainty."""
         hosts: Mapping[str, Mapping[str, str]] = act.params["hosts"]
         samples = beanstalk.retrieve_logs(act.params["beanstalk"])
         fresh = [log for log in samples if log.instance_id in hosts and log.at >= context.intent_at - AWS_CLOCK]
@@ -77,12 +77,7 @@ class FetchLogs:
             self._keep(log, hosts[log.instance_id], context)
         if len(fresh) == len(hosts):
             return Done(f"{act.params['beanstalk']}: the logs of {len(fresh)} of {len(hosts)} hosts")
-        if timezone.now() - context.intent_at < LATE_ANSWER * 3:
-            return Running(f"{len(fresh)} of {len(hosts)} hosts have sent theirs", ask_again=1)
-        if not fresh and not context.answer.get("accepted"):
-            return NotDone("no host has sent anything, and the request was not answered")
-        missing = ", ".join(host["name"] for instance, host in hosts.items() if instance not in {log.instance_id for log in fresh})
-        return Failed(f"{missing} sent no logs within a minute")
+        return _missing({log.instance_id for log in fresh}, hosts, context, within=timedelta(minutes=1))
 
     def cancel(self, act: Act, context: Context) -> str:
         return f"{act.params['beanstalk']}: what was pulled lies in Beanstalk's bucket for fifteen minutes"
@@ -114,7 +109,6 @@ class FetchBundles:
         return {"accepted": timezone.now().isoformat()}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        """Asking twice harms nobody, so an answer that was lost needs no certainty."""
         hosts: Mapping[str, Mapping[str, str]] = act.params["hosts"]
         samples = beanstalk.retrieve_logs(act.params["beanstalk"], "bundle")
         fresh = {
@@ -122,12 +116,23 @@ class FetchBundles:
         }
         if len(fresh) == len(hosts):
             return Done(f"{act.params['beanstalk']}: all logs of {len(fresh)} of {len(hosts)} hosts", {"bundles": fresh})
-        if timezone.now() - context.intent_at < LATE_ANSWER * 6:
-            return Running(f"{len(fresh)} of {len(hosts)} hosts have sent theirs", {"bundles": fresh}, ask_again=1)
-        if not fresh and not context.answer.get("accepted"):
-            return NotDone("no host has sent anything, and the request was not answered")
-        missing = ", ".join(host["name"] for instance, host in hosts.items() if instance not in fresh)
-        return Failed(f"{missing} sent no logs within two minutes", {"bundles": fresh})
+        return _missing(set(fresh), hosts, context, {"bundles": fresh}, within=timedelta(minutes=2))
 
     def cancel(self, act: Act, context: Context) -> str:
         return f"{act.params['beanstalk']}: what was pulled lies in Beanstalk's bucket for fifteen minutes"
+
+
+def _missing(
+    sent: Set[str], hosts: Mapping[str, Mapping[str, str]], context: Context, answer: Mapping[str, Any] | None = None, *, within: timedelta
+) -> Finding:
+    """Not every host has sent its logs. Asking twice harms nobody: a request whose answer was lost is made again soon.
+
+    Its time counts from the answer to the request: whoever takes the run over makes it long after the intent.
+    """
+    waited = timezone.now() - requested(context)
+    if not sent and not context.answer.get("accepted") and waited >= LATE_ANSWER:
+        return NotDone("no host has sent anything, and the request was not answered")
+    if waited < within:
+        return Running(f"{len(sent)} of {len(hosts)} hosts have sent theirs", answer or {}, ask_again=1)
+    missing = ", ".join(host["name"] for instance, host in hosts.items() if instance not in sent)
+    return Failed(f"{missing} sent no logs within {within.total_seconds() / 60:.0f} min", answer or {})

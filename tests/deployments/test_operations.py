@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from django.utils import timezone
 
 from deployments import doors, operations
 from deployments.actions import NotPlannable, NotStartable
+from deployments.effects.beanstalk import LATE_ANSWER
+from deployments.effects.servers import FetchBundles, FetchLogs
 from deployments.models import Evidence
 from estate import maintenance, observe
 from estate.definition import Target
@@ -23,8 +26,11 @@ from estate.reading import current
 from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
 from remote.aws import databases, invalidations
+from runs.effects import Context, Failed, Finding, NotDone, Running
 from runs.models import Effect, Plan, Run
+from runs.plan import Act
 from tests import box
+from tests.deployments.test_probes import Silent
 from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -146,6 +152,26 @@ def test_logs_are_fetched_kept_and_can_be_downloaded(preproduction: Target, oper
     text = client.get(f"/runs/{run.number}/evidence").content.decode()
     assert "==> pp-fe-1" in text
     assert "/var/log/eb-engine.log" in text
+
+
+@pytest.mark.parametrize(("kind", "minutes"), [(FetchLogs(), 1), (FetchBundles(), 2)])
+def test_how_long_logs_are_waited_for_counts_from_the_answer_to_the_request(
+    sandbox: dict[str, str], kind: FetchLogs | FetchBundles, minutes: int
+) -> None:
+    """Nobody has asked PIM's hosts for theirs. Who takes a run over asks long after the intent; a lost request is made again soon."""
+    now = timezone.now()
+    act = Act("", "", "", params={"beanstalk": "client-pim", "hosts": {"i-0b1c2d3e4f5a69788": {"name": "pim-1", "ip": "10.0.101.9"}}})
+
+    def asked(*, intent: float, accepted: float | None = None) -> Finding:
+        answer = {} if accepted is None else {"accepted": (now - timedelta(seconds=accepted)).isoformat()}
+        return kind.probe(act, Context(1, 1, {}, now - timedelta(seconds=intent), answer, lambda host: Silent(), lambda: False, 0.0))
+
+    assert isinstance(asked(intent=5), Running)
+    assert isinstance(asked(intent=LATE_ANSWER.total_seconds() + 1), NotDone)
+    assert isinstance(asked(intent=3600, accepted=5), Running)
+    failed = asked(intent=3600, accepted=60 * minutes + 1)
+    assert isinstance(failed, Failed)
+    assert failed.said == f"pim-1 sent no logs within {minutes} min"
 
 
 def test_logs_do_not_wait_for_the_lock_of_a_run_that_failed(preproduction: Target, operator: Operator) -> None:
