@@ -60,6 +60,7 @@ FOREIGN = (
     "RUNDECK_",
     "EMAIL_URL",
     "NOTIFY_TARGETS",
+    "SENTRY_",
 )
 
 

@@ -22,7 +22,7 @@ JSON = "rq.serializers.JSONSerializer"
 
 @register("console")
 def console_settings(**_: Any) -> list[CheckMessage]:
-    return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor(), *_kept()]
+    return [*_secret(), *_hosts(), *_site(), *_redis(), *_queues(), *_proxy(), *_second_factor(), *_kept(), *_sentry()]
 
 
 @register(Tags.database)
@@ -130,6 +130,26 @@ def _queues() -> list[CheckMessage]:
     """RQ's own serializer would let whoever writes into Redis run code in the workers."""
     wrong = [name for name, queue in settings.RQ_QUEUES.items() if queue.get("SERIALIZER") != JSON]
     return [Error(f"RQ_QUEUES: {', '.join(wrong)} do not use JSON.", hint=f"Set SERIALIZER to {JSON}.", id="console.E004")] if wrong else []
+
+
+def _sentry() -> list[CheckMessage]:
+    """The address is not repeated: it has a key."""
+    if not settings.SENTRY_DSN or names_a_sentry(settings.SENTRY_DSN):
+        return []
+    said = "SENTRY_DSN is no address of a Sentry's project over https: of faults nobody would be told."
+    hint = "Copy it from the project's settings there (Client Keys), such as https://KEY@HOST/NUMBER, or leave it empty."
+    return [Error(said, hint=hint, id="console.E011")]
+
+
+def names_a_sentry(dsn: str) -> bool:
+    """Over https, unless it is on this machine: a fault is not everybody's to read on its way."""
+    try:
+        parts = urlsplit(dsn)
+        _ = parts.port
+    except ValueError:
+        return False
+    sound = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or ""))
+    return bool(sound and parts.username and parts.hostname and parts.path.rpartition("/")[2].isdecimal())
 
 
 def _proxy() -> list[CheckMessage]:

@@ -63,8 +63,12 @@ class WithoutLinks(logging.Filter):
         except (TypeError, ValueError):  # words and arguments that do not fit: the handler says so, as logging always does
             return True
         if "/access/get/" in text:
-            record.msg, record.args = _ONE_TIME_LINK.sub(r"\1[secret]", text), ()
+            record.msg, record.args = without_links(text), ()
         return True
+
+
+def without_links(text: str) -> str:
+    return _ONE_TIME_LINK.sub(r"\1[secret]", text)
 
 
 class RequestId:

@@ -266,5 +266,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
+SENTRY_DSN = env.str("SENTRY_DSN", default="")  # opsconsole.sentry
 LOGGING = logs.configuration(env.str("LOG_FORMAT", default="text"), env.str("LOG_LEVEL", default="INFO"))
 NINJA_PAGINATION_MAX_LIMIT = 1000

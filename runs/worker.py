@@ -114,6 +114,17 @@ class TickWorker(Worker):
         self.execution = execution
         self.main_work_horse(job, self.queues[0])
 
+    def perform_job(self, *job: Any) -> bool:
+        """A work-horse ends without what Python does at the end of a process: handlers that send later are asked to send now."""
+        try:
+            return bool(super().perform_job(*job))
+        finally:
+            logging.shutdown()
+
+    def handle_exception(self, job: Job, *fault: Any) -> None:
+        """RQ would put the traceback into its words: here it is the record's own, for whoever reads that."""
+        logger.error("the job %s met a fault in the code", job.id, exc_info=fault)
+
     def teardown(self) -> None:
         waiting, self._spare = self._spare, None
         if waiting is not None:

@@ -20,6 +20,7 @@ from live import publish, wire
 from people.models import Operator, Role
 from runs import leases, witness
 from tests import box
+from tests.sentry import Intake, listening
 from tests.valkey import Valkey, running
 
 HERE = ("127.0.0.1", "::1", "localhost")
@@ -185,3 +186,10 @@ def valkey(_valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     wire.client().flushall()
     yield _valkey
     wire.client().close()
+
+
+@pytest.fixture
+def intake() -> Iterator[Intake]:
+    """A Sentry that nobody has told anything yet."""
+    with listening() as intake:
+        yield intake

@@ -23,6 +23,7 @@ os.environ["SSH_CONFIG"] = f"{_data}/ssh_config"
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ["REDIS_URL"] = f"unix://{_data}/nobody-listens"  # whoever needs Redis asks for the fixture
 os.environ.pop("LIVE_REDIS_URLS", None)
+os.environ["SENTRY_DSN"] = ""  # no test's fault is told to anybody
 os.environ["SITE_URL"] = "http://testserver"
 os.environ["SECOND_FACTOR"] = "off"  # as in the demo; its own tests turn it on
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"

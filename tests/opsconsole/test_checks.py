@@ -47,6 +47,10 @@ from opsconsole.checks import console_settings, require_sound_settings
         ("KEEP_LOG_DAYS", 60, 59, "fewer days than AWS"),
         ("KEEP_ALARM_DAYS", 0, -1, "fewer days than AWS"),
         ("KEEP_EVENT_DAYS", 36_500, 36_501, "more days than there are"),
+        ("SENTRY_DSN", "https://key@sentry.client.url/7", "https://sentry.client.url/7", "no address"),
+        ("SENTRY_DSN", "https://key@o1.sentry.client.url:9000/under/7", "https://key@sentry.client.url/seven", "no address"),
+        ("SENTRY_DSN", "http://key@127.0.0.1:9000/7", "http://key@sentry.client.url/7", "no address"),
+        ("SENTRY_DSN", "", "https://key@sentry.client.url:port/7", "no address"),
         ("RQ_QUEUES", {}, {"runs": {"SERIALIZER": "rq.serializers.DefaultSerializer"}}, "do not use JSON"),
     ],
 )

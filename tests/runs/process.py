@@ -3,6 +3,7 @@
     python -m tests.runs.process FOLDER worker|scheduler [--inline]
 
 An effect appends its key to FOLDER/applied. While FOLDER/hold is there, it goes on running, and says so in FOLDER/alive.
+Where FOLDER/breaks is there, it meets a fault in the code; where FOLDER/ends is there, one that nobody expects.
 """
 
 from __future__ import annotations
@@ -26,12 +27,21 @@ from runs.effects import Context, Done, Finding, NotDone, Running  # noqa: E402
 from runs.plan import Act  # noqa: E402
 
 
+class Ends(BaseException):
+    """Nothing on the way of an effect catches it."""
+
+
 class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         context.out(act.target).line(f"doing {act.key}")
+        said = "secret-of-a-local-variable"
+        if (self._folder / "breaks").exists():
+            raise ValueError(f"{len(said)}, and {os.environ['RUNDECK_TOKEN']}")
+        if (self._folder / "ends").exists():
+            raise Ends
         with (self._folder / "applied").open("a") as file:
             file.write(f"{context.key}\n")
         return {}

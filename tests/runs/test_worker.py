@@ -18,6 +18,7 @@ from django.db import connection
 from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sentry_sdk.transport import HttpTransport
 
 from live.wire import client
 from people.models import Operator
@@ -25,6 +26,7 @@ from runs import actions, doorbell, draining, reconcile
 from runs.models import Duty, Run
 from runs.plan import Act, Plan, Step
 from runs.reading import read
+from tests.sentry import Intake
 from tests.valkey import Valkey
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -244,3 +246,43 @@ def scheduler_looks() -> int:
 
 
 _looks: list[datetime] = []
+
+
+@pytest.mark.parametrize("how, type_, logger", [("breaks", "ValueError", "runs.work"), ("ends", "Ends", "runs.worker")])
+def test_a_sentry_is_told_of_a_fault_in_a_tick_before_its_process_ends(
+    begin: Begin,
+    release: Callable[[], Run],
+    tmp_path: Path,
+    intake: Intake,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    type_: str,
+    logger: str,
+) -> None:
+    monkeypatch.setenv("SENTRY_DSN", intake.dsn)
+    monkeypatch.setenv("RUNDECK_TOKEN", "secret-that-the-console-has")
+    (tmp_path / how).touch()
+    begin("worker")
+    run = release()
+    event = intake.until(1)[0]
+    [fault] = event["exception"]["values"]
+    assert (event["tags"], event["logger"], fault["type"]) == ({"run": str(run.number)}, logger, type_)
+    assert fault["value"] == ("26, and [secret]" if how == "breaks" else "")
+    assert fault["stacktrace"]["frames"][-1]["function"] == "do"
+    assert b"secret-" not in intake.raw[0]
+
+
+def test_no_tick_and_no_worker_waits_for_a_sentry_that_hangs(
+    begin: Begin, release: Callable[[], Run], tmp_path: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake.answers.clear()
+    monkeypatch.setenv("SENTRY_DSN", intake.dsn)
+    monkeypatch.setenv("RUNDECK_TOKEN", "secret-that-the-console-has")
+    (tmp_path / "breaks").touch()
+    worker = begin("worker")
+    run = release()
+    intake.until(1)
+    until(lambda: state(run) == Run.State.UNKNOWN and not Run.objects.get(pk=run.pk).lease_owner, HttpTransport.TIMEOUT)
+    worker.terminate()
+    assert worker.wait(30) == 0
+    assert not intake.answers.is_set()
