@@ -21,6 +21,7 @@ from sandbox.aws import (
     history,
     identity,
     inventory,
+    keys,
     loadbalancing,
     month,
     reboots,
@@ -100,6 +101,7 @@ def serve(
     alarm_wire.install()
     topics.install()
     identity.install()
+    keys.prepare()
     databases.install(world)
     reboots.install(world, hosts.reboot)
     console_output.install(world, hosts.fingerprints)

@@ -1,4 +1,4 @@
-"""What can happen to a call on its way: throttling, lost answers, errors of AWS itself.
+"""What can happen to a call on its way: a key that is not good, throttling, lost answers, errors of AWS itself.
 
 Lives here: a WSGI layer in front of moto. It knows a call by its action alone and nothing of what the action does.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
+from sandbox.aws import keys
 from sandbox.world import World
 
 Environ = dict[str, Any]
@@ -56,8 +57,11 @@ class Wire:
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/moto-api"):
             return _refuse(respond, 404, "NotFound", "There is no such address.", s3=False)
-        service, action = _called(environ)
+        key, service, action = _called(environ)
         s3, as_json = service == "s3", "HTTP_X_AMZ_TARGET" in environ  # CloudWatch speaks JSON
+        if keys.is_refused(key):
+            status, code, message = keys.refusal(service, as_json=as_json)
+            return _refuse(respond, status, code, message, s3=s3, as_json=as_json)
         if self._is_throttled(service, action):
             self._deeds.end(self._deeds.begin(f"throttled {action}", service))
             code, status = ("SlowDown", 503) if s3 else ("Throttling", 400)
@@ -90,19 +94,19 @@ class Wire:
             return bucket is not None and not bucket.take()
 
 
-def _called(environ: Environ) -> tuple[str, str]:
-    """The service, told by the signature, and the action. An unsigned call is one to S3, as a signed address is."""
+def _called(environ: Environ) -> tuple[str, str, str]:
+    """The key and the service, told by the signature, and the action. An unsigned call is one to S3, as a signed address is."""
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
-    service = scope[3] if len(scope) > 3 else "s3"
+    key, service = scope[0], scope[3] if len(scope) > 3 else "s3"
     if service == "s3":
-        return service, _s3_action(environ)
+        return key, service, _s3_action(environ)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
-        return service, target.rpartition(".")[2]
+        return key, service, target.rpartition(".")[2]
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        return service, parse_qs(body.decode()).get("Action", [""])[0]
-    return service, ""
+        return key, service, parse_qs(body.decode()).get("Action", [""])[0]
+    return key, service, ""
 
 
 def _s3_action(environ: Environ) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from sandbox.world import Fault
@@ -53,3 +57,37 @@ def test_aws_itself_may_fail(fresh: Estate) -> None:
     assert fresh.client("sts").get_caller_identity()["Account"] == "123456789012", "another operation is not struck"
     assert refused(fresh.client("ec2").describe_instances)[0] == 500
     assert fresh.client("ec2").describe_instances()["Reservations"]
+
+
+@pytest.mark.parametrize(
+    "service, operation, arguments, told",
+    [
+        ("elasticbeanstalk", "describe_applications", {}, (403, "InvalidClientTokenId")),
+        ("sts", "get_caller_identity", {}, (403, "InvalidClientTokenId")),
+        ("cloudwatch", "describe_alarms", {}, (400, "UnrecognizedClientException")),
+        ("ec2", "describe_vpcs", {}, (401, "AuthFailure")),
+        ("s3", "list_objects_v2", {"Bucket": BUCKET}, (403, "InvalidAccessKeyId")),
+    ],
+)
+def test_a_key_of_iam_counts_until_it_is_made_inactive(
+    fresh: Estate, service: str, operation: str, arguments: dict[str, str], told: tuple[int, str]
+) -> None:
+    iam = fresh.client("iam")
+    given = iam.create_access_key(UserName="ops-console")["AccessKey"]
+    make: Any = boto3.client
+    client = make(
+        service,
+        region_name="eu-west-3",
+        endpoint_url=fresh.aws.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        config=Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
+    )
+    ask = getattr(client, operation)
+    assert ask(**arguments)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    iam.update_access_key(UserName="ops-console", AccessKeyId=given["AccessKeyId"], Status="Inactive")
+    assert refused(ask, **arguments)[:2] == told
+    iam.update_access_key(UserName="ops-console", AccessKeyId=given["AccessKeyId"], Status="Active")
+    assert ask(**arguments)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    iam.delete_access_key(UserName="ops-console", AccessKeyId=given["AccessKeyId"])
+    assert refused(ask, **arguments)[:2] == told

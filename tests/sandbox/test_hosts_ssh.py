@@ -37,6 +37,30 @@ def test_the_stock_client_reaches_a_host_by_each_of_its_names(reached: Reached, 
     assert (answer.returncode, answer.stdout) == (0, b"ip-10-0-102-37\n")
 
 
+def test_who_comes_in_stands_in_the_host_s_own_file(reached: Reached, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "new", "-f", str(new)], check=True)
+    config = tmp_path / "config"
+    config.write_text(reached.config.read_text().replace(str(reached.world.data / "ssh/id_ed25519"), str(new)))
+
+    def answers(config: Path) -> tuple[int, ...]:
+        asked = ("fe-1", "true"), ("fe-2", "true"), ("git@bitbucket.org", "git-upload-pack", "--strict", "nosuch")
+        return tuple(subprocess.run(["ssh", "-F", str(config), *words], capture_output=True, check=False).returncode for words in asked)
+
+    assert answers(config) == (255, 255, 255)
+    line, old = new.with_suffix(".pub").read_bytes(), reached.ssh("fe-1", "cat ~/.ssh/authorized_keys").stdout
+    assert reached.ssh("fe-1", "tee -a ~/.ssh/authorized_keys", stdin=line).returncode == 0
+    deploy_keys = reached.world.data / "ssh/bitbucket.org/authorized_keys"
+    deploy_keys.write_bytes(deploy_keys.read_bytes() + line)
+    assert answers(config) == (0, 255, 1), "bitbucket.org knows the key, and no such repository"
+    assert answers(reached.config) == (0, 0, 1)
+    for path, before in ((reached.host().root / "home/ec2-user/.ssh/authorized_keys", old), (deploy_keys, old)):
+        path.write_bytes(line)
+        assert answers(reached.config).count(255) >= 1
+        path.write_bytes(before)
+    assert answers(config) == (255, 255, 255)
+
+
 def test_exit_codes_and_both_streams(reached: Reached) -> None:
     assert reached.ssh("fe-1", "test -f /var/app/current/composer.json").returncode == 0
     assert reached.ssh("fe-1", "test -f /var/app/current/nosuch").returncode == 1

@@ -17,8 +17,9 @@ import asyncssh
 
 from sandbox.hosts import player_socket, stand_ins
 from sandbox.hosts.boots import booted
+from sandbox.hosts.paths import home
 from sandbox.hosts.ssh import repositories
-from sandbox.hosts.ssh.keys import BITBUCKET, Place, folder, key, place_of, write_client_files
+from sandbox.hosts.ssh.keys import BITBUCKET, Place, authorize, folder, key, place_of, write_client_files
 from sandbox.hosts.ssh.sessions import Sessions
 from sandbox.world import World
 
@@ -28,7 +29,7 @@ _Handler = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
 
 
 class _Server(asyncssh.SSHServer):
-    """Takes the client's one key for the one user of this place."""
+    """Takes the keys that stand in the `authorized` file at that moment, for the one user of this place."""
 
     def __init__(self, user: str, authorized: Path) -> None:
         self._user, self._authorized = user, authorized
@@ -38,19 +39,19 @@ class _Server(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         if username == self._user:
-            self._connection.set_authorized_keys(str(self._authorized))
+            with contextlib.suppress(OSError, ValueError):  # no key stands there: nobody comes in
+                self._connection.set_authorized_keys(str(self._authorized))
         return True
 
 
 class _Listener:
     """Accepts connections for one place, with the host key that holds at that moment, or refuses them."""
 
-    def __init__(self, world: World, name: str, alias: str, user: str, handler: _Handler) -> None:
+    def __init__(self, world: World, name: str, alias: str, user: str, authorized: Path, handler: _Handler) -> None:
         self._world, self._name = world, name
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.socket.setblocking(False)
         self.port: int = self.socket.getsockname()[1]
-        authorized = folder(world) / "id_ed25519.pub"
         self._options = {
             changed: asyncssh.SSHServerConnectionOptions(
                 server_factory=partial(_Server, user, authorized),
@@ -107,12 +108,13 @@ def serve(world: World) -> Callable[[], None]:
     for host in (*world.hosts.values(), *world.machines.values()):
         booted(host, world.clock.now())
         sessions = Sessions(world, host, stand_ins.write(world, host, address), stopping)
-        listener = _Listener(world, host.name, host.instance_id, "ec2-user", sessions.handle)
+        listener = _Listener(world, host.name, host.instance_id, "ec2-user", authorize(world, home(host) / ".ssh"), sessions.handle)
         host.ssh_port = listener.port
         listeners.append(listener)
         all_sessions.append(sessions)
         places.append(place_of(host))
-    bitbucket = _Listener(world, BITBUCKET, BITBUCKET, "git", partial(repositories.handle, world))
+    deploy_keys = authorize(world, folder(world) / BITBUCKET)
+    bitbucket = _Listener(world, BITBUCKET, BITBUCKET, "git", deploy_keys, partial(repositories.handle, world))
     places.append(Place((BITBUCKET,), "git", bitbucket.port))
     write_client_files(world, places)
     loop = asyncio.new_event_loop()

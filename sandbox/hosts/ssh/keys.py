@@ -39,6 +39,16 @@ def key(world: World, name: str) -> asyncssh.SSHKey:
     return asyncssh.read_private_key(path)
 
 
+def authorize(world: World, place: Path) -> Path:
+    """The `authorized_keys` in the folder `place`; where there is none yet, it is made with the client's key."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = place / "authorized_keys"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(key(world, "id_ed25519").export_public_key().decode())
+    return path
+
+
 def fingerprints(world: World, host: Host) -> list[str]:
     """As ssh-keygen -l says them, and cloud-init prints them at the first boot. A fault that changes the key changes nothing here."""
     told = key(world, f"host-{host.instance_id}").get_fingerprint()
