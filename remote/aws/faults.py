@@ -21,11 +21,15 @@ _THROTTLED = {
     "TooManyRequestsException", "BandwidthLimitExceeded", "PriorRequestNotComplete", "SlowDown", "LimitExceededException",
 }  # fmt: skip
 _DENIED = {
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InsufficientPrivilegesException", "OptInRequired",
-    "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature",
-    "ExpiredToken", "ExpiredTokenException", "RequestExpired", "MissingAuthenticationToken",
+    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "InsufficientPrivilegesException", "OptInRequired",
+    "IncompleteSignature", "RequestExpired", "MissingAuthenticationToken",
+}  # fmt: skip
+_NOT_KNOWN = {
+    "AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+    "ExpiredTokenException",
 }  # fmt: skip
 _CLOCK = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+_CLOCK_WORDS = ("Signature expired", "Signature not yet current")
 _BUSY = {
     "OperationInProgress",
     "OperationInProgressException",
@@ -90,8 +94,14 @@ def _refusal(error: ClientError, doing: str, unanswered: str) -> RemoteError:
         return Throttled(message, "AWS slows the account down. Nothing is lost: it is tried again, later.")
     if status >= 500:
         return Unanswered(message, unanswered)
-    if code in _CLOCK:
+    if code in _CLOCK or said.startswith(_CLOCK_WORDS):
         return Denied(message, "This machine's clock differs from AWS's by more than five minutes: set it right (timedatectl).")
+    if code in _NOT_KNOWN:
+        return Denied(
+            message,
+            "AWS does not take the console's key: it was made inactive or deleted, has ended, or its secret is another's. Put one that is "
+            "good into the environment and restart worker, scheduler and web (docs/operations.md, “Credentials”).",
+        )
     if code in _DENIED or status in (401, 403):
         return Denied(message, "Check the console's role and its policy in IAM: the message names the call.")
     if code in _BUSY or any(words in said for words in _BUSY_WORDS):

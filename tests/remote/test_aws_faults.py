@@ -119,6 +119,22 @@ def test_an_answer_becomes_one_error(answers: Answers, status: int, code: str, m
     assert len(answers.requests) == 1, "a change is sent once"
 
 
+@pytest.mark.parametrize(
+    "code, said, next_step",
+    [
+        ("InvalidClientTokenId", "The security token included in the request is invalid.", "does not take the console's key"),
+        ("SignatureDoesNotMatch", "The request signature we calculated does not match", "does not take the console's key"),
+        ("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "clock differs"),
+        ("AccessDenied", "User is not authorized to perform", "its policy in IAM"),
+    ],
+)
+def test_a_key_that_is_not_good_is_told_from_a_right_that_is_missing(answers: Answers, code: str, said: str, next_step: str) -> None:
+    answers.error(403, code, said)
+    with pytest.raises(errors.Denied) as caught:
+        update()
+    assert next_step in caught.value.next_step
+
+
 def test_an_accepted_update_names_version_and_environment(answers: Answers) -> None:
     answers.body = (
         "<UpdateEnvironmentResponse><UpdateEnvironmentResult><EnvironmentName>client-magento-prod</EnvironmentName>"
