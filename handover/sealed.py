@@ -13,7 +13,7 @@ import json
 import secrets
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from redis.exceptions import RedisError
 
@@ -59,5 +59,10 @@ def _place(name: str) -> str:
     return f"sealed:{name}"
 
 
-def _seal() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"sealed " + settings.SECRET_KEY.encode()).digest()))
+def _seal() -> MultiFernet:
+    """Opens what was sealed before SECRET_KEY was changed, too."""
+    return MultiFernet([_cipher(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+
+
+def _cipher(key: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"sealed " + key.encode()).digest()))

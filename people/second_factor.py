@@ -13,7 +13,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -21,6 +21,7 @@ from django.conf import settings
 from people.models import Operator
 
 FRESH_SECONDS = 300
+_ENCRYPTED = frozenset({"secret", "seed"})  # of an app, and of recovery codes; what is kept of keys and passkeys is public
 _FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
@@ -59,6 +60,21 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(settings.SITE_URL).hostname or "", "name": settings.MFA_TOTP_ISSUER}
+
+
+def reseal() -> tuple[int, list[str]]:
+    """How many secrets are encrypted with the key of now, and whose no key that is known opens. In the caller's transaction."""
+    box, resealed, lost = _box(), 0, []
+    for one in Authenticator.objects.select_for_update(of=("self",)).select_related("user").order_by("pk"):
+        try:
+            for name in _ENCRYPTED & one.data.keys():
+                one.data[name] = box.rotate(one.data[name]).decode()
+                resealed += 1
+        except InvalidToken:
+            lost.append(one.user.get_username())
+        else:
+            one.save(update_fields=["data"])
+    return resealed, lost
 
 
 def _box() -> MultiFernet:

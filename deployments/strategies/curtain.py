@@ -79,8 +79,12 @@ def name_of(target: Target) -> str:
 
 
 def pass_of(run: int) -> str:
-    """What a tester's browser sends in HEADER. Made anew from the secret key each time: it is kept nowhere but in the rule itself."""
-    return hmac.new(settings.SECRET_KEY.encode(), f"curtain:{run}".encode(), hashlib.sha256).hexdigest()[:24]
+    """What a tester's browser sends in HEADER. Made anew from the secret key each time: it is kept nowhere but in the rule itself.
+
+    Of the oldest key that still counts: the rule of a curtain that is closed must not stop matching when a new key comes.
+    """
+    oldest = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS][-1]
+    return hmac.new(oldest.encode(), f"curtain:{run}".encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def conditions(name: str, run: int) -> list[dict[str, Any]]:

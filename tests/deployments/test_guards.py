@@ -112,6 +112,14 @@ def test_a_curtain_without_a_run_at_work_is_an_alert_until_it_is_open(releaser: 
     assert not Alert.objects.filter(ended=None).exists()
 
 
+def test_the_pass_of_a_closed_curtain_outlives_a_change_of_the_secret_key(settings: Settings) -> None:
+    before = curtain.pass_of(7)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    assert curtain.pass_of(7) == before
+    settings.SECRET_KEY_FALLBACKS = []
+    assert curtain.pass_of(7) != before, "it hangs on a key that counts"
+
+
 def test_a_pass_belongs_to_its_run_and_a_page_fits_the_load_balancer() -> None:
     assert curtain.pass_of(7) == curtain.pass_of(7) != curtain.pass_of(8)
     assert len(curtain.PAGE) <= 1024

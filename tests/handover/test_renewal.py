@@ -130,6 +130,15 @@ def test_what_is_wrong_is_refused_with_its_reason(what: str) -> None:
     assert "PRIVATE KEY-----\nM" not in str(refused.value)
 
 
+def test_what_was_handed_in_before_the_secret_key_changed_is_opened_after_it(settings: Settings, valkey: Valkey) -> None:
+    held = sealed.put({"key": "k"})
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    assert sealed.take(held) == {"key": "k"}
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(Refused, match="no longer held"):
+        sealed.take(held)
+
+
 # -- The run
 
 

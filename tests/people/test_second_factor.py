@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from allauth.mfa.totp.internal import auth as totp
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -223,3 +225,24 @@ def test_a_private_key_does_not_wait_in_the_session(releaser: Operator, valkey: 
     answer = client.post(url, form | {"idempotency_key": "fresh-and-accepted"})
     assert answer.headers["Location"] == reverse("runs:detail", args=(Run.objects.get().number,))
     assert "PRIVATE" not in str([session.get_decoded() for session in Session.objects.all()])
+
+
+def test_secrets_are_encrypted_anew_so_that_an_old_secret_key_can_go(operator: Operator, releaser: Operator, settings: Settings) -> None:
+    telephone = Telephone(operator)
+    RecoveryCodes.activate(operator)
+    before = settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the new one", [before]
+    told = StringIO()
+    call_command("reseal", stdout=told)
+    settings.SECRET_KEY_FALLBACKS = []
+    assert told.getvalue() == "Second factors encrypted anew: 2\n"
+    assert signed_in(operator, telephone).get("/").status_code == 200
+    assert AuditEntry.objects.get(action="reseal").facts == {"resealed": "2", "lost": "0"}
+    settings.SECRET_KEY = "forgotten, and nowhere a fallback"
+    Telephone(releaser)
+    settings.SECRET_KEY = "the new one"
+    told = StringIO()
+    call_command("reseal", stdout=told)
+    assert "Second factors encrypted anew: 2" in told.getvalue()
+    assert f"{releaser.username}: encrypted with a key that is in neither variable" in told.getvalue()
+    assert signed_in(operator, telephone).get("/").status_code == 200, "what can be opened stays good"
