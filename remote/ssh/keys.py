@@ -48,6 +48,18 @@ def own(route: Route) -> list[paramiko.PKey]:
     return found
 
 
+def versions(route: Route) -> tuple[int, ...]:
+    """When each of our keys for the host, and for those on the way to it, was written; 0 where it is not there."""
+    return tuple(_written(name) for name in route.identities) + (versions(route.jump) if route.jump else ())
+
+
+def _written(name: str) -> int:
+    try:
+        return Path(name).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def check(route: Route, shown: paramiko.PKey) -> None:
     """Raises HostKeyRefused unless `shown` is a pinned key, or has a certificate of an authority that is trusted for this host."""
     known = pinned(route)

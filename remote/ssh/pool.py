@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from remote.errors import Unreachable
+from remote.ssh import keys
 from remote.ssh.connections import Connection, NoChannel, Result, Wanted, always, connect
 from remote.ssh.routes import Route, Routes
 
@@ -33,10 +34,18 @@ class _Line:
 
 @dataclass(slots=True, eq=False)
 class _Host:
-    """The lines to one route. `opening` is held while one more is opened, so that a crowd opens one and shares it."""
+    """The lines to one place. `opening` is held while one more is opened, so that a crowd opens one and shares it."""
 
     lines: list[_Line] = field(default_factory=list)
     opening: threading.Lock = field(default_factory=threading.Lock)
+
+
+_Place = tuple[Route, tuple[int, ...]]
+
+
+def _place(route: Route) -> _Place:
+    """What lines are kept by: with another key in the same file, new ones are opened, and those of the old key end unused."""
+    return route, keys.versions(route)
 
 
 class Pool:
@@ -45,7 +54,7 @@ class Pool:
     def __init__(self, routes: Routes | None = None, *, idle: float = IDLE) -> None:
         self._routes = routes or Routes()
         self._idle = idle
-        self._hosts: dict[Route, _Host] = {}
+        self._hosts: dict[_Place, _Host] = {}
         self._lock = threading.Lock()
 
     def run(self, host: str, argv: Sequence[str], *, stdin: bytes = b"", deadline: float, wanted: Wanted = always) -> Result:
@@ -74,7 +83,7 @@ class Pool:
                 host.lines.remove(line)
                 if line.via:
                     line.via.leaning -= 1
-            self._hosts = {route: host for route, host in self._hosts.items() if host.lines or host.opening.locked()}
+            self._hosts = {place: host for place, host in self._hosts.items() if host.lines or host.opening.locked()}
         for _, line in over:
             line.connection.close()
 
@@ -88,12 +97,13 @@ class Pool:
     @contextmanager
     def _line(self, route: Route, until: float) -> Iterator[tuple[_Line, bool]]:
         """A line with room for one more session, and whether it was opened for this."""
+        place = _place(route)
         with self._lock:
-            host = self._hosts.setdefault(route, _Host())
+            host = self._hosts.setdefault(place, _Host())
             line = self._taken(host)
         is_new = line is None
         if line is None:
-            line, is_new = self._opened(host, route, until)
+            line, is_new = self._opened(host, place, until)
         try:
             yield line, is_new
         finally:
@@ -109,7 +119,8 @@ class Pool:
                 return line
         return None
 
-    def _opened(self, host: _Host, route: Route, until: float) -> tuple[_Line, bool]:
+    def _opened(self, host: _Host, place: _Place, until: float) -> tuple[_Line, bool]:
+        route, _ = place
         if not host.opening.acquire(timeout=_left(until)):
             raise Unreachable(f"No connection to {route}: others wait for the same host", "It is tried again.")
         try:
@@ -128,7 +139,7 @@ class Pool:
             line = _Line(connection, via, running=1)
             with self._lock:
                 host.lines.append(line)
-                self._hosts.setdefault(route, host)
+                self._hosts.setdefault(place, host)
             return line, True
         finally:
             host.opening.release()

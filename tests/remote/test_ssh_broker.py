@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from remote.errors import AlreadyExists, Denied, HostKeyRefused, Refused, Unanswered, Unreachable
@@ -20,7 +21,7 @@ from remote.ssh.broker import serve
 from remote.ssh.client import Door
 from remote.ssh.connections import Result
 from remote.ssh.frames import Wire, from_error, to_error
-from tests.remote.sshd import Estate, played
+from tests.remote.sshd import SSHD, Estate, openssh, played
 
 
 @pytest.fixture
@@ -74,6 +75,39 @@ def test_the_same_errors(door: Door, estate: Estate) -> None:
         estate.add("keyless", estate.hosts["host"], None)
     with pytest.raises((Unreachable, Denied)):
         door.run("keyless", ["true"])
+
+
+@pytest.mark.skipif(not SSHD, reason="OpenSSH's server is not installed")
+def test_a_new_key_is_taken_without_a_restart_and_the_old_one_is_shown_no_more(door: Door, estate: Estate) -> None:
+    """First in the same file, then in another that the ssh_config names beside it, then alone."""
+    authorized = estate.folder / "sshd-host" / "authorized_keys"
+    with openssh(estate, "host"):
+        assert door.run("host", ["echo", "one"]).text == "one\n"
+        old, second, third = estate.key.read_bytes(), made(estate, "second"), made(estate, "third")
+        (estate.folder / "second").rename(estate.key)
+        with pytest.raises(Denied, match="refuses our key"):
+            door.run("host", ["true"])
+        authorized.write_text(second)
+        assert door.run("host", ["echo", "two"]).text == "two\n"
+        config = estate.config.read_text()
+        both = f"IdentityFile {estate.folder / 'third'}\n  IdentityFile {estate.key}"
+        estate.config.write_text(config.replace(f"IdentityFile {estate.key}", both))
+        assert door.run("host", ["echo", "both"]).text == "both\n", "the host knows one of the two"
+        authorized.write_text(third)
+        estate.config.write_text(config.replace(str(estate.key), str(estate.folder / "third")))
+        assert door.run("host", ["echo", "three"]).text == "three\n"
+        estate.key.write_bytes(old)
+        estate.config.write_text(config)
+        with pytest.raises(Denied, match="refuses our key"):
+            door.run("host", ["true"])
+
+
+def made(estate: Estate, name: str) -> str:
+    """A key in the estate's folder; its line for `authorized_keys`."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(estate.folder / name)
+    (estate.folder / name).chmod(0o600)
+    return key.export_public_key().decode()
 
 
 def test_many_hosts_at_once(door: Door, estate: Estate) -> None:
