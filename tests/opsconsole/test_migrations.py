@@ -174,6 +174,62 @@ def test_the_models_of_before_go_on_writing_and_reading_after_each_migration(ste
     assert tried >= 3
 
 
+@pytest.mark.timeout(600)
+def test_each_migration_can_be_taken_back_with_rows_in_its_tables_and_be_done_again(stepwise: str) -> None:
+    """The way back after an upgrade that was none: what newer code has written stays, but for what only it knew."""
+    connection = connections[stepwise]
+    executor = MigrationExecutor(connection)
+    executor.recorder.ensure_schema()
+    taken_back, kept, state = 0, 0, ProjectState()
+    for key in _plan(executor.loader):
+        migration = executor.loader.graph.nodes[key]
+        if not _is_ours(migration) or migration.initial:  # before an app's first one there was no version with it
+            state = executor.apply_migration(state, migration)
+            continue
+        before, without = state.clone(), _schema(connection)
+        state = executor.apply_migration(state, migration)
+        done = _schema(connection)
+        named = {str(getattr(operation, "model_name", getattr(operation, "name", ""))).lower() for operation in migration.operations}
+        made = [state.apps.get_model(*each) for each in sorted(state.models) if each[0] == migration.app_label and each[1] in named]
+        rows = [_written(model, stepwise) for model in made]
+        executor.unapply_migration(before.clone(), migration)
+        assert _schema(connection) == without, f"{'.'.join(key)} leaves something behind"
+        taken_back += 1
+        for row in rows:
+            if (migration.app_label, row._meta.model_name) in before.models:
+                old: Any = before.apps.get_model(migration.app_label, row._meta.model_name)
+                assert old.objects.using(stepwise).get(pk=row.pk).pk == row.pk
+                kept += 1
+        executor.apply_migration(before.clone(), migration)
+        assert _schema(connection) == done, f"{'.'.join(key)} is another one the second time"
+    assert taken_back > 20
+    assert kept >= 3
+
+
+def _schema(connection: Any) -> dict[str, Any]:
+    """All that a migration can leave behind: tables with their columns, in any order, indexes, and on PostgreSQL what refuses."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+            return {name: sorted(sql[:-1].partition("(")[2].split(", ")) for name, sql in cursor.fetchall()}
+        found: dict[str, Any] = {}
+        for what, asked in _ON_POSTGRESQL.items():
+            cursor.execute(asked)
+            found[what] = sorted(cursor.fetchall())
+        return found
+
+
+_ON_POSTGRESQL = {
+    "columns": "SELECT table_name, column_name, data_type, is_nullable, coalesce(column_default, '') FROM information_schema.columns"
+    " WHERE table_schema = 'public'",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace",
+    "triggers": "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal",
+    "functions": "SELECT proname, '' FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+}
+
+
 def _written(model: Any, using: str) -> Any:
     """A row with what the model has to have, and the rows that it stands on."""
     values = {field.name: _something(field, using) for field in model._meta.concrete_fields if not field.null and not field.has_default()}
