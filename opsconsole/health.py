@@ -99,11 +99,13 @@ def _workers() -> dict[str, Any]:
     """Those that take runs and have shown themselves lately."""
     try:
         with workers.connection() as asked:
-            fresh = [worker for worker in workers.living(asked) if worker.is_fresh]
+            known = workers.living(asked)
     except redis.RedisError:
         return {"ok": False, "said": "unknown without Redis"}
-    said = {} if fresh else {"said": "no worker takes runs; start one"}
-    return {"ok": bool(fresh), "count": len(fresh), "age": round(fresh[0].age, 1) if fresh else None, **said}
+    fresh = [worker for worker in known if worker.is_fresh]
+    silence = f": the last one was heard of {int(known[0].age)} s ago" if known else ""
+    said = {} if fresh else {"said": f"no worker takes runs{silence}; start one"}
+    return {"ok": bool(fresh), "count": len(fresh), "age": round(known[0].age, 1) if known else None, **said}
 
 
 def _scheduler() -> dict[str, Any]:

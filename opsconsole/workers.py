@@ -12,7 +12,7 @@ from rq.worker import BaseWorker
 
 from runs import doorbell
 
-FRESH_SECONDS = 120.0
+FRESH_SECONDS = 3.0 * doorbell.BEAT_SECONDS  # two beats may be late on a busy machine; whoever misses three is not there, or cannot work
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Living:
     def is_fresh(self) -> bool:
         return self.age < FRESH_SECONDS
 
+    @property
+    def silence(self) -> str:
+        return f"not heard of for {int(self.age)} s"
+
 
 def connection(url: str | None = None) -> redis.Redis:
     """REDIS_URL's, or that of `url`, with short deadlines: pages wait for it."""
@@ -38,9 +42,13 @@ def connection(url: str | None = None) -> redis.Redis:
 
 
 def living(asked: redis.Redis) -> list[Living]:
-    """The ones heard of last come first. Raises redis.RedisError."""
+    """The ones heard of last come first; RQ forgets one that is not heard of for some eighty seconds. Raises redis.RedisError."""
     now = datetime.now(UTC)
-    found = [_living(worker, now) for worker in Worker.all(connection=asked) if doorbell.QUEUE in worker.queue_names()]
+    found = [
+        _living(worker, beat, now)
+        for worker in Worker.all(connection=asked)
+        if doorbell.QUEUE in worker.queue_names() and (beat := _in_utc(worker.last_heartbeat))
+    ]
     return sorted(found, key=lambda each: each.age)
 
 
@@ -49,14 +57,13 @@ def queue_length(asked: redis.Redis) -> int:
     return int(asked.llen(f"rq:queue:{doorbell.QUEUE}"))
 
 
-def _living(worker: BaseWorker, now: datetime) -> Living:
-    beat = _in_utc(worker.last_heartbeat)
+def _living(worker: BaseWorker, beat: datetime, now: datetime) -> Living:
     return Living(
         name=worker.name,
         machine=worker.hostname or "",
         pid=worker.pid or 0,
         version=worker.version,
-        age=(now - beat).total_seconds() if beat else float("inf"),
+        age=(now - beat).total_seconds(),
         since=_in_utc(worker.birth_date),
         busy=worker.get_state() == "busy",
     )

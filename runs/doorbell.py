@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 QUEUE = "runs"
 TICK = "runs.tasks.tick"
+BEAT_SECONDS = 4  # so often does a worker show itself in Redis, idle or at work
 
 
 def channel(number: int) -> str:

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from redis import Redis
 from rq import Queue, Worker
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -38,7 +39,7 @@ from runs.spare import Spare
 logger = logging.getLogger(__name__)
 
 MAY_CALL = frozenset({doorbell.TICK})
-IDLE_SECONDS = 60  # one that waits for work shows itself a little more often than that
+_RQ_EARLIER = 15  # seconds by which RQ's idle worker is earlier than its time to live
 _PR_SET_PDEATHSIG = 1
 
 
@@ -154,24 +155,32 @@ def work(*, burst: bool = False) -> None:
     """Until asked to end. Comes back by itself when Redis does: a lost Redis has cost nothing but the wait."""
     _import_what_takes_long()
     wait = 0.5
-    while True:
-        began = time.monotonic()
-        try:
-            worker = _worker()
-            worker.work(burst=burst, logging_level="WARNING")
-            if worker.asked_to_end or burst:
-                return
-        except redis.RedisError as error:
-            logger.warning("no Redis: %s; trying again in %.1f s", error, wait)
-        wait = 0.5 if time.monotonic() - began > 30 else min(2 * wait, 10.0)
-        time.sleep(wait)
+    with suppress(StopRequested):  # asked to end between two of them
+        worker = None
+        while worker is None or not worker.asked_to_end:
+            began = time.monotonic()
+            try:
+                worker = _worker()
+                worker.work(burst=burst, logging_level="WARNING")
+                if burst:
+                    return
+            except redis.RedisError as error:  # also where it was asked to end, and could not sign off
+                logger.warning("no Redis: %s; trying again in %.1f s", error, wait)
+            if worker is None or not worker.asked_to_end:
+                wait = 0.5 if time.monotonic() - began > 30 else min(2 * wait, 10.0)
+                time.sleep(wait)
 
 
 def _worker() -> TickWorker:
     connection = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **keep_alive(settings.REDIS_URL))
     queue = Queue(doorbell.QUEUE, connection=connection, serializer=JSONSerializer, job_class=TickJob)
     worker = TickWorker(
-        [queue], connection=connection, serializer=JSONSerializer, job_class=TickJob, job_monitoring_interval=5, worker_ttl=IDLE_SECONDS
+        [queue],
+        connection=connection,
+        serializer=JSONSerializer,
+        job_class=TickJob,
+        job_monitoring_interval=doorbell.BEAT_SECONDS,
+        worker_ttl=doorbell.BEAT_SECONDS + _RQ_EARLIER,
     )
     worker.version = settings.CODE_VERSION  # RQ would tell its own
     return worker

@@ -68,7 +68,8 @@ def test_without_redis_it_is_not_ready_and_says_which_part(settings: Settings) -
 
 def test_a_worker_that_waits_for_work_is_heard_of_before_it_counts_as_gone(settings: Settings, valkey_server: Valkey) -> None:
     settings.REDIS_URL = valkey_server.url
-    assert 2 * running._worker().dequeue_timeout < workers.FRESH_SECONDS
+    worker = running._worker()
+    assert max(worker.dequeue_timeout, worker.job_monitoring_interval) * 2 < workers.FRESH_SECONDS
 
 
 @pytest.mark.django_db
@@ -93,7 +94,9 @@ def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: 
             assert (status, parts["status"]) == (200, "ready"), "a release needs no live frames"
             assert parts["frames"]["said"].startswith("1 of 2 ")
             connection.hset(worker.key, "last_heartbeat", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
-            assert not asked()[1]["workers"]["ok"]
+            parts = asked()[1]["workers"]
+            assert (parts["ok"], parts["count"]) == (False, 0)
+            assert parts["said"] == f"no worker takes runs: the last one was heard of {int(parts['age'])} s ago; start one"
         finally:
             worker.register_death()  # type: ignore[no-untyped-call]
 

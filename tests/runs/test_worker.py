@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.test import Client
 from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sentry_sdk.transport import HttpTransport
 
-from live.wire import client
+from live.wire import client as redis_client
+from opsconsole import workers
 from people.models import Operator
 from runs import actions, doorbell, draining, reconcile
 from runs.models import Duty, Run
@@ -161,17 +163,17 @@ def test_a_scheduler_alone_can_do_without_redis(begin: Begin, release: Callable[
 
 def test_no_stranger_gets_in_by_ringing(begin: Begin, release: Callable[[], Run], tmp_path: Path) -> None:
     canary = tmp_path / "canary"
-    queue = Queue(doorbell.QUEUE, connection=client(), serializer=JSONSerializer)
+    queue = Queue(doorbell.QUEUE, connection=redis_client(), serializer=JSONSerializer)
     queue.enqueue("os.system", f"touch {canary}")
     queue.enqueue("subprocess.call", [["touch", str(canary)]])
     hostile = Callback("os.system")
     queue.enqueue(doorbell.TICK, 0, on_success=hostile, on_failure=hostile, on_stopped=hostile)
     queue.enqueue(doorbell.TICK, str(canary))
     queue.enqueue(doorbell.TICK, number=1)
-    raw = Job.create("x", connection=client(), serializer=JSONSerializer, origin=doorbell.QUEUE)
+    raw = Job.create("x", connection=redis_client(), serializer=JSONSerializer, origin=doorbell.QUEUE)
     raw.save()
     pickled = b"cposix\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
-    client().hset(raw.key, "data", pickled)
+    redis_client().hset(raw.key, "data", pickled)
     queue.push_job_id(raw.id)
     begin("worker")
     run = release()
@@ -286,3 +288,53 @@ def test_no_tick_and_no_worker_waits_for_a_sentry_that_hangs(
     worker.terminate()
     assert worker.wait(30) == 0
     assert not intake.answers.is_set()
+
+
+def test_a_killed_worker_is_called_lost_within_some_beats_and_one_that_lives_never(
+    begin: Begin, release: Callable[[], Run], tmp_path: Path, valkey: Valkey, client: Client, viewer: Operator
+) -> None:
+    """Three of them: one is killed, one is idle, one is in a tick that lasts."""
+    (tmp_path / "hold").touch()
+    begun = {process.pid: process for process in (begin("worker"), begin("worker"), begin("worker"))}
+
+    def seen() -> dict[int, workers.Living]:
+        with workers.connection() as asked:
+            return {worker.pid: worker for worker in workers.living(asked)}
+
+    until(lambda: set(seen()) == set(begun))
+    release()
+    until(lambda: any(worker.busy for worker in seen().values()))
+    client.force_login(viewer)
+    assert client.get("/console/").content.decode().count("not heard of for") == 0
+    killed = begun.pop(next(worker.pid for worker in seen().values() if not worker.busy))
+    killed.kill()
+    killed.wait()
+    lost_at = 0.0
+    while not lost_at or time.monotonic() < lost_at + workers.FRESH_SECONDS:
+        now = seen()
+        assert all(now[pid].is_fresh for pid in begun), "one that lives was called lost"
+        if not lost_at and not now[killed.pid].is_fresh:
+            lost_at = time.monotonic()
+            page = client.get("/console/").content.decode()
+            assert page.count("not heard of for") == 1
+            assert client.get("/readyz").json()["workers"]["count"] == 2
+        time.sleep(0.2)
+    for each in begun.values():
+        each.kill()
+        each.wait()
+    until(lambda: not any(worker.is_fresh for worker in seen().values()))
+    parts = client.get("/readyz").json()["workers"]
+    assert (parts["ok"], parts["count"]) == (False, 0)
+    assert "the last one was heard of" in parts["said"]
+
+
+def test_asked_to_end_while_redis_is_away_a_worker_ends(begin: Begin, release: Callable[[], Run], valkey: Valkey) -> None:
+    worker = begin("worker")
+    run = release()
+    until(lambda: state(run) == Run.State.SUCCEEDED)
+    valkey.stop()
+    try:
+        worker.terminate()
+        assert worker.wait(30) == 0
+    finally:
+        valkey.start()
