@@ -34,6 +34,7 @@ _SHAPES = (
 
 # What the environment of every process of the console may hold.
 _SECRETS = ("SECRET_KEY", "AUDIT_KEY", "OIDC_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "RUNDECK_TOKEN")
+_LISTS = ("SECRET_KEY_FALLBACKS",)  # of secrets, with commas between
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL", "LIVE_REDIS_URLS", "HTTPS_PROXY", "HTTP_PROXY")  # with passwords inside
 
 _known: frozenset[str] = frozenset()
@@ -56,9 +57,9 @@ def know(secret: str) -> None:
 
 def know_those_of(environment: Mapping[str, str]) -> None:
     """The secrets that the console itself was started with. One too short to be told from a word is named in the log, never shown."""
-    for name in (*_SECRETS, *_ADDRESSES):
+    for name in (*_SECRETS, *_LISTS, *_ADDRESSES):
         value = environment.get(name, "")
-        for secret in _passwords(value) if name in _ADDRESSES else {value} - {""}:
+        for secret in _passwords(value) if name in _ADDRESSES else {*(value.split(",") if name in _LISTS else [value])} - {""}:
             try:
                 know(secret)
             except ValueError as error:

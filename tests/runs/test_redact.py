@@ -119,6 +119,8 @@ def test_what_is_too_short_to_tell_is_refused() -> None:
     ("name", "value", "secret"),
     [
         ("SECRET_KEY", "fp3-signs-the-sessions", "fp3-signs-the-sessions"),
+        ("SECRET_KEY_FALLBACKS", "fp2-signed-sessions,fp1-signed-links", "fp2-signed-sessions"),
+        ("SECRET_KEY_FALLBACKS", "fp2-signed-sessions,fp1-signed-links", "fp1-signed-links"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG"),
         ("AWS_SESSION_TOKEN", "FwoGZXIvYXdzEBYaDHqa0AP", "FwoGZXIvYXdzEBYaDHqa0AP"),
         ("DATABASE_URL", "postgres://console:tide%2Ftable-9@postgres:5432/console", "tide/table-9"),
