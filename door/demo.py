@@ -126,6 +126,7 @@ def _bare() -> dict[str, str]:
 def _own_environment(data: Path, sockets: Path, port: int) -> dict[str, str]:
     return _bare() | {
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
         "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
         "DATA_DIR": str(data),
         "DATABASE_URL": f"sqlite:///{data / DATABASE}",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 from botocore.stub import Stubber
 
-from remote.aws import balancer, beanstalk, compute, identity, metrics, storage
+from remote.aws import balancer, beanstalk, compute, identity, metrics, session, storage
 from remote.aws.session import client
 from remote.errors import NotFound, Refused
 from tests.remote.conftest import aim_at
@@ -210,3 +213,27 @@ def test_a_forked_child_uses_its_own_connections(aws: str) -> None:
         os._exit(0 if identity.who_am_i().account == "123456789012" else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert identity.who_am_i().account == "123456789012"
+
+
+@pytest.mark.parametrize("service", ["ec2", "elasticbeanstalk"])
+def test_a_model_is_the_whole_one_but_for_its_words(service: str) -> None:
+    whole, ours = (loader.load_service_model(service, "service-2") for loader in (Loader(), session._models))
+    assert ours != whole
+    assert ours == without_words(whole)
+
+
+def test_a_member_that_is_called_like_the_words_stays(tmp_path: Path) -> None:
+    members = {"documentation": {"shape": "Text", "documentation": "<p>What it says.</p>"}}
+    (tmp_path / "model.json").write_text(json.dumps({"shapes": {"Page": {"members": members, "documentation": "<p>A page.</p>"}}}))
+    found = session._WithoutWords().load_file(str(tmp_path / "model"))
+    assert found == {"shapes": {"Page": {"members": {"documentation": {"shape": "Text", "documentation": ""}}, "documentation": ""}}}
+    assert session._WithoutWords().load_file(str(tmp_path / "none")) is None
+
+
+def without_words(part: Any) -> Any:
+    match part:
+        case dict():
+            return {name: "" if name == "documentation" else without_words(each) for name, each in part.items()}
+        case list():
+            return [without_words(each) for each in part]
+    return part
