@@ -138,7 +138,7 @@ def _sentry() -> list[CheckMessage]:
         return []
     said = "SENTRY_DSN is no address of a Sentry's project over https: of faults nobody would be told."
     hint = "Copy it from the project's settings there (Client Keys), such as https://KEY@HOST/NUMBER, or leave it empty."
-    return [Error(said, hint=hint, id="console.E011")]
+    return [Error(said, hint=hint, id="console.E012")]
 
 
 def names_a_sentry(dsn: str) -> bool:

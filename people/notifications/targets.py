@@ -61,4 +61,4 @@ def _is_https(address: str) -> bool:
 @register("console")
 def sound_targets(**_: Any) -> list[CheckMessage]:
     hint = 'Write it as JSON: {"team-slack": "slack:https://…", "on-call": "mail:ops@client.url"}.'
-    return [Error(f"NOTIFY_TARGETS: {said}", hint=hint, id="console.E010") for _, said in _read() if said]
+    return [Error(f"NOTIFY_TARGETS: {said}", hint=hint, id="console.E013") for _, said in _read() if said]
