@@ -4,6 +4,12 @@ import { announce, duration } from "./words.js";
 
 const LONGEST = 20_000; // ms; one reading may be slow
 const TURN = 12_000; // a page that nobody saw asks seldom: it has so long when it is looked at again
+let heard = Date.now();
+
+// For how many ms nothing has been heard, where the page says so.
+export function silence() {
+  return document.body.classList.contains("unheard") ? Date.now() - heard : 0;
+}
 
 export function watchSilence() {
   document.addEventListener("htmx:before:swap", (event) => {
@@ -13,7 +19,6 @@ export function watchSilence() {
   const notice = document.querySelector("[data-unheard]");
   if (!notice) return;
   const since = notice.querySelector("[data-since]");
-  let heard = Date.now();
 
   function tell() {
     if (document.hidden) return;

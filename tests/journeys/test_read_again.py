@@ -56,13 +56,20 @@ def test_who_hears_nothing_says_so_until_it_is_heard_again(person: Person, silen
     page = person.page
     notice, light = page.locator("[data-unheard]"), page.locator(".news .g-ok, .news .g-unknown")
     assert notice.is_hidden()
+    passed = "<time id=passed data-tick=since datetime=${new Date().toISOString()}></time>"
+    page.evaluate(f"document.body.insertAdjacentHTML('beforeend', `{passed}`)")
     page.route("**/*", silence)
     wait_until(notice.is_visible, seconds=60, what="the notice")
     assert "Nothing has been heard from the console for 2" in notice.inner_text()
     assert page.locator(".news .g-ok:visible").count() == 0
+    page.wait_for_timeout(2500)  # its clock ticks once a second
+    counted = page.locator("#passed").inner_text()
+    page.wait_for_timeout(2500)
+    assert page.locator("#passed").inner_text() == counted, "what nobody has heard of is counted on"
     person.keeps("unheard")
     page.unroute("**/*")
     wait_until(notice.is_hidden, seconds=60, what="the console's word")
+    wait_until(lambda: page.locator("#passed").inner_text() != counted, seconds=10, what="the time that has passed meanwhile")
     assert light.count() == 1
 
 
