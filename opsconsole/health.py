@@ -79,7 +79,8 @@ def _frames() -> dict[str, Any]:
     """No release needs them, and a web process without some is better than none: they do not make it unready."""
     answers = list(shards().values())
     said = f"{answers.count(False)} of {len(answers)} Redis that carry live frames do not answer: what is shown comes from the database"
-    return {"ok": True} if all(answers) else {"ok": False, "said": f"{said}; see LIVE_REDIS_URLS"}
+    where = "LIVE_REDIS_URLS" if settings.LIVE_REDIS_URLS else "REDIS_URL"
+    return {"ok": True} if all(answers) else {"ok": False, "said": f"{said}; see {where}"}
 
 
 def _database() -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django.fixtures import Settings
 
+from opsconsole import checks
 from opsconsole.checks import console_settings, require_sound_settings
 
 
@@ -63,6 +66,12 @@ def test_an_unsafe_setting_is_refused(settings: Settings, name: str, good: Any, 
     assert said in message.msg
     with pytest.raises(ImproperlyConfigured, match=name):
         require_sound_settings()
+
+
+def test_each_refusal_has_a_number_of_its_own() -> None:
+    numbers = re.findall(r'id="(console\.\w+)"', Path(checks.__file__).read_text())
+    assert numbers
+    assert sorted(numbers) == sorted(set(numbers))
 
 
 def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> list[str]:

@@ -64,12 +64,24 @@ def test_without_redis_it_is_not_ready_and_says_which_part(settings: Settings) -
     assert parts["scheduler"]["ok"]
     assert not parts["redis"]["ok"]
     assert not parts["workers"]["ok"]
+    assert parts["frames"]["said"].endswith("see REDIS_URL")
 
 
 def test_a_worker_that_waits_for_work_is_heard_of_before_it_counts_as_gone(settings: Settings, valkey_server: Valkey) -> None:
     settings.REDIS_URL = valkey_server.url
     worker = running._worker()
     assert max(worker.dequeue_timeout, worker.job_monitoring_interval) * 2 < workers.FRESH_SECONDS
+
+
+def test_a_worker_of_another_version_is_not_held_to_the_beat_of_this_one(settings: Settings) -> None:
+    """In the middle of an upgrade: one of before shows itself less often, and takes runs all the same."""
+
+    def is_fresh(version: str, age: float) -> bool:
+        return workers.Living("w", "machine-7", 12, version, age, since=None, busy=False).is_fresh
+
+    settings.CODE_VERSION = "r418"
+    assert [is_fresh("r418", age) for age in (5.0, 45.0)] == [True, False]
+    assert [is_fresh("r417", age) for age in (45.0, 3600.0)] == [True, False]
 
 
 @pytest.mark.django_db
@@ -93,6 +105,7 @@ def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: 
             status, parts = asked()
             assert (status, parts["status"]) == (200, "ready"), "a release needs no live frames"
             assert parts["frames"]["said"].startswith("1 of 2 ")
+            assert parts["frames"]["said"].endswith("see LIVE_REDIS_URLS")
             connection.hset(worker.key, "last_heartbeat", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
             parts = asked()[1]["workers"]
             assert (parts["ok"], parts["count"]) == (False, 0)
