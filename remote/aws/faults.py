@@ -21,13 +21,14 @@ _THROTTLED = {
     "TooManyRequestsException", "BandwidthLimitExceeded", "PriorRequestNotComplete", "SlowDown", "LimitExceededException",
 }  # fmt: skip
 _DENIED = {
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "InsufficientPrivilegesException", "OptInRequired",
+    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InsufficientPrivilegesException", "OptInRequired",
     "IncompleteSignature", "RequestExpired", "MissingAuthenticationToken",
 }  # fmt: skip
 _NOT_KNOWN = {
-    "AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
-    "ExpiredTokenException",
+    "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException",
+    "ExpiredToken", "ExpiredTokenException",
 }  # fmt: skip
+_NOT_KNOWN_WORDS = "validate the provided access credentials"  # EC2's AuthFailure is of a key, or of an image that is somebody else's
 _CLOCK = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 _CLOCK_WORDS = ("Signature expired", "Signature not yet current")
 _BUSY = {
@@ -96,7 +97,7 @@ def _refusal(error: ClientError, doing: str, unanswered: str) -> RemoteError:
         return Unanswered(message, unanswered)
     if code in _CLOCK or said.startswith(_CLOCK_WORDS):
         return Denied(message, "This machine's clock differs from AWS's by more than five minutes: set it right (timedatectl).")
-    if code in _NOT_KNOWN:
+    if code in _NOT_KNOWN or _NOT_KNOWN_WORDS in said:
         return Denied(
             message,
             "AWS does not take the console's key: it was made inactive or deleted, has ended, or its secret is another's. Put one that is "

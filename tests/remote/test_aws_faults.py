@@ -125,6 +125,10 @@ def test_an_answer_becomes_one_error(answers: Answers, status: int, code: str, m
         ("InvalidClientTokenId", "The security token included in the request is invalid.", "does not take the console's key"),
         ("SignatureDoesNotMatch", "The request signature we calculated does not match", "does not take the console's key"),
         ("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "clock differs"),
+        ("InvalidSignatureException", "The request signature we calculated does not match", "does not take the console's key"),
+        ("InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "clock differs"),
+        ("AuthFailure", "AWS was not able to validate the provided access credentials", "does not take the console's key"),
+        ("AuthFailure", "Not authorized for images: [ami-0a1b2c3d4e5f60718]", "its policy in IAM"),
         ("AccessDenied", "User is not authorized to perform", "its policy in IAM"),
     ],
 )
