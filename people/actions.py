@@ -104,7 +104,7 @@ def end_sessions(operator: Operator, name: str = "", *, but: str = "", by: Opera
         require(by, "people")
     with transaction.atomic():
         ended = sessions.end(operator, name, but=but)
-        audit.record("end sessions", by=by, target=operator.username, facts={"ended": str(ended)})
+        audit.record("end sessions", by=by, target=operator.username, facts={"ended": ended})
     return ended
 
 

@@ -67,7 +67,7 @@ def record(
     why: str = "",
     result: str = "ok",
     run: int | None = None,
-    facts: Mapping[str, str] | None = None,
+    facts: Mapping[str, str | int] | None = None,
     origin: str = "",
 ) -> None:
     """In the caller's transaction: what is recorded happened, and what is rolled back was not recorded.
@@ -89,7 +89,7 @@ def record(
             origin=_clean(origin or origins.current())[:120],
             target=_clean(target)[:200],
             why=_clean(why)[:2000],
-            facts={_clean(name): _clean(value) for name, value in (facts or {}).items()},
+            facts={_clean(name): _clean(str(value)) for name, value in (facts or {}).items()},
             salt=secrets.token_hex(16),
         )
         row.seal = _seal(row)

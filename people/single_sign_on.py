@@ -48,7 +48,7 @@ def _take_away(operator: Operator) -> None:
     if operator.role != Role.NONE:
         _give(operator, Role.NONE)
     if ended := sessions.end(operator):
-        audit.record("end sessions", by=None, target=operator.username, why="groups of the provider", facts={"ended": str(ended)})
+        audit.record("end sessions", by=None, target=operator.username, why="groups of the provider", facts={"ended": ended})
 
 
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types

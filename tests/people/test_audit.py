@@ -43,10 +43,10 @@ def write(count: int, by: Operator | None = None) -> None:
 @pytest.mark.django_db
 def test_a_row_says_who_what_from_where_why_and_what_came_of_it(operator: Operator) -> None:
     with origin.coming_from("203.0.113.9"):
-        audit.record("start release", by=operator, target="Release r418", why="hot fix", run=7, facts={"hash": "abc"})
+        audit.record("start release", by=operator, target="Release r418", why="hot fix", run=7, facts={"hash": "abc", "hosts": 3})
     row = AuditEntry.objects.get()
     assert (row.number, row.who, row.origin, row.action, row.target) == (1, "operator", "203.0.113.9", "start release", "Release r418")
-    assert (row.why, row.result, row.run, row.facts) == ("hot fix", "ok", 7, {"hash": "abc"})
+    assert (row.why, row.result, row.run, row.facts) == ("hot fix", "ok", 7, {"hash": "abc", "hosts": "3"})
     assert audit.first_bad() is None
 
 

@@ -20,7 +20,7 @@ class Command(BaseCommand):
                 "reseal",
                 by=None,
                 target="second factors",
-                facts={"resealed": str(resealed), "lost": str(len(lost))},
+                facts={"resealed": resealed, "lost": len(lost)},
                 origin="manage.py reseal",
             )
         self.stdout.write(f"Second factors encrypted anew: {resealed}")
