@@ -24,7 +24,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from redis import Redis
-from rq import Queue, Worker
+from rq import Queue, Worker, worker_registration
 from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
@@ -142,6 +142,15 @@ class TickWorker(Worker):
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Also to a Redis that does not know this worker any more: it lost everything, or heard nothing of it for too long."""
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
+            with self.connection.pipeline() as again:
+                again.hset(self.key, mapping={**self.serialize(), "state": self.get_state()})
+                worker_registration.register(self, again)
+                again.execute()
+        super().heartbeat(timeout, pipeline)
 
     def maintain_heartbeats(self, job: Job, execution: Any) -> None:
         """Redis may be away while a tick works: that is no reason to end it."""

@@ -84,6 +84,27 @@ def test_a_worker_of_another_version_is_not_held_to_the_beat_of_this_one(setting
     assert [is_fresh("r417", age) for age in (45.0, 3600.0)] == [True, False]
 
 
+@pytest.mark.parametrize("at_work", [False, True])
+def test_a_worker_that_redis_has_forgotten_is_seen_again_at_its_next_beat(settings: Settings, valkey_server: Valkey, at_work: bool) -> None:
+    """Redis has lost everything, or heard nothing of it for too long: its machine stood still, or was cut off."""
+    settings.REDIS_URL = valkey_server.url
+    worker = running._worker()
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    worker.set_state("busy" if at_work else "idle")
+    try:
+        with workers.connection() as asked:
+            [known] = workers.living(asked)
+            asked.flushall()
+            assert workers.living(asked) == []
+            with worker.connection.pipeline() as pipeline:
+                worker.heartbeat(pipeline=pipeline if at_work else None)
+                pipeline.execute()
+            [seen] = workers.living(asked)
+        assert (seen.name, seen.since, seen.busy, seen.is_fresh) == (known.name, known.since, at_work, True)
+    finally:
+        worker.register_death()  # type: ignore[no-untyped-call]
+
+
 @pytest.mark.django_db
 def test_ready_with_a_worker_and_a_scheduler(settings: Settings, valkey_server: Valkey) -> None:
     settings.REDIS_URL = valkey_server.url
