@@ -60,7 +60,7 @@ class Cut:
         elif self.deed == "stop":
             while _is_writing():  # SQLite's one write lock would be stopped with it, and with that everybody: P4 locks the database
                 time.sleep(0.002)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # at the process another thread may take it, and this one goes on
         else:
             self._kill()
 

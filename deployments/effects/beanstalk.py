@@ -37,10 +37,13 @@ class UpdateEnvironment:
         try:
             beanstalk.update(name, label, f"Ops Console, run {context.run}")
         except Busy as busy:
-            raise Refused(
-                f"Somebody else is deploying to {name}. {busy} {last_words(name)}", "Wait until it is Ready, then make a new plan."
-            ) from busy
-        context.out("Beanstalk").line(f"{name}: update to {label} accepted")
+            if not _arrived_late(act, context):
+                raise Refused(
+                    f"Somebody else is deploying to {name}. {busy} {last_words(name)}", "Wait until it is Ready, then make a new plan."
+                ) from busy
+            context.out("Beanstalk").line(f"{name}: update to {label} is under way: an earlier request of this run had arrived after all")
+        else:
+            context.out("Beanstalk").line(f"{name}: update to {label} accepted")
         return {"accepted": timezone.now().isoformat()}
 
     def probe(self, act: Act, context: Context) -> Finding:
@@ -93,8 +96,7 @@ class UpdateEnvironment:
         if context.answer.get("accepted") or context.answer.get("ours"):
             return True
         label = act.params["label"]
-        # A later attempt begins seconds after the one that failed: what that left behind is not this one's.
-        since = context.intent_at - AWS_CLOCK if context.attempt == 1 else context.intent_at
+        since = _since(context)
         if found.version == label and found.updated is not None and found.updated >= since:
             return True
         return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()
@@ -144,6 +146,18 @@ class UpdateEnvironment:
             said_of_it = _complaint(act.params["beanstalk"], context, failed[0].pk)
             return Failed(f"The deployment failed on {where}. {said_of_it}", {**said, "failed": [host.pk for host in failed]})
         return Failed(f"Beanstalk ended the deployment without success. {last_words(act.params['beanstalk'])}", said)
+
+
+def _arrived_late(act: Act, context: Context) -> bool:
+    """Whether what is under way is ours: a request without an answer may arrive later than any that was thought of. Beanstalk is asked."""
+    found = beanstalk.environment(act.params["beanstalk"])
+    since = _since(context)
+    return found.status != "Ready" and found.version == act.params["label"] and found.updated is not None and found.updated >= since
+
+
+def _since(context: Context) -> datetime:
+    """A later attempt begins seconds after the one that failed: what that left behind is not this one's."""
+    return context.intent_at - AWS_CLOCK if context.attempt == 1 else context.intent_at
 
 
 def requested(context: Context) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from deployments import doors, operations
 from deployments.actions import NotPlannable, NotStartable
-from deployments.effects.beanstalk import LATE_ANSWER
+from deployments.effects.beanstalk import LATE_ANSWER, UpdateEnvironment
 from deployments.effects.servers import FetchBundles, FetchLogs
 from deployments.models import Evidence
 from estate import maintenance, observe
@@ -25,7 +26,8 @@ from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
 from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
-from remote.aws import databases, invalidations
+from remote.aws import beanstalk, databases, invalidations
+from remote.errors import Refused
 from runs.effects import Context, Failed, Finding, NotDone, Running
 from runs.models import Effect, Plan, Run
 from runs.plan import Act
@@ -172,6 +174,23 @@ def test_how_long_logs_are_waited_for_counts_from_the_answer_to_the_request(
     failed = asked(intent=3600, accepted=60 * minutes + 1)
     assert isinstance(failed, Failed)
     assert failed.said == f"pim-1 sent no logs within {minutes} min"
+
+
+def test_a_request_that_arrives_after_all_is_not_somebody_elses(preproduction: Target) -> None:
+    """Its answer was lost, it was slow on its way, and it was made again."""
+    name = preproduction.tiers[0].beanstalk
+    label = BeanstalkEnvironment.objects.get(pk=name).version
+    intent = timezone.now()
+    beanstalk.update(name, label, "late")
+    context = Context(1, 1, {}, intent, {}, lambda host: Silent(), lambda: False, 0.0)
+    assert UpdateEnvironment().do(Act("", "", "", params={"beanstalk": name, "label": label}), context)["accepted"]
+    other = next(each.label for each in beanstalk.versions(preproduction.application) if each.label != label)
+    with pytest.raises(Refused, match=f"Somebody else is deploying to {name}"):
+        UpdateEnvironment().do(Act("", "", "", params={"beanstalk": name, "label": other}), context)
+    later = replace(context, intent_at=intent + timedelta(hours=1))
+    with pytest.raises(Refused, match=f"Somebody else is deploying to {name}"):
+        UpdateEnvironment().do(Act("", "", "", params={"beanstalk": name, "label": label}), later)
+    until(lambda: at_rest(preproduction), 60)
 
 
 def test_logs_do_not_wait_for_the_lock_of_a_run_that_failed(preproduction: Target, operator: Operator) -> None:
