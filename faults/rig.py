@@ -354,7 +354,7 @@ class Rig:
             region_name="eu-west-3",
             aws_access_key_id="oracle",
             aws_secret_access_key="oracle",  # noqa: S106
-            config=Config(connect_timeout=5, read_timeout=20, proxies={}),
+            config=Config(connect_timeout=5, read_timeout=20, proxies={}, retries={"mode": "standard", "total_max_attempts": 12}),
         )
 
     def host_root(self, name: str) -> Path:

@@ -17,6 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
 from faults import (
     p01_cut_points,
     p02_lost_replies,
@@ -264,6 +267,8 @@ class _Playing:
             return
         except (NotThere, Broken) as error:
             verdict = Verdict([str(error)])
+        except (httpx.HTTPError, BotoCoreError, ClientError) as error:  # the next point has a rig of its own
+            verdict = Verdict([f"the rig does not answer: {type(error).__name__}: {error}"])
         with self._lock:
             self._result.add(token, verdict)
             _tell(token, number, self._count, verdict, time.monotonic() - began)

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from faults.points import NotRun
 from faults.processes import NotThere, until
 
@@ -76,7 +78,7 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
     if kind in ("release", "back") and fresh:
         rig.sim("actions/push-commit", message="Search: rank by stock", repository=about["repository"])
     if kind == "follow":
-        rig.sim("actions/someone-else", environment=about["beanstalk"])
+        until("a deployment of somebody else's", lambda: _somebody_else(rig, about["beanstalk"]), seconds=60, pause=0.5)
     if kind == "exit" or words[0] in FLAGS:
         _flags(rig, about["hosts"], there=FLAGS.get(words[0], True))
     if kind == "release":
@@ -95,6 +97,17 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
     if kind == "back":
         _approved(rig, drawn)
     return drawn
+
+
+def _somebody_else(rig: Rig, beanstalk: str) -> bool:
+    """Deploys there; False while Beanstalk is busy with what came before."""
+    try:
+        rig.sim("actions/someone-else", environment=beanstalk)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != 422:
+            raise
+        return False
+    return True
 
 
 def _built_once(rig: Rig, kind: str, service: str, environment: str, about: dict[str, Any]) -> dict[str, Any]:
