@@ -64,10 +64,11 @@ def _allowed(item: pytest.Item) -> float:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """PostgreSQL refuses to empty the audit trail; what empties every table between two tests has to.
 
-    That would also write Django's own permissions and kinds of content anew each time, which nothing here reads.
+    That would also write Django's own permissions and kinds of content anew each time, which nothing here reads. In the end PostgreSQL
+    refuses to drop a database while a thread that some test has left holds a connection to it.
     """
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
@@ -75,6 +76,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         if connection.vendor == "postgresql" and "audit_entry" in connection.introspection.table_names():  # made where a test asks for it
             with connection.cursor() as cursor:
                 cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_is_not_emptied")
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND starts_with(datname, 'test_') AND pid <> pg_backend_pid()"
+                )
 
 
 @pytest.fixture
