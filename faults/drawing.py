@@ -70,14 +70,16 @@ def press(asked: Asked, by: Operator) -> Run:
 
 def _exit(asked: Asked, by: Operator) -> Plan:
     from deployments import reopening
+    from estate.models import Host
     from estate.reading import current
     from runs import actions
 
     target = current().target(asked["service"], asked["environment"])
+    living = Host.objects.filter(service=target.service, environment=target.environment.key, gone=None, state="running").count()
     end = time.monotonic() + FIRST_LOOK
-    while not (way := reopening.way_out(target)).hosts:  # somebody may have asked them right before their flags were set
+    while len((way := reopening.way_out(target)).hosts) < living:  # somebody may have asked some of them right before their flags were set
         if time.monotonic() > end:
-            raise LookupError("no host says that it is in maintenance mode")
+            raise LookupError("not all hosts say that they are in maintenance mode")
         time.sleep(0.5)
     return actions.save_plan(reopening.plan(target, way), by=by)
 

@@ -12,14 +12,14 @@ from typing import Any
 
 PRODUCTION = bool(os.environ.get("FAULTS_PRODUCTION"))
 SPEED = 300  # simulated seconds in a real one; faster, and a busy machine fails the health checks of hosts
-LEASE = 20.0 if PRODUCTION else 2.0
+LEASE = 20.0 if PRODUCTION else 1.0
 HASTENED = {
     "LEASE_SECONDS": str(LEASE),
     "TICK_SECONDS": "20",
-    "RING_SECONDS": "0.3",
+    "RING_SECONDS": "0.5",
     "POLL_ACTIVE_SECONDS": "0.05",
     "POLL_IDLE_SECONDS": "2",
-    "PROBE_SECONDS": "0.3",
+    "PROBE_SECONDS": "2",
     "STEP_SECONDS": "600",
 }
 SETTINGS = {"LOG_LEVEL": "INFO"} if PRODUCTION else {"LOG_LEVEL": "INFO", **HASTENED}

@@ -87,11 +87,18 @@ def plan(rig: Rig, name: str, *, fresh: bool = True) -> dict[str, Any]:
         return _built_once(rig, kind, service, environment, about)
     if kind == "operation":
         return _drawn(rig, "operations", service=service, environment=environment, operation=words[0], argument=ARGUMENT)
-    if kind == "back" and fresh:
-        _carried_out(rig, _drawn(rig, "plans", service=service, environment=environment))
     before = _BEFORE.get(name)
-    subject = before(rig) if before else ""
-    drawn = rig.ask("draw", way=name, service=service, environment=environment, dry=not fresh, subject=subject)
+    asked: dict[str, Any] = {
+        "way": name,
+        "service": service,
+        "environment": environment,
+        "dry": not fresh,
+        "subject": before(rig) if before else "",
+    }
+    drawn = {"none": "nobody has asked"} if kind == "back" and fresh else rig.ask("draw", **asked)
+    if kind == "back" and "none" in drawn:  # what is live is the only version that somebody else has built: it has to be an earlier one
+        _carried_out(rig, _drawn(rig, "plans", service=service, environment=environment))
+        drawn = rig.ask("draw", **asked)
     if "none" in drawn:
         raise NotRun(f"{name}: {drawn['none']}.")
     if kind == "back":
@@ -111,7 +118,25 @@ def _somebody_else(rig: Rig, beanstalk: str) -> bool:
 
 
 def _built_once(rig: Rig, kind: str, service: str, environment: str, about: dict[str, Any]) -> dict[str, Any]:
-    """`prepare` is what comes first; a change of the schema decides which of the other two follows."""
+    """`prepare` is what comes first; a change of the schema decides which of the other two follows.
+
+    The code that the box begins with has changes of the schema that nobody has released yet: to roll, they are released first.
+    """
+    drawn = _built(rig, kind, service, environment, about)
+    if kind == "roll" and _path(drawn) == "window":
+        _carried_out(rig, _drawn(rig, "plans", service=service, environment=environment))
+        drawn = _built(rig, kind, service, environment, about)
+    if kind != "prepare" and _path(drawn) != kind:
+        raise NotRun(f"the database's answers lead to {_path(drawn)}, not to {kind}.")
+    return drawn
+
+
+def _path(drawn: dict[str, Any]) -> str:
+    return str(drawn["facts"].get("decision", {}).get("path", ""))
+
+
+def _built(rig: Rig, kind: str, service: str, environment: str, about: dict[str, Any]) -> dict[str, Any]:
+    """The preparation's plan, or the one that follows it."""
     more = {"schema": "yes"} if kind == "window" else {}
     rig.sim("actions/push-commit", message="Search: rank by stock", repository=about["repository"], **more)
     wanted = {"service": service, "environment": environment, "strategy": "migration-aware"}
@@ -125,11 +150,7 @@ def _built_once(rig: Rig, kind: str, service: str, environment: str, about: dict
     if kind == "prepare":
         return preparation
     _carried_out(rig, preparation)
-    drawn = _drawn(rig, "plans", **wanted)
-    path = drawn["facts"].get("decision", {}).get("path")
-    if path != kind:
-        raise NotRun(f"the database's answers lead to {path}, not to {kind}.")
-    return drawn
+    return _drawn(rig, "plans", **wanted)
 
 
 def _carried_out(rig: Rig, drawn: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from sandbox.aws.health import Doctor
 from sandbox.aws.state import Environment, Ledger
 
 EVERY = 10.0  # simulated seconds between two looks
-SHORTEST = 0.1  # real seconds
+SHORTEST = 0.3  # real seconds
 PERSISTENT = 3  # looks in a row before a change of health is told
 
 

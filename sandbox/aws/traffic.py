@@ -14,6 +14,7 @@ from sandbox.world import Clock
 
 WINDOW = 60.0  # simulated seconds that health looks back
 SHORTEST_WINDOW = 4.0  # real seconds: visitors come in real time, however fast the rest runs
+FORGOTTEN = 300.0  # simulated seconds: one failing answer must not outlast Beanstalk's patience with a host, which is 840
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Traffic:
     @property
     def window(self) -> float:
         """Real seconds."""
-        return max(WINDOW / self._clock.speed, SHORTEST_WINDOW)
+        return max(WINDOW / self._clock.speed, min(SHORTEST_WINDOW, FORGOTTEN / self._clock.speed))
 
     def saw(self, source: str, status: int, seconds: float) -> None:
         with self._lock:
