@@ -37,6 +37,7 @@ def ways() -> dict[str, dict[str, Any]]:
         about = {
             "hosts": list(hosts.values_list("name", flat=True)),
             "beanstalk": target.tiers[-1].beanstalk,
+            "tiers": [tier.beanstalk for tier in target.tiers],
             "repository": target.code.repository.key,
             "branches": list(target.configuration.branches),
         }

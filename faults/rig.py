@@ -78,7 +78,7 @@ class Rig:
         more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="faults-"))
-        self.seed, self.speed, self.sabotage = seed, speed or timing.speed(), sabotage
+        self.seed, self.speed, self.sabotage = seed, speed or timing.SPEED, sabotage
         self._database, self._more = database, dict(more or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.web = 0
@@ -91,6 +91,7 @@ class Rig:
         self._clients: dict[str, Any] = {}
         self.known: dict[str, Any] = {}  # what `faults.ways` has found out about this console
         self.acts: dict[str, list[dict[str, Any]]] = {}
+        self.foreign: set[str] = set()  # environments of Beanstalk's in which somebody else's version has been live
 
     def __enter__(self) -> Rig:
         try:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+RETRIED_AFTER = 3.0  # seconds: what was asked for is over by then, and asking again is accepted
+
 
 def remove(guard: str) -> None:
     """In this process, before it works. Raises KeyError for a guard that is not known."""
@@ -78,7 +80,9 @@ def _no_fence() -> None:
 
 
 def _retry() -> None:
-    """A reply that was lost counts as a failure, and the effect is repeated at once."""
+    """A reply that was lost counts as a failure, and the effect is repeated after a pause, as a queue's retry does."""
+    import time
+
     from remote.errors import Unanswered
     from runs import effects
 
@@ -90,6 +94,7 @@ def _retry() -> None:
             try:
                 return self._kind.do(act, context)
             except Unanswered:
+                time.sleep(RETRIED_AFTER)
                 return self._kind.do(act, context)
 
     for name, kind in effects.kinds().items():
