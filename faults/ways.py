@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ BUILT_ONCE = ("prepare", "roll", "window")
 VPN = "openvpn"
 PREFIX_LIST = "fault-suite"
 _OURS, _TERRAFORMS = "    owner: console ", f"    prefix_list: {PREFIX_LIST}\n    owner: terraform "
+DRAINING = ("aws:elasticbeanstalk:environment:process:default", "DeregistrationDelay")
+DRAINED = "20"  # seconds, as the box begins
 FOREIGN = 5000  # the number of a version that somebody else has built
 FLAGS = {"maintenance-on": False, "maintenance-off": True}  # operations, and whether the flag stands on the hosts before
 
@@ -207,6 +210,8 @@ def tidy(rig: Rig, name: str) -> None:
     name = SHORT.get(name, name)
     if name.startswith(("operation:curtain-on:", "window:")):
         rig.sim("actions/no-curtain")
+    if name.startswith("roll:"):
+        _drain_as_before(rig, found(rig)["ways"][name]["tiers"])
     if name.partition(":")[2].partition(":")[0] in FLAGS:
         _flags(rig, found(rig)["ways"][name]["hosts"], there=False)
     if name == "vpn:reapply" and _lost_lines(rig).exists():
@@ -216,6 +221,29 @@ def tidy(rig: Rig, name: str) -> None:
         _lost_lines(rig).unlink()
     if name.startswith("gateway:list-"):
         rig.estate.write_text(rig.estate.read_text().replace(_TERRAFORMS, _OURS))
+
+
+def _drain_as_before(rig: Rig, tiers: list[str]) -> None:
+    """A roll lets hosts drain for longer, once and for all: the next one would find nothing to change."""
+    beanstalk = rig.aws("elasticbeanstalk")
+    for name in tiers:
+        (found,) = beanstalk.describe_environments(EnvironmentNames=[name])["Environments"]
+        (now,) = beanstalk.describe_configuration_settings(ApplicationName=found["ApplicationName"], EnvironmentName=name)[
+            "ConfigurationSettings"
+        ]
+        delay = {(each["Namespace"], each["OptionName"]): each.get("Value") for each in now["OptionSettings"]}[DRAINING]
+        if delay == DRAINED or found["Status"] != "Ready":
+            continue
+        namespace, option = DRAINING
+        beanstalk.update_environment(
+            EnvironmentName=name, OptionSettings=[{"Namespace": namespace, "OptionName": option, "Value": DRAINED}]
+        )
+        until(f"the end of {name}'s change", partial(_is_ready, rig, name), seconds=30, pause=0.2)
+
+
+def _is_ready(rig: Rig, name: str) -> bool:
+    (found,) = rig.aws("elasticbeanstalk").describe_environments(EnvironmentNames=[name])["Environments"]
+    return bool(found["Status"] == "Ready")
 
 
 def _attempt(rig: Rig) -> str:
