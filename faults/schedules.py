@@ -20,6 +20,7 @@ from typing import Any
 
 from faults import journal, releases, timing, ways
 from faults.damage import DAMAGES
+from faults.locks import is_writing
 from faults.points import NotRun, Verdict
 from faults.processes import NotThere
 from faults.rig import TERMINAL, Rig
@@ -141,13 +142,20 @@ class Schedule:
     def _wake(self, armed: _Armed, run: int) -> None:
         """When its lease is over and somebody else has taken the run over, and has done what this one was about to do."""
         wanted = "did" if armed.event.at in ("before-intent", "after-intent") else "claim"
-        end = time.monotonic() + LONGEST_SLEEP * timing.slack()
-        time.sleep(2.5 * timing.LEASE)
+        begin, end = time.monotonic() + 2.5 * timing.LEASE, time.monotonic() + LONGEST_SLEEP * timing.slack()
         while time.monotonic() < end:
+            time.sleep(0.1)
+            if is_writing(armed.pid):  # it began to between its look and its stop: it stops again when that is done
+                self._go_on(armed)
+            if time.monotonic() < begin:
+                continue
             later = [entry for entry in journal.read(self.rig.journal, run) if entry["pid"] != armed.pid and entry["t"] > armed.since]
             if any(entry["what"] == wanted and entry.get("key", "") in ("", armed.act["key"]) for entry in later):
                 break
-            time.sleep(0.1)
+        Path(f"{armed.marker}.go").touch()
+        self._go_on(armed)
+
+    def _go_on(self, armed: _Armed) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(armed.pid, signal.SIGCONT)
 

@@ -21,6 +21,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from faults.journal import now
+from faults.locks import is_writing
 from runs import effects, engine, leases, periodic, plan
 from runs.effects import Context, Finding, Kind
 from runs.models import Effect, Step
@@ -58,9 +59,7 @@ class Cut:
         if self.deed == "meet":
             self._meet()
         elif self.deed == "stop":
-            while _is_writing():  # SQLite's one write lock would be stopped with it, and with that everybody: P4 locks the database
-                time.sleep(0.002)
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # at the process another thread may take it, and this one goes on
+            self._stop()
         else:
             self._kill()
 
@@ -72,17 +71,19 @@ class Cut:
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def _stop(self) -> None:
+        """Until somebody says that it may go on: whoever finds it stopped in mid-write wakes it, and it stops again."""
+        while not os.path.exists(f"{self.marker}.go"):
+            while is_writing(
+                os.getpid()
+            ):  # SQLite's one write lock would be stopped with it, and with that everybody: P4 locks the database
+                time.sleep(0.002)
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # at the process another thread may take it, and this one goes on
+
     def _meet(self) -> None:
         end = now() + MEETING
         while not os.path.exists(f"{self.marker}.go") and now() < end:
             time.sleep(0.005)
-
-
-def _is_writing() -> bool:
-    """Whether another thread of this process (the beat, a host beside) is in the middle of a write of SQLite's."""
-    mine = str(os.getpid())
-    with open("/proc/locks") as locks:
-        return any(words[1] == "POSIX" and words[3] == "WRITE" and words[4] == mine for words in map(str.split, locks))
 
 
 class Watched:
