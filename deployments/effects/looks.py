@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,30 +41,33 @@ def _closed(why: str, context: Context, failed: str) -> Failed | CannotTell:
     return Failed(failed)
 
 
-class Gates:
-    """The plan's gates, asked again. Warnings were accepted with the plan; a bad one stops the run before any change.
+def _weighed(found: Sequence[gates.Gate], context: Context, done: str, failed: str) -> Finding:
+    """Done where none closes. `failed` is the sentence for those that do, with a place for them.
 
-    What cannot be asked is asked again for a while: AWS may throttle, and nothing has been changed that would have to hurry.
+    What cannot be asked is asked again for a while: AWS may throttle, a line to a host may be lost, and nothing has to hurry.
     """
+    closed = [gate for gate in found if gate.closes]
+    why = "; ".join(f"{gate.title}: {gate.said}" for gate in closed)
+    waits = timezone.now() - context.intent_at < UNASKABLE and closed and all(gate.state == "unknown" for gate in closed)
+    if waits and why == context.answer.get("unknown"):
+        return Running(f"Asked again: {why}", ask_again=ASK_AGAIN)  # told already
+    out = context.out("console")
+    for gate in closed if waits else found:
+        out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
+    if waits:
+        return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
+    return _closed(why, context, failed.format(why)) if closed else Done(done)
+
+
+class Gates:
+    """The plan's gates, asked again. Warnings were accepted with the plan; a bad one stops the run before any change."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         return {}
 
     def probe(self, act: Act, context: Context) -> Finding:
         found = self.ask(Run.objects.select_related("plan__made_by").get(number=context.run), context)
-        closed = [gate for gate in found if gate.closes]
-        why = "; ".join(f"{gate.title}: {gate.said}" for gate in closed)
-        waits = timezone.now() - context.intent_at < UNASKABLE and closed and all(gate.state == "unknown" for gate in closed)
-        if waits and why == context.answer.get("unknown"):
-            return Running(f"Asked again: {why}", ask_again=ASK_AGAIN)  # told already
-        out = context.out("console")
-        for gate in closed if waits else found:
-            out.line(f"{gate.state:>7}  {gate.title}: {gate.said}")
-        if waits:
-            return Running(f"Asked again: {why}", {"unknown": why}, ask_again=ASK_AGAIN)
-        if closed:
-            return _closed(why, context, f"Not started: {why}. Nothing has been changed.")
-        return Done(f"{len(found)} of {len(found)} gates are open")
+        return _weighed(found, context, f"{len(found)} of {len(found)} gates are open", "Not started: {}. Nothing has been changed.")
 
     def ask(self, run: Run, context: Context) -> list[gates.Gate]:
         target = current().target(run.service, run.environment)
@@ -116,12 +119,7 @@ class Quiet:
         target = current().target(act.params["service"], act.params["environment"])
         hosts = [PlannedHost(**host) for host in act.params["hosts"]]
         found = list(gates.money(gates.Asked(target, hosts, context.facts, own_run=context.run)))
-        for gate in found:
-            context.out("console").line(f"{gate.state:>7}  {gate.title}: {gate.said}")
-        closed = "; ".join(f"{gate.title}: {gate.said}" for gate in found if gate.closes)
-        if closed:
-            return _closed(closed, context, f"Not deployed: {closed}. The hosts are as they were.")
-        return Done("no payout is near, and none runs")
+        return _weighed(found, context, "no payout is near, and none runs", "Not deployed: {}. The hosts are as they were.")
 
     def cancel(self, act: Act, context: Context) -> str:
         return "it was only a look"

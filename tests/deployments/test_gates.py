@@ -228,6 +228,21 @@ def test_nor_is_anything_called_as_it_was_then_where_a_payout_is_near(monkeypatc
     assert put_back.why.startswith("No payout is near: the payout at 02:00. This run may have left that itself, or gone on past here")
 
 
+@pytest.mark.parametrize(("waited", "is_asked_again"), [(timedelta(), True), (looks.UNASKABLE, False)])
+def test_a_host_that_cannot_say_whether_a_payout_runs_is_asked_again_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, waited: timedelta, is_asked_again: bool
+) -> None:
+    monkeypatch.setattr(gates, "money", lambda asked: [gates.Gate("paying", "No payout runs", "unknown", "cannot ask mirakl-1")])
+    act = Act("money.quiet", "no-payout", "console", params={"service": "mirakl-cashout", "environment": "production", "hosts": []})
+    out = Told(Run())
+    context = Context(7, 2, {}, timezone.now() - waited, {}, lambda host: out, lambda: False, 0.0)  # type: ignore[arg-type,return-value]
+    found = Quiet().probe(act, context)
+    if is_asked_again:
+        assert isinstance(found, Running)
+    else:
+        assert found == Failed("Not deployed: No payout runs: cannot ask mirakl-1. The hosts are as they were.")
+
+
 @pytest.mark.parametrize(
     ("version", "why"),
     [
