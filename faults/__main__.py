@@ -15,8 +15,9 @@ def main() -> int:
     )
     add_words(parser)
     asked = parser.parse_args()
+    os.environ["FAULTS_LEASE"] = str(asked.lease)  # read when the suite is imported, here and in the processes that it starts
     if asked.production:
-        os.environ["FAULTS_PRODUCTION"] = "1"  # read when the suite is imported, here and in the processes that it starts
+        os.environ["FAULTS_PRODUCTION"] = "1"
     from faults import guards, suite
 
     wanted = suite.Wanted(

@@ -12,7 +12,22 @@ from door.places import PYTHON
 from faults.words import add_words, as_written
 
 ALL = [
-    *("P1:roll", "P17", "--sample", "0.5", "--minutes", "3.0", "--side-by-side", "2", "--seed", "7", "--replay", "P17:1:6"),
+    *(
+        "P1:roll",
+        "P17",
+        "--sample",
+        "0.5",
+        "--minutes",
+        "3.0",
+        "--side-by-side",
+        "2",
+        "--seed",
+        "7",
+        "--lease",
+        "1.0",
+        "--replay",
+        "P17:1:6",
+    ),
     *("--replay", "P6:rate:120", "--guards", "--production", "--list", "--json"),
 ]
 
