@@ -106,13 +106,13 @@ class RebootHost:
         except Refused as error:
             return CannotTell(error.told)
         except RemoteError as error:
-            if timezone.now() - context.intent_at > LONGEST_BOOT:
+            if timezone.now() - context.asked_at > LONGEST_BOOT:
                 return CannotTell(f"{act.target} has not answered since: {error}")
             return Running(f"{act.target} does not answer: it is booting", ask_again=3)
         if booted >= context.intent_at - CLOCKS:
             return Done(f"{act.target} has booted at {booted:%H:%M:%S} UTC")
         said = f"{act.target} runs since {booted:%Y-%m-%d %H:%M} UTC"
-        if timezone.now() - context.intent_at < LONGEST_BOOT:
+        if timezone.now() - context.asked_at < LONGEST_BOOT:
             return Running(f"{said}; EC2 gives it four minutes to end by itself", ask_again=5)
         told = f"AWS accepted it at {context.intent_at:%H:%M:%S} UTC" if context.answer.get("accepted") else "AWS's answer to it was lost"
         return CannotTell(f"{said}, and {told}: look at it in AWS's own console.")
@@ -132,7 +132,7 @@ def booted_at(ip: str) -> datetime:
 
 def _not_there(said: str, context: Context, *, answered: str = "accepted") -> Finding:
     """`answered`: what stands in the answer where AWS gave one; the engine's own words stand there always."""
-    if timezone.now() - context.intent_at < LATE:
+    if timezone.now() - context.asked_at < LATE:
         return Running(f"{said} yet; asking again", ask_again=2)
     if context.answer.get(answered):
         return CannotTell(f"{said}, though AWS accepted it at {context.intent_at:%H:%M:%S} UTC: look at it in AWS's own console.")

@@ -70,8 +70,8 @@ class Context:
     """What an effect may know of the run that it belongs to.
 
     `epoch` is the fencing number of whoever works on it. `intent_at` is when the effect's intent was committed (in a probe: what happened
-    before is not ours). `answer` is what is known so far, with "offset": up to this byte the host's log file is stored in ours. `cancelled`
-    answers whether the person asked to abort meanwhile.
+    before is not ours); `again_at`, when it was committed once more, since nothing had come of it. `answer` is what is known so far, with
+    "offset": up to this byte the host's log file is stored in ours. `cancelled` answers whether the person asked to abort meanwhile.
     """
 
     run: int
@@ -84,6 +84,12 @@ class Context:
     patience: float  # seconds for which a probe may follow what is running before it must come back
     key: str = ""  # the effect's: unique in the run, another one for another attempt; names what it leaves in the world
     attempt: int = 1
+    again_at: datetime | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the last request was about to be made: only so long after it can a request no longer arrive."""
+        return self.again_at or self.intent_at
 
 
 class Kind(Protocol):

@@ -72,6 +72,7 @@ def _ask(run: Run, act: plan.Act, row: Effect, document: plan.Plan) -> Finding:
         patience=0.0,
         key=row.key,
         attempt=row.attempt,
+        again_at=row.again_at,
     )
     try:
         return kind_of(act).probe(act, context)

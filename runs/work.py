@@ -237,15 +237,18 @@ class Work:
     # -- what is known, into the database
 
     def _intend(self) -> None:
-        """An effect of the same attempt keeps the time of its first intent: a late answer to the first call is ours, too."""
+        """An effect of the same attempt keeps the time of its first intent: a late answer to the first call is ours, too.
+
+        That of the last one is kept beside it: whoever asks what came of it must give the second call as much time to arrive.
+        """
         self.row.state = State.INTENT
         with self.lease.write():
             if self.row._state.adding:
                 self.row.epoch, self.row.intent_at = self.lease.epoch, timezone.now()
                 self.row.save(force_insert=True)
             else:
-                self.row.epoch = self.lease.epoch
-                Effect.objects.filter(pk=self.row.pk).update(state=State.INTENT, epoch=self.lease.epoch)
+                self.row.epoch, self.row.again_at = self.lease.epoch, timezone.now()
+                Effect.objects.filter(pk=self.row.pk).update(state=State.INTENT, epoch=self.row.epoch, again_at=self.row.again_at)
 
     def _record(self, state: str, *, said: str = "", answer: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         if ended:
@@ -278,6 +281,7 @@ class Work:
             patience=min(PATIENCE, self.shift.left()),
             key=self.row.key,
             attempt=self.row.attempt,
+            again_at=self.row.again_at,
         )
 
 

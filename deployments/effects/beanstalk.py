@@ -102,7 +102,7 @@ class UpdateEnvironment:
         return Host.objects.filter(beanstalk=found.name, gone=None, version=label, deployed__gte=since).exists()
 
     def _nothing_began(self, context: Context, said: Mapping[str, Any], found: BeanstalkEnvironment) -> Finding:
-        if min(found.seen, timezone.now()) - context.intent_at < LATE_ANSWER:  # `seen` may be by a clock that is ahead of ours
+        if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:  # `seen` may be by a clock that is ahead of ours
             return Running("no answer to the request yet; asking again", said, ask_again=2)
         if found.updated is not None and found.updated >= context.intent_at:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
@@ -163,7 +163,7 @@ def _since(context: Context) -> datetime:
 def requested(context: Context) -> datetime:
     """By our own clock: when the call came back, else when it was about to be made. An attempt may begin long after its intent."""
     accepted = context.answer.get("accepted")
-    return max(context.intent_at, datetime.fromisoformat(accepted)) if accepted else context.intent_at
+    return max(context.asked_at, datetime.fromisoformat(accepted)) if accepted else context.asked_at
 
 
 def tell_events(name: str, context: Context) -> dict[str, Any]:

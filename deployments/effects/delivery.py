@@ -26,7 +26,7 @@ class Invalidate:
         domain = act.params["domain"]
         found = invalidations.find(invalidations.distribution_of(domain), _reference(context))
         if found is None:
-            if timezone.now() - context.intent_at < LATE_ANSWER:
+            if timezone.now() - context.asked_at < LATE_ANSWER:
                 return Running("CloudFront does not show it yet; asking again", ask_again=2)
             return NotDone(f"{domain}: CloudFront has no such invalidation, and the request can no longer arrive")
         if found.done:

@@ -42,7 +42,7 @@ class RestartServers:
         observe.refresh(current().target(act.params["service"], act.params["environment"]), max_age=FRESH)
         found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
         said = tell_events(found.name, context)
-        if found.seen <= context.intent_at:
+        if found.seen <= context.asked_at:
             return Running("waiting for Beanstalk's answer", said, ask_again=1)
         touched = found.updated is not None and found.updated >= context.intent_at - AWS_CLOCK
         if found.status != "Ready":
@@ -51,7 +51,7 @@ class RestartServers:
             if touched:
                 return Done(f"{found.name}: restarted, and Ready again", said)
             return Running("accepted; waiting for Beanstalk to begin", said, ask_again=1)
-        if timezone.now() - context.intent_at < LATE_ANSWER:
+        if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:
             return Running("no answer to the request yet; asking again", said, ask_again=2)
         if touched:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")

@@ -36,7 +36,15 @@ def paused() -> None:
         Watched.objects.update_or_create(name=subject.name, defaults=later)
 
 
-def asked(*, intent: datetime, seen: datetime, version: str = LABEL, accepted: datetime | None = None, **answer: object) -> Finding:
+def asked(
+    *,
+    intent: datetime,
+    seen: datetime,
+    again: datetime | None = None,
+    version: str = LABEL,
+    accepted: datetime | None = None,
+    **answer: object,
+) -> Finding:
     """The answer to "was our update done?" where Beanstalk and every host last said so at `seen`, the call's answer came at `accepted`."""
     if accepted is not None:
         answer["accepted"] = accepted.isoformat()
@@ -49,7 +57,7 @@ def asked(*, intent: datetime, seen: datetime, version: str = LABEL, accepted: d
         FRONT,
         params={"service": "magento", "environment": "production", "beanstalk": FRONT, "label": LABEL},
     )
-    context = Context(1, 1, {}, intent, answer, lambda host: Silent(), lambda: False, 0.0)
+    context = Context(1, 1, {}, intent, answer, lambda host: Silent(), lambda: False, 0.0, again_at=again)
     return UpdateEnvironment().probe(act, context)
 
 
@@ -68,6 +76,22 @@ def test_an_old_look_does_not_prove_that_nothing_happened() -> None:
     intent = now - timedelta(minutes=5)
     assert isinstance(asked(intent=intent, seen=now - timedelta(seconds=1), version="r417-0000000"), NotDone)
     assert isinstance(asked(intent=intent, seen=now - STALE - timedelta(seconds=1), version="r417-0000000"), Running)
+
+
+@pytest.mark.parametrize(
+    ("again", "seen", "found"),
+    [
+        (3600, 1, NotDone),  # nothing came of that either, and it can no longer arrive
+        (2, 3, Running),  # the look that the second request followed from
+        (2, 1, Running),  # a look from after it: it may still arrive
+    ],
+)
+def test_what_was_asked_for_again_may_arrive_as_late_as_the_first(again: float, seen: float, found: type[Finding]) -> None:
+    """Nothing had come of the first request, long ago; the answer to the second was lost. A third would deploy twice."""
+    now = timezone.now()
+    before = now - timedelta(hours=2)
+    asked_again = now - timedelta(seconds=again)
+    assert isinstance(asked(intent=before, again=asked_again, seen=now - timedelta(seconds=seen), version="r417-0000000"), found)
 
 
 def test_a_look_from_before_the_intent_proves_nothing() -> None:

@@ -275,6 +275,18 @@ def test_nothing_proven_and_answered_is_not_started_again_at_once(start: Start, 
     assert points.count("do update") == 2  # the world had said for certain that nothing came of the first
 
 
+def test_whoever_asks_what_came_of_a_second_request_knows_when_it_was_made(start: Start, world: World) -> None:
+    told: list[Context] = []
+    world.on_do = lambda act, context: told.append(context)
+    world.probes["update"] = [NotDone()]
+    world.applied["update"] = 0
+    run = start()
+    tick(run.number)
+    first, second = [context for context in told if context.key == "update"]
+    assert first.asked_at == first.intent_at == second.intent_at < second.asked_at
+    assert run.effects.get(key="update").again_at == second.asked_at
+
+
 def test_a_step_without_effects_is_done_with_its_note(start: Start, world: World) -> None:
     run = start(Planned("look", "Look at the shop", note="Open the shop and look."))
     tick(run.number)
