@@ -12,7 +12,7 @@ from typing import Any
 
 PRODUCTION = bool(os.environ.get("FAULTS_PRODUCTION"))
 SPEED = 300.0  # simulated seconds in a real one
-LEASE = 20.0 if PRODUCTION else float(os.environ.get("FAULTS_LEASE", "2"))
+LEASE = 20.0 if PRODUCTION else float(os.environ.get("FAULTS_LEASE") or 2)
 HASTENED = {
     "LEASE_SECONDS": str(LEASE),
     "TICK_SECONDS": "20",
