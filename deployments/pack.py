@@ -41,7 +41,7 @@ _RUN = (
     "lock_group",
 )
 _STEP = ("position", "key", "title", "state", "attempt", "started", "ended", "said", "evidence")
-_EFFECT = ("key", "kind", "target", "state", "attempt", "intent_at", "ended", "said", "answer")
+_EFFECT = ("key", "kind", "target", "state", "attempt", "intent_at", "again_at", "ended", "said", "answer")
 _HOST = ("name", "instance_id", "private_ip", "version", "health_status", "target_state", "maintenance", "seen")
 
 

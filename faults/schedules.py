@@ -142,7 +142,8 @@ class Schedule:
     def _wake(self, armed: _Armed, run: int) -> None:
         """When its lease is over and somebody else has taken the run over, and has done what this one was about to do."""
         wanted = "did" if armed.event.at in ("before-intent", "after-intent") else "claim"
-        begin, end = time.monotonic() + 2.5 * timing.LEASE, time.monotonic() + LONGEST_SLEEP * timing.slack()
+        begin = time.monotonic() + 2.5 * timing.LEASE
+        end = max(begin, time.monotonic() + LONGEST_SLEEP * timing.slack())
         while time.monotonic() < end:
             time.sleep(0.1)
             if is_writing(armed.pid):  # it began to between its look and its stop: it stops again when that is done
@@ -153,7 +154,9 @@ class Schedule:
             if any(entry["what"] == wanted and entry.get("key", "") in ("", armed.act["key"]) for entry in later):
                 break
         Path(f"{armed.marker}.go").touch()
-        self._go_on(armed)
+        for _ in range(10):  # it may have been about to stop again
+            self._go_on(armed)
+            time.sleep(0.1)
 
     def _go_on(self, armed: _Armed) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -38,6 +38,7 @@ from faults import (
     p16_limits,
     p17_restoring,
     p18_schedules,
+    timing,
 )
 from faults.points import NotRun, Promise, Verdict
 from faults.processes import ROOT, NotThere
@@ -121,7 +122,7 @@ class Result:
         if verdict.violations:
             self.violations += 1
             self.found += [f"{token}: {words}" for words in verdict.violations]
-            self.replay = self.replay or f"./console faults --replay {token} --seed {self.seed}"
+            self.replay = self.replay or f"./console faults --replay {token} --seed {self.seed} --lease {timing.LEASE:g}"
 
     def to_json(self) -> dict[str, Any]:
         names = ("promise", "title", "runs", "violations", "not_run", "worst_recovery_seconds", "seed", "replay", "why_not", "found", "at")

@@ -227,12 +227,13 @@ def _drain_as_before(rig: Rig, tiers: list[str]) -> None:
     """A roll lets hosts drain for longer, once and for all: the next one would find nothing to change."""
     beanstalk = rig.aws("elasticbeanstalk")
     for name in tiers:
+        until(f"the end of {name}'s change", partial(_is_ready, rig, name), seconds=30, pause=0.2)
         (found,) = beanstalk.describe_environments(EnvironmentNames=[name])["Environments"]
         (now,) = beanstalk.describe_configuration_settings(ApplicationName=found["ApplicationName"], EnvironmentName=name)[
             "ConfigurationSettings"
         ]
         delay = {(each["Namespace"], each["OptionName"]): each.get("Value") for each in now["OptionSettings"]}[DRAINING]
-        if delay == DRAINED or found["Status"] != "Ready":
+        if delay == DRAINED:
             continue
         namespace, option = DRAINING
         beanstalk.update_environment(

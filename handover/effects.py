@@ -109,12 +109,12 @@ class RebootHost:
             if timezone.now() - context.asked_at > LONGEST_BOOT:
                 return CannotTell(f"{act.target} has not answered since: {error}")
             return Running(f"{act.target} does not answer: it is booting", ask_again=3)
-        if booted >= context.intent_at - CLOCKS:
+        if booted >= context.asked_at - CLOCKS:
             return Done(f"{act.target} has booted at {booted:%H:%M:%S} UTC")
         said = f"{act.target} runs since {booted:%Y-%m-%d %H:%M} UTC"
         if timezone.now() - context.asked_at < LONGEST_BOOT:
             return Running(f"{said}; EC2 gives it four minutes to end by itself", ask_again=5)
-        told = f"AWS accepted it at {context.intent_at:%H:%M:%S} UTC" if context.answer.get("accepted") else "AWS's answer to it was lost"
+        told = f"AWS accepted it at {context.asked_at:%H:%M:%S} UTC" if context.answer.get("accepted") else "AWS's answer to it was lost"
         return CannotTell(f"{said}, and {told}: look at it in AWS's own console.")
 
     def cancel(self, act: Act, context: Context) -> str:
@@ -135,5 +135,5 @@ def _not_there(said: str, context: Context, *, answered: str = "accepted") -> Fi
     if timezone.now() - context.asked_at < LATE:
         return Running(f"{said} yet; asking again", ask_again=2)
     if context.answer.get(answered):
-        return CannotTell(f"{said}, though AWS accepted it at {context.intent_at:%H:%M:%S} UTC: look at it in AWS's own console.")
+        return CannotTell(f"{said}, though AWS accepted it at {context.asked_at:%H:%M:%S} UTC: look at it in AWS's own console.")
     return NotDone(f"{said}, and the request can no longer arrive")

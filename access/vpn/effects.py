@@ -126,7 +126,7 @@ class EndSessions(OnServer):
             why = found.silent or "no management interface, and no status file"
             return _wait(context, f"{act.target}: nobody can say who is connected: {why}")
         # A status file from before says nothing about now.
-        if left or (found.heard_at is not None and found.heard_at < context.intent_at - timedelta(seconds=5)):
+        if left or (found.heard_at is not None and found.heard_at < context.asked_at - timedelta(seconds=5)):
             return _wait(context, f"{act.target}: {len(left)} sessions of {name} by {found.heard}")
         return Done(f"{act.target}: no session of {name}, by {found.heard}; {len(found.sessions or ())} others are connected")
 
@@ -172,7 +172,7 @@ class ReadBack:
 
 
 def _wait(context: Context, said: str) -> Finding:
-    if timezone.now() - context.intent_at > PATIENCE:
+    if timezone.now() - context.asked_at > PATIENCE:
         return Failed(f"{said}; waited {PATIENCE.seconds} s for it.")
     if context.cancelled():
         return NotDone(said)

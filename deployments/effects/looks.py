@@ -17,7 +17,7 @@ from remote.aws import beanstalk, storage
 from remote.errors import RemoteError
 from remote.http import fetch
 from runs import witness
-from runs.effects import CannotTell, Context, Done, Failed, Finding, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.models import Run
 from runs.plan import Act
 
@@ -49,6 +49,8 @@ def _weighed(found: Sequence[gates.Gate], context: Context, done: str, failed: s
     closed = [gate for gate in found if gate.closes]
     why = "; ".join(f"{gate.title}: {gate.said}" for gate in closed)
     waits = timezone.now() - context.intent_at < UNASKABLE and closed and all(gate.state == "unknown" for gate in closed)
+    if waits and context.cancelled():
+        return NotDone(why)
     if waits and why == context.answer.get("unknown"):
         return Running(f"Asked again: {why}", ask_again=ASK_AGAIN)  # told already
     out = context.out("console")

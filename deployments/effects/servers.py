@@ -48,7 +48,7 @@ class RestartServers:
         if found.status != "Ready":
             return Running(f"{found.name} is {found.status}", said, ask_again=1)
         if context.answer.get("accepted"):
-            if touched:
+            if found.seen > requested(context) and found.updated is not None and found.updated >= context.asked_at - AWS_CLOCK:
                 return Done(f"{found.name}: restarted, and Ready again", said)
             return Running("accepted; waiting for Beanstalk to begin", said, ask_again=1)
         if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:

@@ -26,7 +26,7 @@ from remote.errors import RemoteError, Unreachable
 from remote.ssh.connections import Result
 from runs import actions as runs
 from runs import host_commands, witness
-from runs.effects import CannotTell, Context, Done, Failed, Finding, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, NotDone, Running
 from runs.models import Run
 from runs.plan import Act, Plan, Step
 from tests import scenery
@@ -228,19 +228,20 @@ def test_nor_is_anything_called_as_it_was_then_where_a_payout_is_near(monkeypatc
     assert put_back.why.startswith("No payout is near: the payout at 02:00. This run may have left that itself, or gone on past here")
 
 
-@pytest.mark.parametrize(("waited", "is_asked_again"), [(timedelta(), True), (looks.UNASKABLE, False)])
+@pytest.mark.parametrize(
+    ("waited", "aborted", "then"), [(timedelta(), False, Running), (timedelta(), True, NotDone), (looks.UNASKABLE, False, Failed)]
+)
 def test_a_host_that_cannot_say_whether_a_payout_runs_is_asked_again_for_a_while(
-    monkeypatch: pytest.MonkeyPatch, waited: timedelta, is_asked_again: bool
+    monkeypatch: pytest.MonkeyPatch, waited: timedelta, aborted: bool, then: type[Finding]
 ) -> None:
     monkeypatch.setattr(gates, "money", lambda asked: [gates.Gate("paying", "No payout runs", "unknown", "cannot ask mirakl-1")])
     act = Act("money.quiet", "no-payout", "console", params={"service": "mirakl-cashout", "environment": "production", "hosts": []})
     out = Told(Run())
-    context = Context(7, 2, {}, timezone.now() - waited, {}, lambda host: out, lambda: False, 0.0)  # type: ignore[arg-type,return-value]
+    context = Context(7, 2, {}, timezone.now() - waited, {}, lambda host: out, lambda: aborted, 0.0)  # type: ignore[arg-type,return-value]
     found = Quiet().probe(act, context)
-    if is_asked_again:
-        assert isinstance(found, Running)
-    else:
-        assert found == Failed("Not deployed: No payout runs: cannot ask mirakl-1. The hosts are as they were.")
+    assert isinstance(found, then)
+    if isinstance(found, Failed):
+        assert found.said == "Not deployed: No payout runs: cannot ask mirakl-1. The hosts are as they were."
 
 
 @pytest.mark.parametrize(

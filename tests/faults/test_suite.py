@@ -45,7 +45,7 @@ def play(monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict | NotRun, sample: f
 def test_a_violation_is_counted_and_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     result = play(monkeypatch, Verdict(recovery=2.0), Verdict(["twice"], 3.0), Verdict(["lost"]))
     assert (result.runs, result.violations, result.not_run, result.worst_recovery_seconds) == (3, 2, 0, 3.0)
-    assert result.replay == "./console faults --replay P99:1 --seed 1"
+    assert result.replay == "./console faults --replay P99:1 --seed 1 --lease 2"
 
 
 @pytest.mark.usefixtures("no_rig")

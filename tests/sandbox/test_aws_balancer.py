@@ -165,11 +165,13 @@ def test_what_is_under_way_on_a_host_that_leaves_has_until_its_draining_ends(
 def test_visitors_who_get_503_make_their_host_severe(estate: Estate) -> None:
     """Maintenance on a host does not fail the health check; the visitors' answers do the harm."""
     estate.hosts.statuses["pp-be", "/backend/orders"] = 503
-    for _ in range(20):
-        visit(estate, "/backend/orders", "preprod.client.url")
 
-    (health,) = estate.beanstalk.describe_instances_health(EnvironmentName=BACK, AttributeNames=["All"])["InstanceHealthList"]
-    assert (health["HealthStatus"], health["Causes"]) == ("Severe", ["100.0 % of the requests are failing with HTTP 5xx."])
+    def is_severe() -> bool:
+        visit(estate, "/backend/orders", "preprod.client.url")
+        (health,) = estate.beanstalk.describe_instances_health(EnvironmentName=BACK, AttributeNames=["All"])["InstanceHealthList"]
+        return (health["HealthStatus"], health["Causes"]) == ("Severe", ["100.0 % of the requests are failing with HTTP 5xx."])
+
+    until(is_severe)
     assert estate.aws.targets.look(BACK, estate.world.host("pp-be")).state == targets.HEALTHY
     told = "Environment health has transitioned from Ok to Severe. 100.0 % of the requests are failing with HTTP 5xx."
 
