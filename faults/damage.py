@@ -136,10 +136,13 @@ def scheduler_killed(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def scheduler_frozen(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
-    os.kill(rig.scheduler, signal.SIGSTOP)
+    frozen = rig.scheduler
+    with contextlib.suppress(ProcessLookupError):  # another fault of the schedule may have killed it
+        os.kill(frozen, signal.SIGSTOP)
     yield []
     time.sleep(AWAY)
-    os.kill(rig.scheduler, signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(frozen, signal.SIGCONT)
 
 
 def upgraded(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:

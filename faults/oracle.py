@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faults import journal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from faults.rig import Rig
 
 NO_DEEDS = ("throttled ", "bin/magento setup:db:status")  # the second reads only; the scheduler asks it after a release that failed
+HAD_LOOKED = 1.0  # seconds after it was woken
 HONEST = ("unknown", "waiting")
 _OWN_WORDS = re.compile(r"\$ |\d+ lines of its logs are kept$")  # the console's, about what it does on a host
 _CONTENT_VERSION = re.compile(r" --content-version=\d+")  # of statics that are generated beside the old ones: whatever the host had
@@ -232,23 +234,38 @@ def overlaps(rig: Rig, run: int) -> list[str]:
     found = []
     doing: dict[str, dict[str, Any]] = {}
     newest: dict[str, int] = {}
-    killed: set[int] = set()
-    for marker in rig.folder.glob("cut-*"):
-        if marker.read_text():
-            killed.add(json.loads(marker.read_text())["pid"])
+    struck = {cut["pid"]: cut for cut in _cuts(rig)}
     for entry in journal.read(rig.journal, run):
         key = entry.get("key", "")
         if entry["what"] == "do":
             other = doing.get(key)
-            if other is not None and other["pid"] != entry["pid"] and other["pid"] not in killed and not has_ended(rig, other["pid"]):
+            if other is not None and other["pid"] != entry["pid"] and other["pid"] not in struck and not has_ended(rig, other["pid"]):
                 found.append(f"{key} was done by two processes at once")
-            if entry["epoch"] < newest.get(key, 0):
+            if entry["epoch"] < newest.get(key, 0) and not _had_looked(struck.get(entry["pid"], {}), entry):
                 found.append(f"{key} was done under number {entry['epoch']} after {newest[key]}")
             newest[key] = max(newest.get(key, 0), entry["epoch"])
             doing[key] = entry
         elif entry["what"] in ("did", "raised"):
             doing.pop(key, None)
     return found
+
+
+def _cuts(rig: Rig) -> Iterator[dict[str, Any]]:
+    """What was struck: its process, the act that it was at, and when it was woken, if it was stopped."""
+    for marker in rig.folder.glob("cut-????????????????????????????????"):
+        if marker.read_text():
+            go = Path(f"{marker}.go")
+            woken = go.read_text() if go.exists() else ""
+            yield {**json.loads(marker.read_text()), "woken": float(woken) if woken else None}
+
+
+def _had_looked(cut: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Stopped at one host's act, while another host's thread had looked at the lease and was about to begin: the engine names that window.
+
+    Its runner knows the command; that it ran once the box says.
+    """
+    woken = cut.get("woken")
+    return woken is not None and cut.get("act") != entry["key"] and 0 <= entry["t"] - woken < HAD_LOOKED
 
 
 def has_ended(rig: Rig, pid: int) -> bool:

@@ -153,7 +153,8 @@ class Schedule:
             later = [entry for entry in journal.read(self.rig.journal, run) if entry["pid"] != armed.pid and entry["t"] > armed.since]
             if any(entry["what"] == wanted and entry.get("key", "") in ("", armed.act["key"]) for entry in later):
                 break
-        Path(f"{armed.marker}.go").touch()
+        with contextlib.suppress(FileNotFoundError):  # the rig has ended meanwhile
+            Path(f"{armed.marker}.go").write_text(str(journal.now()))
         for _ in range(10):  # it may have been about to stop again
             self._go_on(armed)
             time.sleep(0.1)

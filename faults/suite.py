@@ -268,7 +268,7 @@ class _Playing:
             return
         except (NotThere, Broken) as error:
             verdict = Verdict([str(error)])
-        except (httpx.HTTPError, BotoCoreError, ClientError) as error:  # the next point has a rig of its own
+        except (httpx.HTTPError, BotoCoreError, ClientError, OSError) as error:  # the next point has a rig of its own
             verdict = Verdict([f"the rig does not answer: {type(error).__name__}: {error}"])
         with self._lock:
             self._result.add(token, verdict)

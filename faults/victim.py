@@ -52,7 +52,7 @@ class Cut:
         try:
             draft = f"{self.marker}.{os.getpid()}"
             with open(draft, "x") as file:
-                file.write(json.dumps({"pid": os.getpid(), "at": now()}))
+                file.write(json.dumps({"pid": os.getpid(), "at": now(), "act": self.act}))
             os.link(draft, self.marker)  # whole, or not there
         except FileExistsError:
             return
