@@ -74,9 +74,8 @@ class Cut:
     def _stop(self) -> None:
         """Until somebody says that it may go on: whoever finds it stopped in mid-write wakes it, and it stops again."""
         while not os.path.exists(f"{self.marker}.go"):
-            while is_writing(
-                os.getpid()
-            ):  # SQLite's one write lock would be stopped with it, and with that everybody: P4 locks the database
+            # SQLite's one write lock would be stopped with it, and with that everybody: P4 locks the database.
+            while is_writing(os.getpid()):
                 time.sleep(0.002)
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # at the process another thread may take it, and this one goes on
 

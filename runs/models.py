@@ -161,9 +161,8 @@ class Effect(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.INTENT)
     epoch = models.BigIntegerField()
     intent_at = models.DateTimeField(default=timezone.now)
-    again_at = models.DateTimeField(
-        null=True
-    )  # the last intent, where nothing had come of the first: a late answer is waited for from then
+    # The last intent, where nothing had come of the first: a late answer is waited for from then.
+    again_at = models.DateTimeField(null=True)
     ended = models.DateTimeField(null=True)
     said = models.TextField(blank=True)
     answer = models.JSONField(default=dict)
