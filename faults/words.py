@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import argparse
 
+SHORTEST_LEASE, LONGEST_LEASE = 0.5, 60.0  # seconds: below, a tick's own look at its lease is late; above, no run ends in its time
+
+
+def _lease(said: str) -> float:
+    """Seconds. Raises ArgumentTypeError."""
+    try:
+        found = float(said)
+    except ValueError:
+        found = -1.0
+    if not SHORTEST_LEASE <= found <= LONGEST_LEASE:
+        raise argparse.ArgumentTypeError(f"{said!r} is no lease: give {SHORTEST_LEASE:g} to {LONGEST_LEASE:g} seconds")
+    return found
+
 
 def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -28,7 +41,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guards", action="store_true", help="remove the console's guards, one after the other: each must be caught")
     parser.add_argument("--production", action="store_true", help="with the leases and waits of production, and as long as they take")
     parser.add_argument(
-        "--lease", type=float, default=2.0, metavar="SECONDS", help="of a run; on a quiet machine 1 plays faster (default: 2)"
+        "--lease", type=_lease, default=2.0, metavar="SECONDS", help="of a run; on a quiet machine 1 plays faster (default: 2)"
     )
     parser.add_argument("--list", action="store_true", help="print the words of the points and run none")
     parser.add_argument("--json", action="store_true", help="print a list of results instead of a table")

@@ -10,6 +10,7 @@ from remote.errors import RemoteError
 from remote.ssh.client import Door
 
 PATIENCE = 3  # seconds for which a port may take to answer
+DEADLINE = PATIENCE + 8.0  # seconds, with the way to the host that asks
 _SIDE_BY_SIDE = 8
 
 
@@ -32,7 +33,7 @@ def ports(door: Door, via: str, address: str, numbers: Sequence[int]) -> list[Po
 
 def _port(door: Door, via: str, address: str, number: int) -> Port:
     try:
-        found = door.run(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=PATIENCE + 8.0)
+        found = door.run(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=DEADLINE)
     except RemoteError as error:
         return Port(number, "unknown", error.told)
     if found.rc == 0:

@@ -48,6 +48,18 @@ def test_whatever_the_suite_understands_is_understood_and_handed_on(monkeypatch:
     assert started == [[PYTHON, "-m", "faults", *ALL]]
 
 
+@pytest.mark.parametrize("said", ["0", "-1", "nan", "inf", "0.4", "61", "soon", ""])
+def test_a_lease_with_which_nothing_can_be_played_is_refused(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["faults", "--lease", said])
+    assert f"{said!r} is no lease: give 0.5 to 60 seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", ["0.5", "1", "60"])
+def test_other_leases_are_taken(said: str) -> None:
+    assert _parser().parse_args(["faults", "--lease", said]).lease == float(said)
+
+
 def test_each_word_has_to_be_handed_on() -> None:
     """One that is added to the suite, and forgotten in `as_written`, is found here."""
     suite = argparse.ArgumentParser()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from faults import journal, p18_schedules, schedules, suite
+from faults import journal, p18_schedules, schedules, suite, ways
 from faults.oracle import World
 from faults.points import NotRun, Promise, Verdict
 from faults.proxy import Proxy, in_front
@@ -106,6 +106,23 @@ def test_what_is_played_together_counts_only_where_it_is_asked_for(monkeypatch: 
 def test_what_a_machine_cannot_do_is_not_counted_as_run(monkeypatch: pytest.MonkeyPatch) -> None:
     result = play(monkeypatch, NotRun("no such program"), Verdict())
     assert (result.runs, result.not_run, result.why_not) == (1, 1, ["no such program"])
+
+
+def drawn(*gates: dict[str, str]) -> tuple[SimpleNamespace, dict[str, Any]]:
+    """A rig whose console answers with a plan that has these gates."""
+    made = {"id": "p", "gates": list(gates)}
+    answer = SimpleNamespace(status_code=201, json=lambda: made)
+    return SimpleNamespace(http=SimpleNamespace(post=lambda path, json: answer), ask=lambda role, plan: {}), made
+
+
+def test_what_the_clock_on_the_wall_forbids_is_not_run() -> None:
+    near = {"key": "payout", "state": "bad", "said": "the payout at 02:00"}
+    approval = {"key": "approval", "state": "bad", "said": "nobody has yet"}
+    rig, _ = drawn(near, approval)
+    with pytest.raises(NotRun, match="mirakl: the payout at 02:00"):
+        ways._drawn(cast(Any, rig), "plans", service="mirakl")
+    rig, made = drawn({**near, "state": "ok"}, approval)
+    assert ways._drawn(cast(Any, rig), "plans", service="mirakl") == made
 
 
 @pytest.mark.usefixtures("no_rig")
