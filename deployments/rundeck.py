@@ -129,7 +129,7 @@ class RunJob:
                 f"Rundeck has {len(mine)} executions of it since then by {act.params['user']}: {', '.join(str(each.id) for each in mine)}"
             )
         if timezone.now() - context.asked_at < LATE_ANSWER + timedelta(seconds=CLOCKS.total_seconds()):
-            return Running("no answer from Rundeck yet; asking again", ask_again=2)
+            return Running("no answer from Rundeck yet; asking again", ask_again=2, certain=False)
         return NotDone("Rundeck has no execution of it since then, and the request can no longer arrive")
 
     def _tell(self, act: Act, context: Context, execution: Execution) -> bool:

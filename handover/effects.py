@@ -133,7 +133,7 @@ def booted_at(ip: str) -> datetime:
 def _not_there(said: str, context: Context, *, answered: str = "accepted") -> Finding:
     """`answered`: what stands in the answer where AWS gave one; the engine's own words stand there always."""
     if timezone.now() - context.asked_at < LATE:
-        return Running(f"{said} yet; asking again", ask_again=2)
+        return Running(f"{said} yet; asking again", ask_again=2, certain=bool(context.answer.get(answered)))
     if context.answer.get(answered):
         return CannotTell(f"{said}, though AWS accepted it at {context.asked_at:%H:%M:%S} UTC: look at it in AWS's own console.")
     return NotDone(f"{said}, and the request can no longer arrive")

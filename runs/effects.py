@@ -32,11 +32,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """It is under way. `ask_again` is how many seconds to wait before the next probe (0: at once, the probe itself followed it)."""
+    """It is under way. `ask_again` is how many seconds to wait before the next probe (0: at once, the probe itself followed it).
+
+    Not `certain`: nothing of it is to be seen, and the request may still arrive.
+    """
 
     said: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict)
     ask_again: float = 1.0
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ def _looked(row: Effect, finding: Finding) -> Looked:
             return Looked(row.target, "ok", said or "It has happened.", "counts as done, and the run goes on")
         case Failed(said):
             return Looked(row.target, "bad", said, "counts as failed, and the run ends as failed")
+        case Running(said, certain=False):
+            return Looked(row.target, "unknown", said, "is asked again, and begun again only when the request can no longer arrive")
         case Running(said):
             return Looked(row.target, "info", said or "It is under way.", "is followed to its end; it is not begun again")
         case NotDone(said):

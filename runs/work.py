@@ -207,12 +207,12 @@ class Work:
                 if observed:  # the call was answered and yet nothing came of it: not at once again
                     self.troubles = before + 1
                     return self._pause(_back_off(self.troubles), self.row.said)
-            case Running(said, answer, ask_again):
+            case Running(said, answer, ask_again, certain):
                 said = redact(said)
                 if said != self.row.said or any(self.row.answer.get(name) != value for name, value in answer.items()):
                     self._record(State.OBSERVED, said=said, answer=answer)
                     self._tell_step(said)
-                return self._pause(ask_again, said, running=True)
+                return self._pause(ask_again, said, running=True, certain=certain)
         return None
 
     def _trouble(self, error: RemoteError) -> Outcome | None:

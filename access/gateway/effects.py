@@ -121,5 +121,5 @@ def _not_yet(context: Context, said: str) -> Finding:
     if context.answer.get("accepted") and timezone.now() - context.asked_at < LATE_ANSWER * 3:
         return Running(f"{said} yet", ask_again=1)
     if timezone.now() - context.asked_at < LATE_ANSWER:
-        return Running(f"{said}; the request may still arrive", ask_again=2)
+        return Running(f"{said}; the request may still arrive", ask_again=2, certain=False)
     return NotDone(said)

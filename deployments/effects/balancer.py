@@ -49,7 +49,7 @@ class AddRule:
         if any(rule.priority == asked["priority"] for rule in balancer.rules(asked["listener"])):
             return Failed(f"Port {asked['port']}: priority {asked['priority']} is somebody else's rule. Move it behind 9, then go on.")
         if not context.answer.get("answered") and timezone.now() - context.asked_at < LATE_ANSWER:
-            return Running("no answer to the request yet; asking again", ask_again=2)
+            return Running("no answer to the request yet; asking again", ask_again=2, certain=False)
         return NotDone(f"port {asked['port']}: no such rule")
 
     def cancel(self, act: Act, context: Context) -> str:

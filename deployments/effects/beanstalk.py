@@ -103,7 +103,7 @@ class UpdateEnvironment:
 
     def _nothing_began(self, context: Context, said: Mapping[str, Any], found: BeanstalkEnvironment) -> Finding:
         if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:  # `seen` may be by a clock that is ahead of ours
-            return Running("no answer to the request yet; asking again", said, ask_again=2)
+            return Running("no answer to the request yet; asking again", said, ask_again=2, certain=False)
         if found.updated is not None and found.updated >= context.intent_at:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
         return NotDone("Beanstalk is Ready, was not changed since the request, and the request can no longer arrive")

@@ -27,7 +27,7 @@ class Invalidate:
         found = invalidations.find(invalidations.distribution_of(domain), _reference(context))
         if found is None:
             if timezone.now() - context.asked_at < LATE_ANSWER:
-                return Running("CloudFront does not show it yet; asking again", ask_again=2)
+                return Running("CloudFront does not show it yet; asking again", ask_again=2, certain="invalidation" in context.answer)
             return NotDone(f"{domain}: CloudFront has no such invalidation, and the request can no longer arrive")
         if found.done:
             return Done(f"{domain}: {found.id} is completed, every edge has forgotten {act.params['path']}", {"invalidation": found.id})

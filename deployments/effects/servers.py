@@ -52,7 +52,7 @@ class RestartServers:
                 return Done(f"{found.name}: restarted, and Ready again", said)
             return Running("accepted; waiting for Beanstalk to begin", said, ask_again=1)
         if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:
-            return Running("no answer to the request yet; asking again", said, ask_again=2)
+            return Running("no answer to the request yet; asking again", said, ask_again=2, certain=False)
         if touched:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
         return NotDone("Beanstalk is Ready, was not changed since the request, and the request can no longer arrive")

@@ -47,7 +47,7 @@ class Configure:
         if _enough(act, now):
             return Done(f"{name}: {told}", said)
         if timezone.now() - requested(context) < LATE_ANSWER:
-            return Running("no sign of the request yet; asking again", said, ask_again=2)
+            return Running("no sign of the request yet; asking again", said, ask_again=2, certain="accepted" in context.answer)
         if context.answer.get("accepted"):
             return Failed(f"{name} took the request and went back to {told}. {_complaints(act, context)}", said)
         return NotDone(f"{name} is Ready and has other options")

@@ -78,6 +78,7 @@ def test_an_unknown_run_offers_everything_that_can_be_done(client: Client, relea
     [
         (None, "update is there", "counts as done"),
         (Running("half way"), "half way", "is followed to its end"),
+        (Running("no answer yet", certain=False), "no answer yet", "begun again only when the request can no longer arrive"),
         (NotDone("no event since"), "no event since", "certainly has not happened"),
         (Failed("fe-1: code 1"), "fe-1: code 1", "the run ends as failed"),
         (CannotTell("no file"), "no file", "stays unknown"),

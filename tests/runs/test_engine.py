@@ -151,6 +151,17 @@ def test_the_deadline_makes_a_doubt_of_what_may_have_happened(start: Start, worl
     assert fresh(run).state == Run.State.UNKNOWN
 
 
+def test_what_nothing_is_seen_of_at_its_deadline_is_not_said_to_run(start: Start, world: World, settings: Settings) -> None:
+    """Its request may still arrive."""
+    settings.STEP_SECONDS = settings.TICK_SECONDS = 0.0
+    world.probes["put"] = [Running("no answer yet", certain=False)]
+    run = start()
+    tick(run.number)
+    run = fresh(run)
+    assert run.state == Run.State.UNKNOWN
+    assert run.said.endswith("It could not be found out in its longest time whether this happened. Last: no answer yet")
+
+
 def test_what_still_runs_at_its_deadline_waits_for_a_person(start: Start, world: World, settings: Settings, releaser: Operator) -> None:
     settings.STEP_SECONDS = settings.TICK_SECONDS = 0.0
     world.stays_running.add("put")
