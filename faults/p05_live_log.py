@@ -19,6 +19,7 @@ from faults.rig import Rig
 LINES, RATE, VIEWERS, BURSTS = 500, 200, 50, 20
 WHAT = ("web", "redis", "both")
 PATIENCE = 60.0  # seconds after the last line; a page looks into the database after five of silence
+OPENING = 5.0  # seconds for a socket to open
 RECONNECT = 3.0
 
 
@@ -41,7 +42,10 @@ class Viewer:
         while not self.seen or self.seen[-1] < last:
             try:
                 async with websockets.connect(
-                    f"{url}?after={self.seen[-1] if self.seen else 0}", additional_headers=headers, proxy=None, open_timeout=5
+                    f"{url}?after={self.seen[-1] if self.seen else 0}",
+                    additional_headers=headers,
+                    proxy=None,
+                    open_timeout=OPENING * timing.slack(),
                 ) as socket:
                     if self.away_since and up.is_set():
                         self.longest_away = max(self.longest_away, time.monotonic() - self.away_since)
@@ -83,7 +87,7 @@ async def _burst(rig: Rig, number: int, what: str) -> Verdict:
     for viewer in viewers:
         viewer.away_since = back if viewer.away_since else 0.0
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*tasks), LINES / RATE + PATIENCE)
+        await asyncio.wait_for(asyncio.gather(*tasks), LINES / RATE + PATIENCE * timing.slack())
     slowest = sorted(viewer.longest_away for viewer in viewers)[int(len(viewers) * 0.95)]
     found = _judge(viewers)
     stored = [line["seq"] for line in await asyncio.to_thread(rig.log, number)]
