@@ -167,6 +167,15 @@ def test_a_host_that_was_asked_to_boot_again_has_its_time_again(monkeypatch: pyt
     assert isinstance(found(machines.RebootHost(), params, ago=None), CannotTell)
 
 
+def test_a_list_of_sessions_from_before_the_second_request_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(monkeypatch)
+    params, now = {"ip": "10.0.101.9", "name": "ada", "stays_out": True}, timezone.now()
+    for heard, is_done in ((now - timedelta(hours=1), False), (now, True)):
+        seen = SimpleNamespace(sessions_of=lambda name: [], sessions=[], silent="", heard_at=heard, heard="its status file")
+        says(server, look=seen)(monkeypatch)
+        assert isinstance(found(vpn.EndSessions(), params, ago=timedelta(minutes=1)), Done) == is_done
+
+
 def test_a_restart_is_seen_by_a_look_from_after_the_second_request(monkeypatch: pytest.MonkeyPatch) -> None:
     kind, params, patch, _ = NOTHING["restart servers"]
     patch(monkeypatch)
