@@ -29,6 +29,14 @@ HOSTS = (
 )
 
 
+class Silent:
+    """Where an effect may write its output, and nothing is kept."""
+
+    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
 def target() -> Target:
     return current().target("magento", "production")
 

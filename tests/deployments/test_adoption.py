@@ -25,6 +25,7 @@ from runs.engine import tick
 from runs.models import LogChunk, Run
 from runs.plan import Act
 from tests import box, scenery
+from tests.scenery import Silent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FRONT = "client-magento-prod"
@@ -197,12 +198,6 @@ def test_others_follow_nothing(client: Client, viewer: Operator, operator: Opera
 
 
 # -- the probe
-
-
-class Silent:
-    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
-
-    def line(self, text: str) -> None: ...
 
 
 def probed(releaser: Operator, **answer: str) -> Finding:

@@ -21,8 +21,8 @@ from remote.aws.session import client
 from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 from tests import scenery
-from tests.deployments.test_probes import Silent
 from tests.remote.conftest import aim_at
+from tests.scenery import Silent
 
 pytestmark = pytest.mark.django_db
 FRONT, BACK = "client-magento-prod", "client-magento-prod-bo"

@@ -32,7 +32,7 @@ from runs.effects import Context, Failed, Finding, NotDone, Running
 from runs.models import Effect, Plan, Run
 from runs.plan import Act
 from tests import box
-from tests.deployments.test_probes import Silent
+from tests.scenery import Silent
 from tests.working import at_rest, through, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]

@@ -14,16 +14,11 @@ from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
 from runs.effects import Context, Done, Failed, Finding, NotDone, Running
 from runs.plan import Act
 from tests import scenery
+from tests.scenery import Silent
 
 pytestmark = pytest.mark.django_db
 FRONT = "client-magento-prod"
 LABEL = "r418-a91c3e7"
-
-
-class Silent:
-    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
-
-    def line(self, text: str) -> None: ...
 
 
 @pytest.fixture(autouse=True)

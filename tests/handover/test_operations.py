@@ -20,14 +20,9 @@ from remote.aws.session import tell
 from runs.effects import CannotTell, Context, Done, NotDone, Running
 from runs.models import Plan, Run
 from runs.plan import Act
+from tests.scenery import Silent
 
 pytestmark = pytest.mark.django_db
-
-
-class Silent:
-    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
-
-    def line(self, text: str) -> None: ...
 
 
 def context(key: str, *, ago: float = 0, **answer: Any) -> Context:

@@ -28,6 +28,7 @@ from remote.errors import Unreachable
 from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running
 from runs.plan import Act
 from tests import scenery
+from tests.scenery import Silent
 
 FRONT = "client-magento-prod"
 HOURS = timedelta(hours=2)
@@ -35,12 +36,6 @@ HOST = {"i-1": {"name": "fe-1", "ip": "10.0.101.9"}}
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 pytestmark = pytest.mark.django_db
-
-
-class Silent:
-    def write(self, data: bytes, *, offset: int | None = None) -> None: ...
-
-    def line(self, text: str) -> None: ...
 
 
 def found(kind: Kind, params: Mapping[str, Any], *, ago: timedelta | None, **answer: Any) -> Finding:
