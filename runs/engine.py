@@ -242,7 +242,7 @@ class Tick:
     def _too_long(self, step: Step, outcome: Open) -> None:
         if not outcome.certain:
             last = f" Last: {outcome.said}" if outcome.said else ""
-            self._unknown(step, f"It could not be found out in its longest time whether this happened.{last}")
+            self._unknown(step, f"Its longest time is over without an answer.{last}")
         elif outcome.running:
             self._wait_for_person(f"“{step.title}” still runs after its longest time. Look at it, then check again, or abort.")
         else:

@@ -159,7 +159,7 @@ def test_what_nothing_is_seen_of_at_its_deadline_is_not_said_to_run(start: Start
     tick(run.number)
     run = fresh(run)
     assert run.state == Run.State.UNKNOWN
-    assert run.said.endswith("It could not be found out in its longest time whether this happened. Last: no answer yet")
+    assert run.said.endswith("it may or may not have happened. Its longest time is over without an answer. Last: no answer yet")
 
 
 def test_what_still_runs_at_its_deadline_waits_for_a_person(start: Start, world: World, settings: Settings, releaser: Operator) -> None:
