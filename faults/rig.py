@@ -91,7 +91,8 @@ class Rig:
         self._clients: dict[str, Any] = {}
         self.known: dict[str, Any] = {}  # what `faults.ways` has found out about this console
         self.acts: dict[str, list[dict[str, Any]]] = {}
-        self.foreign: set[str] = set()  # environments of Beanstalk's in which somebody else's version has been live
+        self.foreign: set[str] = set()  # environments of Beanstalk's in which somebody else's version has been live, and fits the database
+        self.built = 0  # versions by somebody else
 
     def __enter__(self) -> Rig:
         try:

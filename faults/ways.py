@@ -137,7 +137,8 @@ def _somebody_built(rig: Rig, tiers: list[str]) -> bool:
     environment = beanstalk.describe_environments(EnvironmentNames=tiers)["Environments"][-1]
     application, live = environment["ApplicationName"], environment["VersionLabel"]
     (bundle,) = beanstalk.describe_application_versions(ApplicationName=application, VersionLabels=[live])["ApplicationVersions"]
-    label = re.sub(r"r\d+-", f"r{FOREIGN + len(rig.foreign)}-", live)
+    rig.built += 1
+    label = re.sub(r"r\d+-", f"r{FOREIGN + rig.built}-", live)  # the newest of those that are no release of the console's
     beanstalk.create_application_version(ApplicationName=application, VersionLabel=label, SourceBundle=bundle["SourceBundle"])
     rig.foreign.add(tiers[-1])
 
@@ -211,6 +212,8 @@ def tidy(rig: Rig, name: str) -> None:
     name = SHORT.get(name, name)
     if name.startswith(("operation:curtain-on:", "window:")):
         rig.sim("actions/no-curtain")
+    if name.startswith("window:"):  # the schema has moved: what somebody else had built is no way back any more
+        rig.foreign.discard(found(rig)["ways"][name]["tiers"][-1])
     if name.startswith("roll:"):
         _drain_as_before(rig, found(rig)["ways"][name]["tiers"])
     if name.partition(":")[2].partition(":")[0] in FLAGS:

@@ -9,6 +9,7 @@ from estate.definition import Statics
 
 COMMAND, PROCESS = "aws:elasticbeanstalk:command", "aws:elasticbeanstalk:environment:process:default"
 _VERSION = "deployed_version.txt"
+ATTEMPTS = 15  # at S3, with up to twenty seconds between two
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,17 @@ def remove_folder(path: str) -> Command:
 
 
 def download(bucket: str, key: str, path: str) -> Command:
-    return Command(("aws", "s3", "cp", "--only-show-errors", f"s3://{bucket}/{key}", path))
+    return _copied(f"s3://{bucket}/{key}", path)
 
 
 def upload(path: str, bucket: str, key: str) -> Command:
-    return Command(("aws", "s3", "cp", "--only-show-errors", path, f"s3://{bucket}/{key}"))
+    return _copied(path, f"s3://{bucket}/{key}")
+
+
+def _copied(source: str, target: str) -> Command:
+    """AWS's program gives up after three attempts in a few seconds; fifteen take some three minutes."""
+    patience = ("AWS_RETRY_MODE=standard", f"AWS_MAX_ATTEMPTS={ATTEMPTS}")
+    return Command(("env", *patience, "aws", "s3", "cp", "--only-show-errors", source, target))
 
 
 def unpack(archive: str, folder: str) -> Command:

@@ -34,7 +34,8 @@ class _Handler(socketserver.StreamRequestHandler):
         question = self.rfile.read(int.from_bytes(self.rfile.read(4), "big")).decode("utf-8", "surrogateescape")
         if not question:
             return
-        cwd, name, *argv = question.split("\0")
+        count, *words = question.split("\0")
+        settings, (cwd, name, *argv) = words[: int(count)], words[int(count) :]
         host = server.world.host(name)
 
         def send(kind: bytes) -> Callable[[str], None]:
@@ -48,7 +49,9 @@ class _Handler(socketserver.StreamRequestHandler):
             return frame
 
         with contextlib.suppress(Killed):
-            code = play(Play(server.world, host, argv, Path(cwd), send(b"o"), send(b"e"), self._gone))
+            code = play(
+                Play(server.world, host, argv, Path(cwd), send(b"o"), send(b"e"), self._gone, dict(each.split("=", 1) for each in settings))
+            )
             send(b"r")(str(code))
 
     def _gone(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -138,11 +139,15 @@ def rsync(call: Play) -> int:
 
 
 def aws(call: Play) -> int:
-    """`aws s3 cp SOURCE TARGET`, one of which is s3://BUCKET/KEY: by the very API that everybody asks."""
+    """`aws s3 cp SOURCE TARGET`, one of which is s3://BUCKET/KEY: by the very API that everybody asks.
+
+    Where its environment does not say otherwise it asks three times, as version 2 of the program does.
+    """
     words = [argument for argument in call.argv[1:] if not argument.startswith("-")]
     if words[:2] != ["s3", "cp"] or len(words) != 4:
         call.error("aws: error: only `aws s3 cp SOURCE TARGET` is played here\n")
         return 252
+    attempts = int(call.settings.get("AWS_MAX_ATTEMPTS", "3"))
     make: Any = boto3.client
     s3 = make(
         "s3",
@@ -150,7 +155,7 @@ def aws(call: Play) -> int:
         region_name=REGION,
         aws_access_key_id="build-host",
         aws_secret_access_key="sandbox",  # noqa: S106
-        config=Config(proxies={}, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
+        config=Config(proxies={}, retries={"mode": "standard", "total_max_attempts": attempts}, s3={"addressing_style": "path"}),
     )
     source, target = words[2:]
     try:
@@ -162,6 +167,9 @@ def aws(call: Play) -> int:
             bucket, _, key = target.removeprefix("s3://").partition("/")
             s3.upload_file(mapped(call.host, source), bucket, key)
             call.out(f"upload: {source} to {target}\n")
+    except S3UploadFailedError as error:
+        call.error(f"upload failed: {source} to {target} {error.__context__}\n")
+        return 1
     except (ClientError, BotoCoreError, OSError) as error:
         call.error(f"fatal error: {error}\n")
         return 1

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.world import OTHERS
+from deployments.strategies import commands
+from sandbox.hosts.play import Play
+from sandbox.hosts.played import play
+from sandbox.world import BUILD, OTHERS, Fault
 from tests.sandbox.conftest import LABEL, Estate, refused, until
 
 APPLICATION, PROD, PREPROD = "client-magento", "client-magento-prod", "client-magento-preprod"
@@ -208,23 +212,61 @@ def test_a_restart_is_told(estate: Estate) -> None:
 # The stock command line tool.
 
 
-def test_the_aws_cli_works(estate: Estate, tmp_path: Path) -> None:
-    environment = {
+def _cli(estate: Estate, home: Path) -> dict[str, str]:
+    """The stock program's environment."""
+    return {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        "HOME": str(home),
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_DEFAULT_REGION": "eu-west-3",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": estate.aws.endpoint,
     }
+
+
+def test_the_aws_cli_works(estate: Estate, tmp_path: Path) -> None:
     aws = Path(sys.executable).with_name("aws")
     done = subprocess.run(
         [sys.executable, aws, "elasticbeanstalk", "describe-events", "--environment-name", PROD, "--max-items", "3", "--output", "json"],
-        env=environment,
+        env=_cli(estate, tmp_path),
         capture_output=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout)["Events"][0]["ApplicationName"] == APPLICATION
+
+
+def _as_version_2(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The same without the console's patience: three attempts are what version 2 of the program makes by itself."""
+    return tuple("AWS_MAX_ATTEMPTS=3" if word.startswith("AWS_MAX_ATTEMPTS=") else word for word in argv)
+
+
+def test_a_bundle_reaches_a_store_that_throttles(estate: Estate, tmp_path: Path) -> None:
+    """By the stock program with what a build host is told, and by the one that is played there."""
+    (tmp_path / "release.zip").write_bytes(b"zip")
+    for name, copied in (("stock", _stock_copy), ("played", _played_copy)):
+        upload = commands.upload(str(tmp_path / "release.zip"), BUCKET, f"test/{name}.zip")
+        for argv, code in ((_as_version_2(upload.argv), 1), (upload.argv, 0)):
+            estate.world.faults.add(Fault("throttle", times=3, options={"operation": "PutObject"}))
+            done, said = copied(estate, tmp_path, argv)
+            assert done == code, said
+            assert ("(SlowDown)" in said) == bool(code)
+            assert not estate.world.faults.strikes("throttle", operation="PutObject")
+        assert estate.client("s3").get_object(Bucket=BUCKET, Key=f"test/{name}.zip")["Body"].read() == b"zip"
+
+
+def _stock_copy(estate: Estate, folder: Path, argv: tuple[str, ...]) -> tuple[int, str]:
+    at = argv.index("aws")
+    own = (*argv[:at], sys.executable, str(Path(sys.executable).with_name("aws")), *argv[at + 1 :])
+    done = subprocess.run(own, env=_cli(estate, folder), cwd=folder, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stderr.decode()
+
+
+def _played_copy(estate: Estate, folder: Path, argv: tuple[str, ...]) -> tuple[int, str]:
+    said: list[str] = []
+    at, host = argv.index("aws"), replace(estate.world.machines[BUILD], root=folder)
+    settings = dict(word.split("=", 1) for word in argv[1:at])
+    code = play(Play(estate.world, host, argv[at:], folder, said.append, said.append, lambda: False, settings))
+    return code, "".join(said)
