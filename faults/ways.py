@@ -212,8 +212,8 @@ def tidy(rig: Rig, name: str) -> None:
     name = SHORT.get(name, name)
     if name.startswith(("operation:curtain-on:", "window:")):
         rig.sim("actions/no-curtain")
-    if name.startswith("window:"):  # the schema has moved: what somebody else had built is no way back any more
-        rig.foreign.discard(found(rig)["ways"][name]["tiers"][-1])
+    if name.startswith("window:"):  # the code moves the schema, wherever it is released next: what somebody else had built is no way back
+        rig.foreign.clear()
     if name.startswith("roll:"):
         _drain_as_before(rig, found(rig)["ways"][name]["tiers"])
     if name.partition(":")[2].partition(":")[0] in FLAGS:
