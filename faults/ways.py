@@ -37,7 +37,7 @@ _OURS, _TERRAFORMS = "    owner: console ", f"    prefix_list: {PREFIX_LIST}\n  
 DRAINING = ("aws:elasticbeanstalk:environment:process:default", "DeregistrationDelay")
 DRAINED = "20"  # seconds, as the box begins
 PAYOUT = "payout"  # the gate: an hour and a half each night, by the time of the world
-FOREIGN = 5000  # the number of a version that somebody else has built
+FOREIGN = 5000  # the number of the first version that somebody else has built; the console counts on from it
 FLAGS = {"maintenance-on": False, "maintenance-off": True}  # operations, and whether the flag stands on the hosts before
 
 
@@ -138,7 +138,7 @@ def _somebody_built(rig: Rig, tiers: list[str]) -> bool:
     application, live = environment["ApplicationName"], environment["VersionLabel"]
     (bundle,) = beanstalk.describe_application_versions(ApplicationName=application, VersionLabels=[live])["ApplicationVersions"]
     rig.built += 1
-    label = re.sub(r"r\d+-", f"r{FOREIGN + rig.built}-", live)  # the newest of those that are no release of the console's
+    label = re.sub(r"r\d+-", f"r{FOREIGN * rig.built}-", live)  # no release of the console's has that number
     beanstalk.create_application_version(ApplicationName=application, VersionLabel=label, SourceBundle=bundle["SourceBundle"])
     rig.foreign.add(tiers[-1])
 
