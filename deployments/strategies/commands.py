@@ -9,7 +9,7 @@ from estate.definition import Statics
 
 COMMAND, PROCESS = "aws:elasticbeanstalk:command", "aws:elasticbeanstalk:environment:process:default"
 _VERSION = "deployed_version.txt"
-ATTEMPTS = 15  # at S3, with up to twenty seconds between two
+_ATTEMPTS = 15  # at S3, with up to twenty seconds between two: some three minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def upload(path: str, bucket: str, key: str) -> Command:
 
 
 def _copied(source: str, target: str) -> Command:
-    """AWS's program gives up after three attempts in a few seconds; fifteen take some three minutes."""
-    patience = ("AWS_RETRY_MODE=standard", f"AWS_MAX_ATTEMPTS={ATTEMPTS}")
+    """By itself AWS's program gives up on a throttled S3 within seconds, after three attempts."""
+    patience = ("AWS_RETRY_MODE=standard", f"AWS_MAX_ATTEMPTS={_ATTEMPTS}")
     return Command(("env", *patience, "aws", "s3", "cp", "--only-show-errors", source, target))
 
 

@@ -22,6 +22,7 @@ from tests.sandbox.conftest import LABEL, Estate, refused, until
 
 APPLICATION, PROD, PREPROD = "client-magento", "client-magento-prod", "client-magento-preprod"
 BUCKET = "elasticbeanstalk-eu-west-3-123456789012"
+AWS = (sys.executable, str(Path(sys.executable).with_name("aws")))  # the stock command line tool
 
 
 # Looking.
@@ -226,9 +227,8 @@ def _cli(estate: Estate, home: Path) -> dict[str, str]:
 
 
 def test_the_aws_cli_works(estate: Estate, tmp_path: Path) -> None:
-    aws = Path(sys.executable).with_name("aws")
     done = subprocess.run(
-        [sys.executable, aws, "elasticbeanstalk", "describe-events", "--environment-name", PROD, "--max-items", "3", "--output", "json"],
+        [*AWS, "elasticbeanstalk", "describe-events", "--environment-name", PROD, "--max-items", "3", "--output", "json"],
         env=_cli(estate, tmp_path),
         capture_output=True,
         timeout=60,
@@ -259,7 +259,7 @@ def test_a_bundle_reaches_a_store_that_throttles(estate: Estate, tmp_path: Path)
 
 def _stock_copy(estate: Estate, folder: Path, argv: tuple[str, ...]) -> tuple[int, str]:
     at = argv.index("aws")
-    own = (*argv[:at], sys.executable, str(Path(sys.executable).with_name("aws")), *argv[at + 1 :])
+    own = (*argv[:at], *AWS, *argv[at + 1 :])
     done = subprocess.run(own, env=_cli(estate, folder), cwd=folder, capture_output=True, timeout=60, check=False)
     return done.returncode, done.stderr.decode()
 
