@@ -53,7 +53,7 @@ def hasten() -> None:
     work.LONGEST_PAUSE = 2.0
     _ask_again_sooner(work.Work)
     estate = periodic._registered["estate"]  # a release asks for itself, and often; whoever only looks on would burden the machine by it
-    periodic._registered["estate"] = replace(estate, every_seconds=1.0)
+    periodic._registered["estate"] = replace(estate, every_seconds=3.0)
 
 
 def _ask_again_sooner(work: Any) -> None:
