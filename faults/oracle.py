@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from faults.rig import Rig
 
 NO_DEEDS = ("throttled ", "bin/magento setup:db:status")  # the second reads only; the scheduler asks it after a release that failed
-HAD_LOOKED = 1.0  # seconds after it was woken
 HONEST = ("unknown", "waiting")
 _OWN_WORDS = re.compile(r"\$ |\d+ lines of its logs are kept$")  # the console's, about what it does on a host
 _CONTENT_VERSION = re.compile(r" --content-version=\d+")  # of statics that are generated beside the old ones: whatever the host had
@@ -234,14 +233,19 @@ def overlaps(rig: Rig, run: int) -> list[str]:
     found = []
     doing: dict[str, dict[str, Any]] = {}
     newest: dict[str, int] = {}
-    struck = {cut["pid"]: cut for cut in _cuts(rig)}
+    looked: dict[tuple[int, str], float] = {}
+    struck: dict[int, list[dict[str, Any]]] = {}
+    for cut in _cuts(rig):
+        struck.setdefault(cut["pid"], []).append(cut)
     for entry in journal.read(rig.journal, run):
         key = entry.get("key", "")
-        if entry["what"] == "do":
+        if entry["what"] == "looked":
+            looked[entry["pid"], key] = entry["asked"]
+        elif entry["what"] == "do":
             other = doing.get(key)
             if other is not None and other["pid"] != entry["pid"] and other["pid"] not in struck and not has_ended(rig, other["pid"]):
                 found.append(f"{key} was done by two processes at once")
-            if entry["epoch"] < newest.get(key, 0) and not _had_looked(struck.get(entry["pid"], {}), entry):
+            if entry["epoch"] < newest.get(key, 0) and not _had_looked(struck.get(entry["pid"], ()), looked, entry):
                 found.append(f"{key} was done under number {entry['epoch']} after {newest[key]}")
             newest[key] = max(newest.get(key, 0), entry["epoch"])
             doing[key] = entry
@@ -259,13 +263,13 @@ def _cuts(rig: Rig) -> Iterator[dict[str, Any]]:
             yield {**json.loads(marker.read_text()), "woken": float(woken) if woken else None}
 
 
-def _had_looked(cut: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+def _had_looked(cuts: Sequence[Mapping[str, Any]], looked: Mapping[tuple[int, str], float], entry: Mapping[str, Any]) -> bool:
     """Stopped at one host's act, while another host's thread had looked at the lease and was about to begin: the engine names that window.
 
     Its runner knows the command; that it ran once the box says.
     """
-    woken = cut.get("woken")
-    return woken is not None and cut.get("act") != entry["key"] and 0 <= entry["t"] - woken < HAD_LOOKED
+    asked = looked.get((entry["pid"], entry["key"]), entry["t"])
+    return any(cut["woken"] is not None and asked < cut["woken"] <= entry["t"] for cut in cuts)
 
 
 def has_ended(rig: Rig, pid: int) -> bool:

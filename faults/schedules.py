@@ -175,7 +175,7 @@ class Schedule:
     def _recovery(self, run: int) -> float | None:
         """The worst: until somebody worked on the run again, after each event."""
         worst: float | None = None
-        entries = list(journal.read(self.rig.journal, run))
+        entries = [entry for entry in journal.read(self.rig.journal, run) if entry["what"] != "looked"]
         for armed in self.armed:
             if armed.handled:
                 dead = armed.pid if armed.event.what in (*DEATHS, STOPPED) else 0

@@ -113,7 +113,7 @@ class Watched:
 
 
 def watch(journal: Path) -> None:
-    """Every claim, and all that is done to the world, one line of JSON each: appended at once, by all processes together."""
+    """Every claim, look at a lease and deed in the world, one line of JSON each: appended at once, by all processes together."""
     write = _writing(journal)
 
     def tell(what: str, act: Act, context: Context, said: str = "") -> None:
@@ -129,7 +129,19 @@ def watch(journal: Path) -> None:
             write(what="claim", run=number, epoch=lease.epoch)
         return lease
 
+    def starting(self: Work) -> Any:
+        _about.key = self.act.key
+        return start(self)
+
+    def looking(self: leases.Lease) -> float:
+        asked = now()
+        found = look(self)
+        write(what="looked", run=self.number, epoch=self.epoch, key=getattr(_about, "key", ""), asked=asked)
+        return found
+
+    start, look = Work._start, leases.Lease.left
     engine.claim = claiming  # type: ignore[attr-defined]
+    Work._start, leases.Lease.left = starting, looking  # type: ignore[method-assign]
 
 
 def watch_duties(journal: Path) -> None:
@@ -160,7 +172,7 @@ def _writing(journal: Path) -> Callable[..., None]:
 
 
 def arm(cut: Cut) -> None:
-    """Wraps the engine's own steps, innermost where the world is touched."""
+    """Wraps the engine's own steps, innermost where the world is touched. In a process that is watched."""
     begin, intend, record = engine.Tick._begin, Work._intend, Work._record
 
     def beginning(self: engine.Tick, step: Step, planned: plan.Step) -> Any:
@@ -183,18 +195,14 @@ def arm(cut: Cut) -> None:
     engine.Tick._begin = beginning  # type: ignore[method-assign]
     Work._intend, Work._record = intending, recording  # type: ignore[method-assign]
 
-    def starting(self: Work) -> Any:
-        _about.key = self.act.key
-        return start(self)
-
     def left(self: leases.Lease) -> float:
         """Whoever is stopped is stopped before the last look at the lease: what comes after it is a window that the engine names."""
         if cut.deed == "stop":
             cut.strike(getattr(_about, "key", ""), "after-intent")
         return look(self)
 
-    start, look = Work._start, leases.Lease.left
-    Work._start, leases.Lease.left = starting, left  # type: ignore[method-assign]
+    look = leases.Lease.left
+    leases.Lease.left = left  # type: ignore[method-assign]
 
     def tell(what: str, act: Act, context: Context, said: str = "") -> None:
         if what == "do" and cut.deed != "stop":
