@@ -242,10 +242,11 @@ def overlaps(rig: Rig, run: int) -> list[str]:
         if entry["what"] == "looked":
             looked[entry["pid"], key] = entry["asked"]
         elif entry["what"] == "do":
+            asked = looked.pop((entry["pid"], key), entry["t"])  # a look is good for one deed
             other = doing.get(key)
             if other is not None and other["pid"] != entry["pid"] and other["pid"] not in struck and not has_ended(rig, other["pid"]):
                 found.append(f"{key} was done by two processes at once")
-            if entry["epoch"] < newest.get(key, 0) and not _had_looked(struck.get(entry["pid"], ()), looked, entry):
+            if entry["epoch"] < newest.get(key, 0) and not _had_looked(struck.get(entry["pid"], ()), asked, entry["t"]):
                 found.append(f"{key} was done under number {entry['epoch']} after {newest[key]}")
             newest[key] = max(newest.get(key, 0), entry["epoch"])
             doing[key] = entry
@@ -263,13 +264,12 @@ def _cuts(rig: Rig) -> Iterator[dict[str, Any]]:
             yield {**json.loads(marker.read_text()), "woken": float(woken) if woken else None}
 
 
-def _had_looked(cuts: Sequence[Mapping[str, Any]], looked: Mapping[tuple[int, str], float], entry: Mapping[str, Any]) -> bool:
+def _had_looked(cuts: Sequence[Mapping[str, Any]], asked: float, began: float) -> bool:
     """Stopped at one host's act, while another host's thread had looked at the lease and was about to begin: the engine names that window.
 
     Its runner knows the command; that it ran once the box says.
     """
-    asked = looked.get((entry["pid"], entry["key"]), entry["t"])
-    return any(cut["woken"] is not None and asked < cut["woken"] <= entry["t"] for cut in cuts)
+    return any(cut["woken"] is not None and asked < cut["woken"] <= began for cut in cuts)
 
 
 def has_ended(rig: Rig, pid: int) -> bool:

@@ -41,3 +41,9 @@ def test_who_looked_after_it_was_woken_should_have_seen_that_the_lease_was_lost(
 
 def test_who_has_not_looked_at_all_is_found(tmp_path: Path) -> None:
     assert _overlaps(tmp_path, _entry(5.1, STOPPED, "do", 11), stopped_at=KEY) == [f"{KEY} was done under number 11 after 12"]
+
+
+def test_a_look_is_good_for_one_deed(tmp_path: Path) -> None:
+    first = [_entry(1.8, STOPPED, "looked", 11, asked=1.7), _entry(1.8, STOPPED, "do", 11), _entry(1.9, STOPPED, "did", 11)]
+    again = _entry(5.1, STOPPED, "do", 11)
+    assert _overlaps(tmp_path, *first, again, stopped_at="cron-start:pp-bo") == [f"{KEY} was done under number 11 after 12"]
