@@ -21,15 +21,15 @@ LATE = timedelta(seconds=30)  # a call without an answer can arrive no later: it
 
 
 class TakeSnapshot:
-    """Params: volume. The effect's key stands in the snapshot's tags."""
+    """Params: volume. The effect's reference stands in the snapshot's tags."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        snapshot = disks.take_snapshot(act.params["volume"], key=context.key)
+        snapshot = disks.take_snapshot(act.params["volume"], key=context.reference)
         context.out("AWS").line(f"{snapshot} of {act.params['volume']} is begun")
         return {"snapshot": snapshot}
 
     def probe(self, act: Act, context: Context) -> Finding:
-        found = disks.snapshot_of(context.key)
+        found = disks.snapshot_of(context.reference)
         if found is None:
             return _not_there("no snapshot has this run's tag", context, answered="snapshot")
         snapshot, state, progress = found
@@ -44,10 +44,10 @@ class TakeSnapshot:
 
 
 class Invalidate:
-    """Params: distribution, paths. The effect's key is CloudFront's caller reference: the same again is the same invalidation."""
+    """Params: distribution, paths. The effect's reference is CloudFront's, too: the same again is the same invalidation."""
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
-        made = delivery.invalidate(act.params["distribution"], list(act.params["paths"]), key=context.key)
+        made = delivery.invalidate(act.params["distribution"], list(act.params["paths"]), key=context.reference)
         context.out("AWS").line(f"invalidation {made} of {', '.join(act.params['paths'])} is begun")
         return {"invalidation": made}
 

@@ -86,7 +86,7 @@ class Context:
     out: Callable[[str], Out]  # by the host's name
     cancelled: Callable[[], bool]
     patience: float  # seconds for which a probe may follow what is running before it must come back
-    key: str = ""  # the effect's: unique in the run, another one for another attempt; names what it leaves in the world
+    key: str = ""  # the effect's: unique in the run, and only there; another one for another attempt
     attempt: int = 1
     again_at: datetime | None = None
 
@@ -94,6 +94,11 @@ class Context:
     def asked_at(self) -> datetime:
         """When the last request was about to be made: only so long after it can a request no longer arrive."""
         return self.again_at or self.intent_at
+
+    @property
+    def reference(self) -> str:
+        """Names what it leaves in the world. No other effect of any run has it, nor one of a database in which the numbers began anew."""
+        return f"opsconsole-run-{self.run}-{self.key}-{self.intent_at:%Y%m%d%H%M%S}"
 
 
 class Kind(Protocol):

@@ -18,13 +18,13 @@ class Invalidate:
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         domain, path = act.params["domain"], act.params["path"]
-        begun = invalidations.create(invalidations.distribution_of(domain), path, _reference(context))
+        begun = invalidations.create(invalidations.distribution_of(domain), path, context.reference)
         context.out("CloudFront").line(f"{domain}: invalidation {begun.id} of {path}")
         return {"invalidation": begun.id}
 
     def probe(self, act: Act, context: Context) -> Finding:
         domain = act.params["domain"]
-        found = invalidations.find(invalidations.distribution_of(domain), _reference(context))
+        found = invalidations.find(invalidations.distribution_of(domain), context.reference)
         if found is None:
             if timezone.now() - context.asked_at < LATE_ANSWER:
                 return Running("CloudFront does not show it yet; asking again", ask_again=2, certain="invalidation" in context.answer)
@@ -35,7 +35,3 @@ class Invalidate:
 
     def cancel(self, act: Act, context: Context) -> str:
         return f"{act.params['domain']}: CloudFront ends an invalidation that has begun; it cannot be stopped"
-
-
-def _reference(context: Context) -> str:
-    return f"opsconsole-run-{context.run}-{context.key}"

@@ -84,7 +84,10 @@ def _wanted(act: Act) -> dict[tuple[str, str], str]:
 
 
 class TakeSnapshot:
-    """Done when it is available. Its name has the run's number, so the same one is never taken twice. Params: database."""
+    """Done when it is available. Params: database.
+
+    Its name has the run's number and the intent's time: the same one is never taken twice, and another attempt has another.
+    """
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         with suppress(AlreadyExists):
@@ -108,4 +111,4 @@ class TakeSnapshot:
 
 
 def _name(act: Act, context: Context) -> str:
-    return f"opsconsole-{context.run}-{act.params['database']}"[:255]
+    return f"opsconsole-{context.run}-{context.intent_at:%Y%m%d%H%M%S}-{act.params['database']}"[:255]

@@ -131,7 +131,15 @@ def own_page(host_header: str, path: str) -> Command:
 
 def snapshot(database: str) -> Command:
     return Command(
-        ("aws", "rds", "create-db-snapshot", "--db-instance-identifier", database, "--db-snapshot-identifier", f"opsconsole-RUN-{database}")
+        (
+            "aws",
+            "rds",
+            "create-db-snapshot",
+            "--db-instance-identifier",
+            database,
+            "--db-snapshot-identifier",
+            f"opsconsole-RUN-TIME-{database}",
+        )
     )
 
 

@@ -255,7 +255,9 @@ def test_the_cdn_forgets_a_path_in_each_distribution(control: box.Control, relea
         each.name for each in production.cdn
     }
     found = [
-        invalidations.find(invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{effect.key}")
+        invalidations.find(
+            invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{effect.key}-{effect.intent_at:%Y%m%d%H%M%S}"
+        )
         for effect in Effect.objects.filter(run=run, kind="cdn.invalidate")
     ]
     assert all(each is not None and each.done for each in found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,13 +25,13 @@ from tests.scenery import Silent
 pytestmark = pytest.mark.django_db
 
 
-def context(key: str, *, ago: float = 0, **answer: Any) -> Context:
-    """As the engine makes it: with an offset in every answer. `ago`: seconds since the intent."""
+def context(key: str, *, run: int = 1, ago: float = 0, since: datetime | None = None, **answer: Any) -> Context:
+    """As the engine makes it: with an offset in every answer. `ago`: seconds since the intent, where `since` does not say when."""
     return Context(
-        run=1,
+        run=run,
         epoch=1,
         facts={},
-        intent_at=timezone.now() - timedelta(seconds=ago),
+        intent_at=since or timezone.now() - timedelta(seconds=ago),
         answer={"offset": 0, **answer},
         out=lambda host: Silent(),
         cancelled=lambda: False,
@@ -50,26 +50,30 @@ def act_of(resource: Resource, key: str) -> Act:
     return operations.drawn(resource, operations.OPERATIONS[key]).steps[0].acts[0]
 
 
-def test_a_snapshot_is_found_again_by_its_key(sandbox: dict[str, str]) -> None:
-    act, key = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), f"run-{uuid.uuid4()}"
+def test_a_snapshot_is_found_again_by_its_reference(sandbox: dict[str, str]) -> None:
+    act, begun = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), timezone.now()
     before = {each.id for each in disks.snapshots()}
-    assert isinstance(TakeSnapshot().probe(act, context(key)), Running)
-    assert isinstance(TakeSnapshot().probe(act, context(key, ago=31)), NotDone)  # the call was lost, and comes no more
-    assert isinstance(TakeSnapshot().probe(act, context(key, ago=31, snapshot="snap-1")), CannotTell)
-    answer = TakeSnapshot().do(act, context(key))
-    finding = TakeSnapshot().probe(act, context(key, **answer))
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=begun)), Running)
+    lost = begun - timedelta(seconds=31)
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost)), NotDone)  # the call was lost, and comes no more
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost, snapshot="snap-1")), CannotTell)
+    answer = TakeSnapshot().do(act, context("snapshot", since=begun))
+    finding = TakeSnapshot().probe(act, context("snapshot", since=begun, **answer))
     assert isinstance(finding, Done)
     assert finding.answer["snapshot"] == answer["snapshot"]
     assert {each.id for each in disks.snapshots()} - before == {answer["snapshot"]}
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", run=2, since=begun)), Running)  # another run's is not its own
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost)), NotDone)  # nor that of this number in another database
 
 
 def test_an_invalidation_is_followed_to_its_end(sandbox: dict[str, str]) -> None:
-    act, key = act_of(known("distributions", "distribution"), "invalidate"), f"run-{uuid.uuid4()}"
-    assert isinstance(Invalidate().probe(act, context(key)), NotDone)
-    answer = Invalidate().do(act, context(key))
-    again = Invalidate().do(act, context(key))
+    act, begun = act_of(known("distributions", "distribution"), "invalidate"), timezone.now()
+    assert isinstance(Invalidate().probe(act, context("invalidate", since=begun)), NotDone)
+    answer = Invalidate().do(act, context("invalidate", since=begun))
+    again = Invalidate().do(act, context("invalidate", since=begun))
     assert again == answer  # a late repeat is replayed
-    assert isinstance(Invalidate().probe(act, context(key, **answer)), Running | Done)
+    assert isinstance(Invalidate().probe(act, context("invalidate", since=begun, **answer)), Running | Done)
+    assert Invalidate().do(act, context("invalidate", run=2, since=begun)) != answer
 
 
 def test_a_host_is_started_and_proven_to_run(sandbox: dict[str, str]) -> None:
