@@ -6,10 +6,12 @@ check that the console itself would make. What was proven done is left out; of w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from deployments import commands
+from deployments.strategies import curtain
 from remote.ssh.connections import quoted
 
 MOVING = ("queued", "running")
@@ -71,6 +73,9 @@ def _head(document: Mapping[str, Any], origin: str) -> Lines:
     yield """say() { printf '\\n== %s\\n' "$1"; }"""
     yield """stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }"""
     yield """step() { say "$1"; printf 'Enter begins it, Ctrl-C ends here. '; read -r _; }"""
+    yield """by_hand() { printf 'No command does this: %s\\nType done when it is: ' "$1"; read -r it; test "$it" = done || stop "$1"; }"""
+    if any(act["kind"] in _OF_THE_CURTAIN for step in document["steps"] for act in step["acts"]):
+        yield from _RULES
 
 
 def _step(document: Mapping[str, Any], position: int, step: Mapping[str, Any], state: str, done: Collection[str]) -> Lines:
@@ -99,11 +104,11 @@ def _comment(text: str) -> str:
 
 
 def _plain(act: Act, document: Mapping[str, Any]) -> Lines:
-    """A command here, where there is one; else only words."""
+    """A command here, where there is one; else a person does it, and says so: what comes after it may rest on it."""
     if act["argv"]:
         yield quoted(act["argv"])
     else:
-        yield _comment(f"   {act['words'] or act['kind']}: the console does this itself; there is no command for it")
+        yield f"by_hand {_word(' '.join((act['words'] or act['kind']).split()))}"
 
 
 def _gates(act: Act, document: Mapping[str, Any]) -> Lines:
@@ -228,11 +233,88 @@ def _jobs(act: Act, document: Mapping[str, Any]) -> Lines:
     yield f"while {ssh(act['params']['ip'], act['argv'])}; do sleep 10; done"
 
 
+def _configure(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield quoted(act["argv"])
+    yield _until_ready(act["params"]["beanstalk"])
+
+
+def _snapshot(act: Act, document: Mapping[str, Any]) -> Lines:
+    """Under a name of its own: the console's has the run's number."""
+    database = _word(act["params"]["database"])
+    yield f'snapshot="opsconsole-by-hand-$(date +%Y%m%d%H%M%S)-"{database}'
+    yield f'aws rds create-db-snapshot --db-instance-identifier {database} --db-snapshot-identifier "$snapshot"'
+    yield 'aws rds wait db-snapshot-available --db-snapshot-identifier "$snapshot"'
+
+
+def _draw(act: Act, document: Mapping[str, Any]) -> Lines:
+    """A rule that stands already is left: it may be the console's own, and its pass another one."""
+    asked, name = act["params"], act["params"]["name"]
+    yield _comment(f"   {act['words']}")
+    yield f"rules {_rule(act)}"
+    told = [{"Key": key, "Value": value} for key, value in curtain.tags(name, asked["target"], "by hand", _IN_SHELL["$since"]).items()]
+    written = {
+        "conditions": curtain.conditions(name, _IN_SHELL["$pass"]),
+        "actions": [curtain.action(name, front=asked["front"], back=asked["back"])],
+        "tags": told,
+    }
+    options = " ".join(f"--{option} {_json(value)}" for option, value in written.items())
+    rule = f"--listener-arn {_word(asked['listener'])} --priority {asked['priority']}"
+    yield f'test -n "$found" || aws elbv2 create-rule {rule} {options}'
+
+
+def _open(act: Act, document: Mapping[str, Any]) -> Lines:
+    yield _comment(f"   {act['words']}")
+    yield f"rules {_rule(act)}"
+    yield 'for rule in $found; do aws elbv2 delete-rule --rule-arn "$rule"; done'
+    yield f"rules {_rule(act)}"
+    yield f'test -z "$found" || {_stop(act["params"]["name"] + " is still there")}'
+
+
+def _smoke(act: Act, document: Mapping[str, Any]) -> Lines:
+    passes = [
+        each
+        for step in document["steps"]
+        for each in step["acts"]
+        if each["kind"] in ("balancer.rule", "balancer.open") and each["params"]["name"] == "pass"
+    ]
+    for each in passes[:1]:
+        yield f"rules {_rule(each)}"
+        value = "Rules[0].Conditions[?Field=='http-header'].HttpHeaderConfig.Values[]"
+        yield f'for rule in $found; do pass="$(aws elbv2 describe-rules --rule-arns "$rule" --query {_word(value)} --output text)"; done'
+    yield f'by_hand "Look at the shop as a tester sees it: send {curtain.HEADER}: $pass"'
+
+
+def _rule(act: Act) -> str:
+    return quoted((act["params"]["listener"], act["params"]["target"], act["params"]["name"]))
+
+
+def _json(value: object) -> str:
+    """One word, in which the shell puts its own values in the place of their names."""
+    text = _word(json.dumps(value, ensure_ascii=False))
+    for name, place in _IN_SHELL.items():
+        text = text.replace(place, f"'\"{name}\"'")
+    return text
+
+
 def _by_console(act: Act, document: Mapping[str, Any]) -> Lines:
+    """What the console keeps for itself: nothing in the world."""
     yield _comment(f"   {act['target']}: {act['words'] or act['kind']}")
 
 
 _VERSION = "ApplicationVersions[0].SourceBundle.S3Key"
+_OF_THE_CURTAIN = ("balancer.rule", "balancer.open", "curtain.smoke")
+_IN_SHELL = {"$pass": "THE-PASS", "$since": "THE-TIME"}
+_RULES = rf"""
+# The curtain's rules on a listener, of a service's environment, by their name: known by their tags. Whoever sends {curtain.HEADER} passes.
+pass="$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')"
+since="$(date -u +%Y-%m-%dT%H:%M:%S+00:00)"
+rules() {{
+  all="$(aws elbv2 describe-rules --listener-arn "$1" --query 'Rules[?!IsDefault].RuleArn' --output text)"
+  both="[?(Key=='{curtain.TAG}' && Value=='$2') || (Key=='{curtain.NAME}' && Value=='$3')]"
+  both="TagDescriptions[?length(Tags$both)==\`2\`].ResourceArn"
+  found="$(printf '%s\n' $all | xargs -r -n 20 aws elbv2 describe-tags --query "$both" --output text --resource-arns)"
+}}
+""".strip().splitlines()
 _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "release.gates": _gates,
     "release.verify": _verify,
@@ -251,8 +333,11 @@ _WRITERS: Mapping[str, Callable[[Act, Mapping[str, Any]], Lines]] = {
     "magento.jobs": _jobs,
     "build.measure": _by_console,
     "build.keep": _by_console,
-    "balancer.rule": _by_console,
-    "balancer.open": _by_console,
-    "curtain.smoke": _by_console,
+    "beanstalk.settings": _configure,
+    "beanstalk.option": _configure,
+    "rds.snapshot": _snapshot,
+    "balancer.rule": _draw,
+    "balancer.open": _open,
+    "curtain.smoke": _smoke,
     "decision.judge": _by_console,
 }

@@ -30,7 +30,7 @@ class AddRule:
             balancer.add_rule(
                 asked["listener"],
                 asked["priority"],
-                curtain.conditions(asked["name"], context.run),
+                curtain.conditions(asked["name"], curtain.pass_of(context.run)),
                 curtain.action(asked["name"], front=asked["front"], back=asked["back"]),
                 curtain.tags(asked["name"], asked["target"], context.run),
             )

@@ -87,8 +87,9 @@ def pass_of(run: int) -> str:
     return hmac.new(oldest.encode(), f"curtain:{run}".encode(), hashlib.sha256).hexdigest()[:24]
 
 
-def conditions(name: str, run: int) -> list[dict[str, Any]]:
-    passing = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": HEADER, "Values": [pass_of(run)]}}
+def conditions(name: str, secret: str) -> list[dict[str, Any]]:
+    """`secret` is what `pass_of` says; only the rules of those who pass have it."""
+    passing = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": HEADER, "Values": [secret]}}
     match name:
         case "pass-back-office":
             return [passing, _path("/backend*")]
@@ -105,8 +106,9 @@ def action(name: str, *, front: str, back: str) -> dict[str, Any]:
     return {"Type": "forward", "TargetGroupArn": back if name == "pass-back-office" else front}
 
 
-def tags(name: str, target: str, run: int) -> dict[str, str]:
-    return {TAG: target, NAME: name, RUN: str(run), SINCE: timezone.now().isoformat(timespec="seconds")}
+def tags(name: str, target: str, run: int | str, since: str = "") -> dict[str, str]:
+    """`since` in ISO 8601; else it is now."""
+    return {TAG: target, NAME: name, RUN: str(run), SINCE: since or timezone.now().isoformat(timespec="seconds")}
 
 
 def rules_on(listener: str, target: str) -> Iterator[tuple[balancer.Rule, Mapping[str, str]]]:

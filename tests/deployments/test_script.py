@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from django.test import Client
 from deployments import plans
 from deployments.script import script_of, ssh
 from deployments.steps import Shipment
+from deployments.strategies import curtain, steps
 from people.models import Operator
+from remote.aws import balancer
+from runs import plan
 from runs.models import Effect, Run, Step
 from tests import scenery
 
@@ -57,6 +61,7 @@ fi
 say() { printf '\\n== %s\\n' "$1"; }
 stop() { printf 'Stopped: %s\\n' "$1" >&2; exit 1; }
 step() { say "$1"; printf 'Enter begins it, Ctrl-C ends here. '; read -r _; }
+by_hand() { printf 'No command does this: %s\\nType done when it is: ' "$1"; read -r it; test "$it" = done || stop "$1"; }
 
 """
 
@@ -102,7 +107,7 @@ def test_bash_reads_the_script_of_a_whole_release() -> None:
 def test_a_title_cannot_become_a_command() -> None:
     text = script_of(small(title="x'; touch pwned\nrm -rf y", where="here\ntouch pwned", note="a\nb"))
     assert bash(text, "-n").stderr == ""
-    assert not [line for line in text.splitlines() if line.startswith(("touch", "rm", "b"))]
+    assert not [line for line in text.splitlines() if line.startswith(("touch", "rm")) or line == "b"]
 
 
 @pytest.mark.parametrize(("words", "code"), [("Successful: 6 files", 0), ("Deploy (status: 1) failed", 1)])
@@ -211,6 +216,58 @@ def test_an_update_that_may_be_under_way_is_waited_for_and_not_begun_beside_itse
         assert (done.returncode, (tmp_path / "did").exists()) == (0, began), done.stderr
     planned = script_of(small(act))
     assert planned.index("update-environment") < planned.index("until test")
+
+
+def test_what_has_no_command_is_done_by_a_person_or_the_script_ends() -> None:
+    act = {"key": "job", "kind": "rundeck.run", "words": "run the job “it's $(id)”"}
+    for answer, code in (("done", 0), ("no", 1), ("", 1)):
+        ended = bash(script_of(small(act)), input=f"\n{answer}\n")
+        assert (ended.returncode, "run the job “it's $(id)”" in ended.stdout) == (code, True), ended.stderr
+        assert ("The end" in ended.stdout) == (code == 0)
+    kept = {"key": "keep", "kind": "build.keep", "words": "what was built is known again"}
+    assert "by_hand what" not in script_of(small(kept))
+
+
+@pytest.mark.timeout(300)  # some forty calls of a program that takes a second to begin
+def test_the_curtain_is_drawn_and_opened_by_the_stock_command_line(sandbox: dict[str, str]) -> None:
+    """One of its rules is the console's own already: it is left, and its pass is told to whoever looks behind the curtain."""
+    target = scenery.target()
+    listener, *_ = [each for found in balancer.load_balancers() for each in balancer.listeners(found.arn)]
+    group = next(each.arn for each in balancer.target_groups())
+    place = curtain.Place(((listener.arn, listener.port),), group, group)
+    whose = curtain.name_of(target)
+    balancer.add_rule(
+        listener.arn,
+        curtain.RULES["pass"],
+        curtain.conditions("pass", "the-console-s"),
+        curtain.action("pass", front=group, back=group),
+        curtain.tags("pass", whose, 7),
+    )
+
+    def told(*drawn: plan.Step) -> str:
+        text = script_of(plan.Plan("release", "By hand", "magento", "production", "g", drawn).to_json())
+        there = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        ended = subprocess.run(
+            ["/bin/bash", "-c", text],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            input="\n\ndone\n",
+            env=os.environ | {"PATH": there},
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    through = next(act for act in steps.smoke(target, (), place, "r418").acts if act.kind == "curtain.smoke")
+    said = told(steps.close(target, place), plan.Step("smoke", "Try the shop", (through,)))
+    assert f"{curtain.HEADER}: the-console-s" in said
+    there = {told[curtain.NAME]: (rule.priority, told[curtain.RUN]) for rule, told in curtain.rules_on(listener.arn, whose)}
+    assert there == {name: (priority, "7" if name == "pass" else "by hand") for name, priority in curtain.RULES.items()}
+    assert [(each.run, each.since is not None) for each in curtain.drawn(target, [listener.arn])] == [(0, True)]
+
+    told(steps.open_(target, place))
+    assert not list(curtain.rules_on(listener.arn, whose))
 
 
 @pytest.mark.django_db
