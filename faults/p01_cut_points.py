@@ -28,7 +28,7 @@ def points(rig: Rig) -> Iterator[str]:
                 for mode in MODES:
                     yield f"{way}:{number}:{at}:{mode}"
         yield f"{way}:{count + 1}:{journal.POINTS[0]}:{MODES[0]}"  # the run that reaches no cut, or says why the way is not open here
-    if not rig.prefix or rig.prefix.startswith("kind:"):
+    if "kind:".startswith(rig.prefix) or rig.prefix.startswith("kind:"):
         yield from (f"kind:{kind}" for kind in ways.uncovered(rig))
 
 

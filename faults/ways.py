@@ -60,11 +60,11 @@ def uncovered(rig: Rig) -> list[str]:
 
 
 def acts(rig: Rig, name: str) -> list[dict[str, Any]]:
-    """Those of its plan; drawn once for each rig. None where it cannot be drawn in this world."""
+    """Those of its plan; drawn once for each rig. None where it cannot be drawn in this world as it is."""
     if name not in rig.acts:
         try:
             drawn = plan(rig, name, fresh=False)["steps"]
-        except NotRun:
+        except (NotRun, NotThere):  # whoever plays it says why
             drawn = []
         finally:
             tidy(rig, name)
@@ -216,7 +216,8 @@ def tidy(rig: Rig, name: str) -> None:
         rig.foreign.clear()
     if name.startswith("roll:"):
         _drain_as_before(rig, found(rig)["ways"][name]["tiers"])
-    if name.partition(":")[2].partition(":")[0] in FLAGS:
+    kind, key, *_ = name.split(":")
+    if kind == "exit" or key in FLAGS:
         _flags(rig, found(rig)["ways"][name]["hosts"], there=False)
     if name == "vpn:reapply" and _lost_lines(rig).exists():
         index, lost = rig.host_root(VPN) / "root/easy-rsa/pki/index.txt", _lost_lines(rig).read_text()
