@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, groupby
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
@@ -163,9 +164,15 @@ class Log:
         finally:
             connection.close()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, batch: Sequence[LogChunk] = ()) -> None:
+        """Nothing is taken from here on. What was taken and not stored is spooled in its order, but for what a host's file has."""
         with self._change:
-            self._error = self._error or error
+            self._error = error
+            waiting = [entry for entry in self._waiting if entry.behind is None]
+            self._waiting.clear()
+            self._size = 0
+            if not isinstance(error, Fenced):
+                self._keep([*batch, *(chunk for chunk, _ in _chunks(self.run, waiting))])
             self._storing = False
             self._change.notify_all()
 
@@ -189,17 +196,13 @@ class Log:
             return entries
 
     def _store(self, entries: Sequence[Entry]) -> None:
-        if self._error is not None:
-            return
         chunks = _chunks(self.run, entries)
         behind = {entry.writer: entry.behind for entry in entries if entry.behind is not None}
         try:
             first = self._number(chunks, behind)
         except (Fenced, DatabaseError, InterfaceError) as error:
             connection.close()
-            if not isinstance(error, Fenced):
-                self._keep([chunk for chunk, entry_writer in chunks if entry_writer not in behind])
-            self._fail(error)
+            self._fail(error, [chunk for chunk, from_file in chunks if not from_file])
             return
         for writer, offset in behind.items():
             writer.stored = offset
@@ -210,10 +213,10 @@ class Log:
         try:
             spool.keep(self.run, chunks)
         except OSError as error:
-            lost = sum(chunk.seq_last for chunk in chunks)
+            lost = sum(chunk.text.count("\n") + 1 for chunk in chunks)
             logger.error("neither the database nor the disk took %s lines of run %s: %s", lost, self.run, error)
 
-    def _number(self, chunks: Sequence[tuple[LogChunk, Writer]], behind: dict[Writer, int]) -> int | None:
+    def _number(self, chunks: Sequence[tuple[LogChunk, bool]], behind: dict[Writer, int]) -> int | None:
         """One short transaction: whoever sees a number sees all numbers below it."""
         lines = sum(chunk.seq_last for chunk, _ in chunks)
         with transaction.atomic():
@@ -268,16 +271,17 @@ def frame(chunks: Sequence[LogChunk]) -> dict[str, object]:
     }
 
 
-def _chunks(run: int, entries: Sequence[Entry]) -> list[tuple[LogChunk, Writer]]:
-    """A chunk or more for each writer, redacted, in the order in which they came."""
-    by_writer: dict[Writer, list[str]] = {}
+def _chunks(run: int, entries: Sequence[Entry]) -> list[tuple[LogChunk, bool]]:
+    """A chunk or more for each writer, redacted, in the order in which they came; each with whether a host's file has it, too."""
+    by_writer: dict[Writer, list[Entry]] = {}
     for entry in entries:
-        by_writer.setdefault(entry.writer, []).extend(entry.lines)
+        by_writer.setdefault(entry.writer, []).append(entry)
     now = timezone.now()
     return [
-        (chunk, writer)
-        for writer, lines in by_writer.items()
-        for chunk in _cut(run, writer.host, now, writer.redactor.clean("\n".join(lines)))
+        (chunk, from_file)
+        for writer, own in by_writer.items()
+        for from_file, together in groupby(own, lambda entry: entry.behind is not None)
+        for chunk in _cut(run, writer.host, now, writer.redactor.clean("\n".join(chain.from_iterable(entry.lines for entry in together))))
     ]
 
 

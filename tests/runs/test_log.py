@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,92 @@ def test_what_exists_nowhere_else_outlives_a_lost_database(
     assert spool.store_all() == 1
     assert texts(run) == ["the deployment has begun"]
     assert spool.store_all() == 0
+    assert_no_gaps(run)
+
+
+def hanging(monkeypatch: pytest.MonkeyPatch, *answers: Exception | None) -> tuple[threading.Event, threading.Event]:
+    """The database gives nobody a number until the second event, each an answer of these then; the first event: somebody waits."""
+    asked, go, left = threading.Event(), threading.Event(), list(answers)
+    take_numbers = Log._take_numbers
+
+    def take(writing: Log, lines: int, size: int) -> tuple[int, int]:
+        asked.set()
+        assert go.wait(20)
+        answer = left.pop(0) if left else None
+        if answer is not None:
+            raise answer
+        return take_numbers(writing, lines, size)
+
+    monkeypatch.setattr(Log, "_take_numbers", take)
+    return asked, go
+
+
+@pytest.mark.parametrize(
+    ("lost", "said", "files", "behind"),
+    [
+        (None, ["one", "two", "three"], 0, 21),
+        (OperationalError("the server closed the connection"), ["one", "two", "three"], 1, 0),
+        (Fenced(), [], 0, 0),
+    ],
+)
+def test_what_is_said_while_the_database_hangs_is_stored_or_spooled(
+    run: Run,
+    effect: Effect,
+    spooled: None,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: Exception | None,
+    said: list[str],
+    files: int,
+    behind: int,
+) -> None:
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        asked, go = hanging(patch, lost)
+        writing.offset("fe-1", effect.pk, 0)
+        writing.out("Beanstalk").line("one")
+        assert asked.wait(20)
+        writing.out("Beanstalk").line("two")
+        writing.out("fe-1", effect=effect.pk).write(b"from the host's file\n", offset=21)
+        writing.out("console").line("elsewhere")
+        writing.out("Beanstalk").line("three")
+        go.set()
+        with pytest.raises(type(lost)) if lost else nullcontext():
+            writing.flush()
+        with pytest.raises(type(lost)) if lost else nullcontext():
+            writing.out("console").line("behind it")
+    assert spool.store_all() == files
+    assert texts(run, host="Beanstalk") == said
+    assert texts(run, host="console") == (["elsewhere", "behind it"] if not lost else ["elsewhere"] if said else [])
+    assert texts(run, host="fe-1") == (["from the host's file"] if not lost else [])
+    effect.refresh_from_db()
+    assert effect.offset == behind
+    assert_no_gaps(run)
+
+
+def test_a_commands_own_line_is_spooled_without_the_output_that_came_with_it(
+    run: Run, effect: Effect, spooled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"Flushed cache types:\nfull_page\n"
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        asked, go = hanging(patch, None, OperationalError("the server closed the connection"))
+        writing.offset("fe-1", effect.pk, 0)
+        writing.out("console").line("before")
+        assert asked.wait(20)
+        out = writing.out("fe-1", effect=effect.pk)
+        out.line("$ bin/magento cache:flush")
+        out.write(data[:21], offset=21)
+        out.line("asked again")
+        out.write(data[21:], offset=len(data))
+        go.set()
+        with pytest.raises(OperationalError):
+            writing.flush()
+    assert texts(run) == ["before"]
+    assert spool.store_all() == 1
+    assert texts(run, host="fe-1") == ["$ bin/magento cache:flush", "asked again"]
+    effect.refresh_from_db()
+    with Log(run.number) as writing:
+        start = writing.offset("fe-1", effect.pk, effect.offset)
+        writing.out("fe-1", effect=effect.pk).write(data[start:], offset=len(data))
+    assert texts(run, host="fe-1") == ["$ bin/magento cache:flush", "asked again", "Flushed cache types:", "full_page"]
     assert_no_gaps(run)
 
 
