@@ -105,14 +105,15 @@ def _take(path: Path) -> bool:
 
 
 def _store(run: int, kept: Sequence[dict[str, str]]) -> None:
+    """But for what is there: whoever kept or stored it may have died, or lost the reply to its commit, before it could know."""
+    chunks = [LogChunk(run_id=run, host=each["host"], time=datetime.fromisoformat(each["time"]), text=each["text"]) for each in kept]
     with transaction.atomic():
         head = LogHead.objects.select_for_update().get(run_id=run)
-        first = head.next_seq
-        for chunk in kept:
-            last = first + chunk["text"].count("\n")
-            time = datetime.fromisoformat(chunk["time"])
-            LogChunk.objects.create(run_id=run, host=chunk["host"], time=time, text=chunk["text"], seq_first=first, seq_last=last)
-            head.bytes += len(chunk["text"])
-            first = last + 1
-        head.next_seq = first
+        there = set(LogChunk.objects.filter(run_id=run, time__in={chunk.time for chunk in chunks}).values_list("host", "time", "text"))
+        new = [chunk for chunk in chunks if (chunk.host, chunk.time, chunk.text) not in there]
+        for chunk in new:
+            chunk.seq_first, chunk.seq_last = head.next_seq, head.next_seq + chunk.text.count("\n")
+            head.next_seq = chunk.seq_last + 1
+            head.bytes += len(chunk.text)
+        LogChunk.objects.bulk_create(new)
         head.save()

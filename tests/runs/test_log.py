@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
@@ -22,7 +23,7 @@ from runs.leases import Fenced, claim
 from runs.log import Log
 from runs.models import Effect, LogChunk, LogHead, Run
 from tests.runs.conftest import Start
-from tests.runs.world import World
+from tests.runs.world import Killed, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -337,6 +338,38 @@ def test_a_bad_file_is_set_aside_and_the_others_are_stored(run: Run, spooled: No
     assert [path.suffix for path in spool.folder().iterdir()] == [".bad"]
     assert bad.with_suffix(".bad").read_text() == content
     assert spool.store_all() == 0
+    assert_no_gaps(run)
+
+
+def test_what_was_stored_by_a_process_that_died_is_not_stored_again(run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(run.number, "twice", "twice", "once")
+    kept(run.number, "twice")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            spool.store_all()
+    assert texts(run) == ["twice", "twice", "once"]
+    assert spool.store_all() == 2
+    assert texts(run) == ["twice", "twice", "once", "twice"]
+    assert list(spool.folder().iterdir()) == []
+    assert_no_gaps(run)
+
+
+def test_what_was_stored_although_nobody_said_so_is_not_stored_again(run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks between the commit and the reply to it."""
+    number = Log._number
+
+    def unheard(*asked: Any) -> None:
+        number(*asked)
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch, Log(run.number) as writing:
+        patch.setattr(Log, "_number", unheard)
+        writing.out("console").line("one\ntwo")
+        with pytest.raises(OperationalError):
+            writing.flush()
+    assert spool.store_all() == 1
+    assert texts(run) == ["one", "two"]
     assert_no_gaps(run)
 
 
