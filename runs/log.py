@@ -25,7 +25,7 @@ from runs import doorbell, spool
 from runs.leases import Fenced
 from runs.lines import LineSplitter, shown
 from runs.models import Effect, LogChunk, LogHead
-from runs.redact import Redactor
+from runs.redact import PrivateKeys, Redactor
 
 logger = logging.getLogger(__name__)
 
@@ -49,22 +49,33 @@ class Writer:
         self.effect = effect
         self.seen: int | None = None  # the byte of the host's file behind the last that came here
         self.stored: int | None = None  # and behind the last that is stored
+        self.resume: int | None = None  # and behind the last that may be stored: no private key stands across it
         self.redactor = Redactor()
         self._splitter = LineSplitter()
+        self._keys = PrivateKeys()
+        self._held: list[str] = []  # with a private key that has no end yet: of one stored in part, the next tick would know nothing
         self._log = log
 
     def write(self, data: bytes, *, offset: int | None = None) -> None:
         """Raises Fenced when the run is no longer ours, DatabaseError when lines cannot be stored."""
         lines = self._splitter.feed(data)
         self.seen = offset if offset is not None else self.seen
-        self._log.add(Entry(self, lines, None if offset is None else offset - self._splitter.kept))
+        self._keys.look_at(lines)
+        lines = [*self._held, *lines] if self._held else lines
+        self._held = lines if self._keys.is_open else []
+        if not self._keys.is_open:
+            self.resume = None if offset is None else offset - self._splitter.kept
+            self._log.add(Entry(self, lines, self.resume))
 
     def line(self, text: str) -> None:
         self._log.add(Entry(self, [shown(line.encode()) for line in text.split("\n")], None))
 
     def end(self) -> None:
-        """The last line may have no newline."""
-        self._log.add(Entry(self, self._splitter.close(), self.seen))
+        """The last line may have no newline. A private key may have no end: whoever reads on after all begins before it."""
+        lines = self._splitter.close()
+        self._keys.look_at(lines)
+        self._log.add(Entry(self, [*self._held, *lines], self.resume if self._keys.is_open else self.seen))
+        self._held = []
 
 
 @dataclass(slots=True)
@@ -122,7 +133,7 @@ class Log:
         """Up to which byte the host's file has come here; `stored` is what the database says."""
         writer = self.out(host, effect=effect)
         if writer.seen is None:
-            writer.seen = writer.stored = stored
+            writer.seen = writer.stored = writer.resume = stored
         return writer.seen
 
     def add(self, entry: Entry) -> None:

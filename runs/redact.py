@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 MARK = "[secret]"
 SHORTEST = 8  # a shorter one would blot out ordinary words
 EDGE = 6  # characters of a known secret at the end or the start of a block by which a wrapped one is recognised
+KEY_LINES = 500  # twice as many as the longest private key has: where none of them ends it, it was none, and hides no more
 
+_PRIVATE_KEY = "PRIVATE KEY-----"
 _PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 # (what must be in the text for the pattern to be worth trying, the pattern, its replacement)
@@ -114,29 +116,46 @@ class Redactor:
     """For one stream of text: remembers whether it is inside a private key."""
 
     def __init__(self) -> None:
-        self._in_key = False
+        self._keys = PrivateKeys()
 
     def clean(self, text: str) -> str:
         """`text` is whole lines joined by newlines; the same number of lines comes back."""
-        if self._in_key or "PRIVATE KEY-----" in text:
-            text = "\n".join(self._without_key(line) for line in text.split("\n"))
+        if self._keys.is_open or _PRIVATE_KEY in text:
+            text = "\n".join(self._keys.without(line) for line in text.split("\n"))
         for sign, pattern, replacement in _SHAPES:
             if sign in text:
                 text = pattern.sub(replacement, text)
         return _without_known(text, _known) if _known else text
 
-    def _without_key(self, line: str) -> str:
-        if self._in_key:
-            end = _PRIVATE_KEY_END.search(line)
-            if end is None:
-                return MARK
-            self._in_key = False
-            return MARK + line[end.end() :]
-        begin = _PRIVATE_KEY_BEGIN.search(line)
-        if begin is None:
-            return line
-        self._in_key = True
-        return line[: begin.start()] + self._without_key(line[begin.end() :])
+
+class PrivateKeys:
+    """Those in one stream of lines."""
+
+    def __init__(self) -> None:
+        self._left = 0  # lines that the one which has begun may still have
+
+    @property
+    def is_open(self) -> bool:
+        """The lines so far have begun one and not ended it."""
+        return self._left > 0
+
+    def look_at(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if self._left or _PRIVATE_KEY in line:
+                self.without(line)
+
+    def without(self, line: str) -> str:
+        shown = ""
+        while found := (_PRIVATE_KEY_END if self._left else _PRIVATE_KEY_BEGIN).search(line):
+            if self._left:
+                shown, self._left = shown + MARK, 0
+            else:
+                shown, self._left = shown + line[: found.start()], KEY_LINES
+            line = line[found.end() :]
+        if not self._left:
+            return shown + line
+        self._left -= 1
+        return shown + MARK
 
 
 def _without_known(text: str, known: frozenset[str]) -> str:

@@ -156,6 +156,43 @@ def test_lines_and_the_place_in_the_hosts_file_are_stored_together(run: Run, eff
     assert effect.offset == len(data) + len(b" und fertig")
 
 
+def ticks(run: Run, effect: Effect, data: bytes, *ends: int) -> None:
+    """Each reads the host's file from where the log stands up to the next of these bytes, one by one. The command ends with the last."""
+    for end in ends:
+        effect.refresh_from_db()
+        with Log(run.number) as writing:
+            start = writing.offset("fe-1", effect.pk, effect.offset)
+            for at in range(start, end):
+                writing.out("fe-1", effect=effect.pk).write(data[at : at + 1], offset=at + 1)
+            writing.flush(effect=effect.pk if end == ends[-1] else None)
+    effect.refresh_from_db()
+
+
+KEY = b"-----BEGIN RSA PRIVATE KEY-----\nMIIEfirst\nMIIEsecond\n-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("cut", range(0, len(KEY) + 1, 3))
+def test_a_private_key_that_a_tick_ends_in_is_not_stored(run: Run, effect: Effect, cut: int) -> None:
+    data = b"before\n" + KEY + b"after\n"
+    ticks(run, effect, data, len("before\n") + cut, len(data))
+    assert texts(run) == ["before", *[redact.MARK] * 4, "after"]
+    assert effect.offset == len(data)
+
+
+def test_a_private_key_that_the_command_ended_in_is_not_stored_by_whoever_reads_on(run: Run, effect: Effect) -> None:
+    data = b"before\n" + KEY + b"after\n"
+    ticks(run, effect, data, data.index(b"second"))
+    assert texts(run) == ["before", *[redact.MARK] * 3]
+    ticks(run, effect, data, len(data))
+    assert texts(run)[-6:] == [*[redact.MARK] * 5, "after"]
+
+
+def test_what_only_begins_like_a_private_key_hides_few_lines(run: Run, effect: Effect) -> None:
+    data = b"-----BEGIN RSA PRIVATE KEY-----\n" + b"a line\n" * redact.KEY_LINES + b"after\n"
+    ticks(run, effect, data, 100, 2000, len(data) - 10, len(data))
+    assert texts(run) == [*[redact.MARK] * redact.KEY_LINES, "a line", "after"]
+
+
 def test_of_two_who_read_the_same_file_one_is_fenced(run: Run, effect: Effect) -> None:
     with Log(run.number) as old, Log(run.number) as new:
         for each in (old, new):

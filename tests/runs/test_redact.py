@@ -15,7 +15,7 @@ import pytest
 from django.apps import apps
 
 from runs import periodic, redact
-from runs.redact import MARK, Redactor
+from runs.redact import KEY_LINES, MARK, Redactor
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +79,26 @@ def test_a_private_key_is_taken_out_over_many_lines_and_blocks() -> None:
     second = stream.clean("AAAAB3NzaC1\n-----END OPENSSH PRIVATE KEY-----\nafter")
     assert first == f"before\n{MARK}\n{MARK}"
     assert second == f"{MARK}\n{MARK}\nafter"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('{"one": "-----BEGIN PRIVATE KEY-----MIIE-----END PRIVATE KEY-----"}', f'{{"one": "{MARK}"}}'),
+        ("-----BEGIN PRIVATE KEY-----a-----END PRIVATE KEY-----, -----BEGIN EC PRIVATE KEY-----b", f"{MARK}, {MARK}"),
+        ("-----BEGIN PRIVATE KEY-----a-----END PRIVATE KEY-----" * 700, MARK * 700),
+    ],
+)
+def test_of_several_private_keys_in_one_line_each_is_taken_out(line: str, shown: str) -> None:
+    stream = Redactor()
+    assert stream.clean(line) == shown
+    assert stream.clean("MIIEnext") == (MARK if line.endswith("b") else "MIIEnext")
+
+
+def test_what_only_begins_like_a_private_key_hides_no_more_than_one_has() -> None:
+    text = "-----BEGIN PRIVATE KEY-----\n" + "a line\n" * KEY_LINES
+    shown = redact.redact(text).split("\n")
+    assert shown == [MARK] * KEY_LINES + ["a line", ""]
 
 
 @pytest.mark.parametrize(
