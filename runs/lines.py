@@ -8,39 +8,41 @@ CUT = " … [line cut: longer than 16 kB]"
 
 class LineSplitter:
     """Keeps what has no end yet. A line ends at a newline alone, and no character of more than one byte contains one, so that decoding a
-    whole line never cuts a character. Of a progress bar that redraws itself (carriage returns), the last state stays."""
+    whole line never cuts a character. Of a progress bar that redraws itself (carriage returns), the last state stays.
+
+    An over-long line comes when it ends, like any other: whoever reads on behind the last line would take the rest of it for a line.
+    """
 
     def __init__(self) -> None:
         self._tail = b""
-        self._dropping = False  # the rest of a line that was cut
+        self._dropped = 0  # bytes of its line that nobody will see
 
     @property
     def kept(self) -> int:
         """Bytes that came and are in no line yet."""
-        return len(self._tail)
+        return len(self._tail) + self._dropped
 
     def feed(self, data: bytes) -> list[str]:
-        *complete, tail = (self._tail + data).split(b"\n")
-        lines = [shown(raw) for raw in complete] if not self._dropping else self._after_cut(complete)
-        if len(tail) > LONGEST_LINE and b"\r" in tail:
-            tail = tail[tail.rstrip(b"\r").rfind(b"\r") + 1 :]
-        if len(tail) > LONGEST_LINE:
-            if not self._dropping:
-                lines.append(_readable(tail[:LONGEST_LINE]) + CUT)
-            self._dropping, tail = True, b""
-        self._tail = tail
-        return lines
+        *complete, self._tail = (self._tail + data).split(b"\n")
+        if complete:
+            self._dropped = 0
+        if len(self._tail) > LONGEST_LINE:
+            self._shorten()
+        return [shown(raw) for raw in complete]
 
-    def _after_cut(self, complete: list[bytes]) -> list[str]:
-        if not complete:
-            return []
-        self._dropping = False
-        return [shown(raw) for raw in complete[1:]]
+    def _shorten(self) -> None:
+        """To as much as makes the same line in the end, whatever follows."""
+        said = self._tail.rstrip(b"\r")
+        if redrawn := said.rfind(b"\r") + 1:
+            self._dropped = 0
+        kept = said[redrawn:][: LONGEST_LINE + 1] + self._tail[len(said) :][:1]
+        self._dropped += len(self._tail) - redrawn - len(kept)
+        self._tail = kept
 
     def close(self) -> list[str]:
         """The last line, if the output ended without a newline."""
-        tail, self._tail = self._tail, b""
-        return [shown(tail)] if tail and not self._dropping else []
+        tail, self._tail, self._dropped = self._tail, b"", 0
+        return [shown(tail)] if tail else []
 
 
 def shown(raw: bytes) -> str:

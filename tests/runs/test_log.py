@@ -20,6 +20,7 @@ from pytest_django.fixtures import Settings
 
 from runs import log, reading, redact, spool
 from runs.leases import Fenced, claim
+from runs.lines import CUT, LONGEST_LINE
 from runs.log import Log
 from runs.models import Effect, LogChunk, LogHead, Run
 from tests.runs.conftest import Start
@@ -191,6 +192,12 @@ def test_what_only_begins_like_a_private_key_hides_few_lines(run: Run, effect: E
     data = b"-----BEGIN RSA PRIVATE KEY-----\n" + b"a line\n" * redact.KEY_LINES + b"after\n"
     ticks(run, effect, data, 100, 2000, len(data) - 10, len(data))
     assert texts(run) == [*[redact.MARK] * redact.KEY_LINES, "a line", "after"]
+
+
+def test_the_rest_of_an_over_long_line_is_no_line_of_the_next_tick(run: Run, effect: Effect) -> None:
+    data = b"before\n" + b"x" * (LONGEST_LINE + 100) + b"\nafter\n"
+    ticks(run, effect, data, 10, LONGEST_LINE + 50, LONGEST_LINE + 107, len(data))
+    assert texts(run) == ["before", "x" * LONGEST_LINE + CUT, "after"]
 
 
 def test_of_two_who_read_the_same_file_one_is_fenced(run: Run, effect: Effect) -> None:
