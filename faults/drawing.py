@@ -7,6 +7,7 @@ all of it is taken back.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ Asked = Mapping[str, Any]
 NAME, CIDR = "fault-suite", "192.0.2.{}/32"  # addresses that the box has let in nowhere
 REASON = "fault suite"
 FIRST_LOOK = 60.0  # seconds
+ESTATE = "estate:"  # and the key of an operation of the estate's things
 
 
 def ways() -> dict[str, dict[str, Any]]:
@@ -45,10 +47,16 @@ def ways() -> dict[str, dict[str, Any]]:
         kinds += ["exit"] if target.has_maintenance else []
         kinds += ["prepare", "roll", "window"] if target.build is not None else []
         found |= {f"{kind}:{place}": about for kind in kinds}
-    for name in (*DRAWN, *PRESSED):
+    from handover.operations import OPERATIONS
+
+    for name in (*DRAWN, *PRESSED, *map(ESTATE.__add__, OPERATIONS)):
         if ":" in name:
             found.setdefault(name, {"hosts": []})
     return found
+
+
+def is_pressed(way: str) -> bool:
+    return way in PRESSED or way.startswith(ESTATE)
 
 
 def draw(asked: Asked, by: Operator) -> Plan:
@@ -60,7 +68,7 @@ def draw(asked: Asked, by: Operator) -> Plan:
 def press(asked: Asked, by: Operator) -> Run:
     """`dry`: none of it stays. `subject`: whom it is about, where that was prepared (`faults.ways`)."""
     with transaction.atomic():
-        run = PRESSED[asked["way"]](asked, by)
+        run = PRESSED.get(asked["way"], _of_the_estate)(asked, by)
         if asked["dry"]:
             transaction.set_rollback(True)
     return run
@@ -112,6 +120,30 @@ def _back(asked: Asked, by: Operator) -> Plan:
 # -- of the estate
 
 
+def _of_the_estate(asked: Asked, by: Operator) -> Run:
+    """An operation of the first thing that has it; of a host that nothing is released to, if there is one."""
+    from estate import inventory
+    from estate.models import Resource
+    from handover import operations
+
+    wanted = operations.OPERATIONS[asked["way"].removeprefix(ESTATE)]
+    end = time.monotonic() + FIRST_LOOK
+    while True:
+        for source in inventory.sources():
+            if wanted.kind in source.kinds:
+                inventory.keep(source, source.read())
+        things = Resource.objects.filter(kind=wanted.kind, gone=None).order_by("key")
+        found = [each for each in things if wanted in operations.operations_of(each)]
+        if found:
+            break
+        if time.monotonic() > end:
+            raise LookupError(f"the estate has no {wanted.kind} that could be asked for “{wanted.key}”")
+        time.sleep(0.5)
+    first = min(found, key=lambda each: operations.target_of(each) is not None)
+    more = {"confirmation": first.name or first.key, "idempotency_key": uuid.uuid4().hex, "reason": REASON}
+    return operations.started(first, operations.drawn(first, wanted), by=by, **more)
+
+
 def _rundeck(asked: Asked, by: Operator) -> Plan:
     """Its first job of a group: what stands above them may be a job that has been moved away."""
     from deployments import rundeck
@@ -150,8 +182,6 @@ def _alarm_mute(asked: Asked, by: Operator) -> Plan:
 
 def _alarm_unmute(asked: Asked, by: Operator) -> Plan:
     """Of one that is made for it."""
-    import uuid
-
     from monitoring.alarms import plans
     from remote.aws import alarms
     from runs import actions

@@ -106,7 +106,7 @@ def _ways(asked: dict[str, Any]) -> None:
     from faults import drawing
     from runs import effects
 
-    _answer(asked, {"ways": drawing.ways(), "pressed": sorted(drawing.PRESSED), "kinds": sorted(effects.kinds())})
+    _answer(asked, {"ways": drawing.ways(), "kinds": sorted(effects.kinds())})
 
 
 def _draw(asked: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _draw(asked: dict[str, Any]) -> None:
 
     by = Operator.objects.get(username="admin")
     try:
-        if asked["way"] in drawing.PRESSED:
+        if drawing.is_pressed(asked["way"]):
             run = drawing.press(asked, by)
             _answer(asked, {**_told(run.plan), "run": run.number})
         else:

@@ -40,10 +40,13 @@ def hasten() -> None:
     from access.gateway import effects as gateway
     from deployments import rundeck
     from deployments.effects import balancer, beanstalk, delivery, looks, servers, settings
+    from handover import effects as handover
     from runs import periodic, reconcile, work
 
     for waits in (balancer, beanstalk, delivery, gateway, rundeck, servers, settings):
         waits.LATE_ANSWER = timedelta(seconds=LATE_ANSWER)  # type: ignore[attr-defined]
+    handover.LATE = timedelta(seconds=LATE_ANSWER)
+    handover.LONGEST_BOOT = timedelta(seconds=20)  # the box's hosts boot at once; whoever waits longer has lost the request
     beanstalk.FRESH = 0.5
     beanstalk.SETTLING = timedelta(seconds=5)
     looks.SETTLING = timedelta(seconds=40)

@@ -7,7 +7,7 @@ run, by its name.
 
     release:SERVICE:ENVIRONMENT   (Magento's by the environment alone)   operation:KEY:SERVICE:ENVIRONMENT   exit:…   follow:…   back:…
     prepare:… roll:… window:…   (the migration-aware strategy: built once, then one of its two paths)
-    rundeck:job   alarm:mute   vpn:create   gateway:allow   ftp:rotate …
+    rundeck:job   alarm:mute   vpn:create   gateway:allow   ftp:rotate   estate:snapshot …
     gateway:list-…   (where Terraform owns the gateway's group, and the console the list that it refers to)
 """
 
@@ -32,6 +32,7 @@ SHORT = {"pre-production": "release:magento:pre-production", "production": "rele
 ARGUMENT = "/frontend/*"  # for operations that want one; the others ignore it
 BUILT_ONCE = ("prepare", "roll", "window")
 VPN = "openvpn"
+IDLE = "ansible"  # a host that no release comes to
 PREFIX_LIST = "fault-suite"
 _OURS, _TERRAFORMS = "    owner: console ", f"    prefix_list: {PREFIX_LIST}\n    owner: terraform "
 DRAINING = ("aws:elasticbeanstalk:environment:process:default", "DeregistrationDelay")
@@ -277,6 +278,21 @@ def _lost_lines(rig: Rig) -> Path:
     return rig.folder / "lost.txt"
 
 
+def _stopped(rig: Rig) -> str:
+    """A host that nothing is released to stands still. Its id."""
+    ec2 = rig.aws("ec2")
+    (found,) = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": [IDLE]}])["Reservations"]
+    (id,) = [str(each["InstanceId"]) for each in found["Instances"]]
+    ec2.stop_instances(InstanceIds=[id])
+
+    def stands() -> bool:
+        (its,) = ec2.describe_instances(InstanceIds=[id])["Reservations"]
+        return bool(its["Instances"][0]["State"]["Name"] == "stopped")
+
+    until(f"the stop of {IDLE}", stands, seconds=30, pause=0.2)
+    return id
+
+
 def _listed(rig: Rig) -> str:
     """The gateway's group is Terraform's. It refers to a list, of which the console keeps the entries; this one stands in it."""
     ec2 = rig.aws("ec2")
@@ -341,6 +357,7 @@ _BEFORE: dict[str, Callable[[Rig], str]] = {
     "vpn:reapply": _lost_line,
     "gateway:list-allow": _listed,
     "gateway:list-close": _listed,
+    "estate:start": _stopped,
 }
 
 
