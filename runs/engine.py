@@ -75,11 +75,15 @@ def _tick(number: int) -> bool:
 
 
 def _was_put_back(lease: Lease) -> bool:
-    """Whether more was seen of this run than its database knows. Then a person looks before anything is done. Raises Fenced."""
+    """Whether more was seen of this run than its database knows. Then a person looks before anything is done. Raises Fenced.
+
+    A person may have changed the run since the claim. So the database is read again, and behind the witnesses: these are told after each
+    commit, and what they had seen is in a database that was not put back.
+    """
     seen = witness.ahead(lease.number, lease.revision)
-    if seen is None:
+    if seen is None or seen <= (known := lease.known()):
         return False
-    logger.error("run %s: its database knows %s changes, %s were seen: it was put back", lease.number, lease.revision, seen)
+    logger.error("run %s: its database knows %s changes, %s were seen: it was put back", lease.number, known, seen)
     with lease.write():
         witness.doubt(Run.objects.select_related("plan").get(number=lease.number), seen)
     return True

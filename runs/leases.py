@@ -86,6 +86,13 @@ class Lease:
         row = _one(_LEFT.format(now=now), [*parameters, self.number, self.epoch])
         return max(0.0, row[0]) if row else 0.0
 
+    def known(self) -> int:
+        """The run's revision by now. Raises Fenced."""
+        revision = Run.objects.filter(number=self.number, epoch=self.epoch).values_list("revision", flat=True).first()
+        if revision is None:
+            raise Fenced
+        return revision
+
     def renew(self) -> bool:
         changed = Run.objects.filter(number=self.number, epoch=self.epoch, lease_owner=self.owner)
         return changed.update(lease_until=Now() + settings.LEASE_SECONDS) == 1

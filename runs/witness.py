@@ -48,7 +48,10 @@ def saw_too(pipeline: redis.client.Pipeline, run: int, revision: int) -> None:
 
 
 def ahead(run: int, revision: int) -> int | None:
-    """The change that was seen of a run whose database knows of `revision` alone; None where nothing more was seen."""
+    """The change that was seen of a run whose database knows of `revision` alone; None where nothing more was seen.
+
+    Nothing is proven by it before the database was read once more, behind this: a change may have been made since `revision` was read.
+    """
     seen = max(_on_disk(run), _in_redis(str(run)))
     return seen if seen > revision else None
 

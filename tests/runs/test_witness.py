@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 
 from live import wire
 from people.models import Operator
@@ -79,6 +80,52 @@ def test_what_had_not_happened_yet_is_done_once(start: Start, world: World, rele
     assert Run.objects.get().state == Run.State.SUCCEEDED
     assert set(world.applied.values()) == {1}
     assert len(world.applied) == 6
+
+
+def pressing(monkeypatch: pytest.MonkeyPatch, press: Callable[[], object]) -> None:
+    """Somebody presses between the claim of a run and the look at its witnesses."""
+    look = witness._on_disk
+    left = [press]
+
+    def late(number: int) -> int:
+        if left:
+            left.pop()()
+        return look(number)
+
+    monkeypatch.setattr(witness, "_on_disk", late)
+
+
+def test_who_presses_while_a_tick_begins_is_not_taken_for_a_backup(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    pressing(monkeypatch, lambda: actions.cancel_run(run, Run.Cancel.AFTER_STEP, by=releaser))
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.CANCELLED
+    assert "backup" not in run.said
+    assert not witness.doubted(run.epoch)
+
+
+def test_a_backup_is_seen_although_somebody_presses_while_a_tick_begins(
+    restored: Run, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = dict(world.applied)
+    pressing(monkeypatch, lambda: actions.check_now(restored, by=releaser))
+    tick(restored.number)
+    restored.refresh_from_db()
+    assert restored.state == Run.State.UNKNOWN
+    assert "put back from a backup" in restored.said
+    assert world.applied == done
+
+
+def test_who_was_overtaken_while_it_looked_at_the_witnesses_doubts_nothing(
+    restored: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressing(monkeypatch, lambda: Run.objects.update(epoch=F("epoch") + 1))
+    assert not tick(restored.number)
+    restored.refresh_from_db()
+    assert restored.state == Run.State.QUEUED
 
 
 def test_without_a_word_of_it_a_run_goes_on(restored: Run, world: World) -> None:
