@@ -24,6 +24,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
+from people import audit
 from remote import observing
 from runs import doorbell, plan, witness
 from runs.effects import kind_of
@@ -271,9 +272,26 @@ class Tick:
             self._left()
             return
         touched = Effect.objects.filter(run=self.run).exclude(state=Effect.State.PLANNED).exists()
-        said = f"{self._by()} stopped it before “{step.title}”. " + (self._whose_lock() if touched else "Nothing had been changed.")
-        with self.lease.write(state=Run.State.CANCELLED, said=said, ended=timezone.now(), holds_lock=touched):
-            pass
+        before = self.run.takes_over_id if not touched else None
+        left = self._whose_lock() if touched else "Nothing had been changed."
+        if before is not None:
+            left += f" {self.run.lock_group} is held by run {before} again, from which it was taken over."
+        said = f"{self._by()} stopped it before “{step.title}”. {left}"
+        with self.lease.write(heard=self.wish.heard, state=Run.State.CANCELLED, said=said, ended=timezone.now(), holds_lock=touched):
+            if before is not None:
+                self._give_back(before)
+
+    def _give_back(self, number: int) -> None:
+        """The lock was taken over for nothing: what that run left is as it was. Inside the transaction that lets go of it."""
+        old = Run.objects.select_for_update(of=("self",)).get(number=number)
+        taken = f"Run {self.lease.number}, which had taken {old.lock_group} over,"
+        why = f"{taken} was stopped before it changed anything: this one holds it again."
+        revision = old.revision + 1
+        Run.objects.filter(number=number).update(
+            revision=revision, holds_lock=True, lock_released_by=None, lock_release_reason="", said=f"{old.said} {why}".strip()
+        )
+        audit.record("give lock back", by=None, target=old.lock_group, why=why, run=number)
+        transaction.on_commit(lambda: doorbell.state_changed(number, revision))
 
     def _left(self) -> None:
         said = f"{self._by()} stopped watching. Whatever was started goes on in the world; “check now” looks at it again."

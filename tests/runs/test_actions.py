@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from people.models import Operator
+from people.models import AuditEntry, Operator
 from people.permissions import Forbidden
-from remote.errors import Unanswered
+from remote.errors import Refused, Unanswered
 from runs import actions, doorbell
 from runs.engine import tick
 from runs.models import TITLE, Plan, Run, Step
@@ -183,6 +183,49 @@ def test_a_new_run_takes_the_lock_of_a_failed_one_over_and_its_page_hears_of_it(
     assert run.revision > before
     assert (run.number, run.revision) in rung
     assert (new.takes_over, run.holds_lock, run.lock_released_by) == (run, False, releaser)
+
+
+def test_a_lock_that_was_taken_over_for_nothing_goes_back_and_both_pages_hear_of_it(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = failed(start, world)
+    new = start(takes_over=run.number)
+    actions.cancel_run(new, Run.Cancel.AFTER_STEP, by=releaser)
+    rung: list[tuple[int, int]] = []
+    monkeypatch.setattr(doorbell, "state_changed", lambda number, revision: rung.append((number, revision)))
+    tick(new.number)
+    run.refresh_from_db()
+    new.refresh_from_db()
+    assert (new.state, new.holds_lock) == (Run.State.CANCELLED, False)
+    assert f"Nothing had been changed. magento-production is held by run {run.number} again" in new.said
+    assert (run.state, run.holds_lock, run.lock_released_by, run.lock_release_reason) == (Run.State.FAILED, True, None, "")
+    assert run.said.endswith(
+        f"Run {new.number}, which had taken magento-production over, was stopped before it changed anything: this one holds it again."
+    )
+    assert sorted(rung) == [(run.number, run.revision), (new.number, new.revision)]
+    assert AuditEntry.objects.filter(action="give lock back", run=run.number).exists()
+    with pytest.raises(actions.LockHeld, match="failed and still holds"):
+        start()
+    actions.resume(run, by=releaser)
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED
+
+
+def test_a_lock_that_was_taken_over_for_something_does_not_go_back(start: Start, world: World, releaser: Operator) -> None:
+    run = failed(start, world)
+    world.refuse["version"] = Refused("not today")
+    new = start(takes_over=run.number)
+    tick(new.number)
+    run.refresh_from_db()
+    new.refresh_from_db()
+    assert (new.state, new.holds_lock, run.holds_lock) == (Run.State.FAILED, True, False)
+    last = start(takes_over=new.number)
+    actions.cancel_run(last, Run.Cancel.ABORT, by=releaser)
+    tick(last.number)
+    run.refresh_from_db()
+    new.refresh_from_db()
+    assert (new.holds_lock, run.holds_lock) == (True, False), "it goes to whom it was taken from"
 
 
 def test_the_lock_of_a_run_that_goes_on_is_not_taken_over(start: Start, world: World) -> None:
