@@ -190,7 +190,10 @@ def cancel_run(run: Run, strength: Run.Cancel, *, by: Operator) -> Run:
             )
         state = run.state if run.state == Run.State.QUEUED else Run.State.RUNNING
         audit.record(f"stop run: {strength}", by=by, target=run.title, run=run.number)
-        return _change(run, cancel=strength, cancelled_by=by, wake_at=0, state=state)
+        if run.state in (Run.State.WAITING, Run.State.UNKNOWN):
+            _give_time(run)
+        abort_at = timezone.now().timestamp() if strength == Run.Cancel.ABORT else run.abort_at
+        return _change(run, cancel=strength, cancelled_by=by, abort_at=abort_at, wake_at=0, state=state)
 
 
 def check_now(run: Run, *, by: Operator) -> Run:
@@ -319,6 +322,10 @@ def _give_time(run: Run) -> None:
 
 
 def _go_on(run: Run) -> Run:
+    """Nobody wants it stopped any more: what a stop left with its effects would make a failure of what has not happened."""
+    for row in Effect.objects.filter(run=run, answer__has_key="cancel").exclude(state__in=(*Effect.FINISHED, Effect.State.REPLACED)):
+        kept = {name: value for name, value in row.answer.items() if name not in ("cancel", "abort_at")}
+        Effect.objects.filter(pk=row.pk).update(answer=kept)
     _give_time(run)
     return _change(run, state=Run.State.RUNNING, cancel=Run.Cancel.NONE, ended=None, said="", wake_at=0, troubles=0)
 

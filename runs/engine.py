@@ -28,7 +28,7 @@ from people import audit
 from remote import observing
 from runs import doorbell, plan, witness
 from runs.effects import kind_of
-from runs.leases import Beat, Fenced, Lease, Overtaken, claim
+from runs.leases import Beat, Fenced, Lease, Overtaken, Wanted, claim
 from runs.log import Log
 from runs.models import Effect, LogChunk, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped, of_step
@@ -120,7 +120,7 @@ class Tick:
     def go(self) -> Again | None:
         self.run = Run.objects.select_related("plan").get(number=self.lease.number)
         self.steps = list(self.run.steps.order_by("position"))
-        self.wish = Wish(self.lease, self.run.cancel, self.shift)
+        self.wish = Wish(self.lease, Wanted(self.run.cancel, self.run.abort_at), self.shift)
         try:
             return self._go_on()
         except Overtaken:
@@ -190,17 +190,19 @@ class Tick:
         outcome = of_step(_side_by_side(works) if planned.parallel and len(works) > 1 else _one_after_the_other(works))
         if isinstance(outcome, Proven):
             self._done(step, planned, works)
+        elif any(work.missed_an_abort() for work in works):
+            raise Overtaken
         return outcome
 
     def _begin(self, step: Step, planned: plan.Step) -> dict[str, Effect]:
-        """With the intents of what begins with it: of the first effect, or of all that run side by side."""
+        """With the intents of what begins with it: of the first effect, or of all that run side by side. Raises Overtaken."""
         now = timezone.now()
         began = self.run.started or now
         changes: dict[str, Any] = {} if self.run.state == Run.State.RUNNING else {"state": Run.State.RUNNING, "started": began, "said": ""}
         rows = [_first_attempt(step, act) for act in (planned.acts if planned.parallel else planned.acts[:1])]
         for row in rows:
             row.state, row.epoch, row.intent_at = Effect.State.INTENT, self.lease.epoch, now
-        with self.lease.write(**changes):
+        with self.lease.write(heard=self.wish.heard, **changes):
             Step.objects.filter(pk=step.pk).update(state=Step.State.INTENT, started=step.started or now, said=planned.note)
             Effect.objects.bulk_create(rows)
         self.run.state, self.run.started = Run.State.RUNNING, began
@@ -227,7 +229,7 @@ class Tick:
             case Broken(said):
                 self._failed(step, said)
             case Stopped():
-                self._failed(step, "Stopped before it began.")
+                self._failed(step, "Stopped before it began.", begun=False)
             case Left():
                 self._left()
             case Proven():
@@ -241,8 +243,10 @@ class Tick:
             Step.objects.filter(pk=step.pk).update(said=said)
 
     def _overdue(self, step: Step, planned: plan.Step) -> bool:
+        """An abort is followed as long as the step was: a person has just decided."""
         longest = max(settings.STEP_SECONDS, 2 * planned.seconds)
-        return step.started is not None and (timezone.now() - step.started).total_seconds() > longest
+        since = max(step.started.timestamp(), self.wish.heard.abort_at) if step.started is not None else None
+        return since is not None and timezone.now().timestamp() - since > longest
 
     def _too_long(self, step: Step, outcome: Open) -> None:
         if not outcome.certain:
@@ -259,11 +263,16 @@ class Tick:
         ):
             Step.objects.filter(pk=step.pk).update(state=Step.State.UNKNOWN, said=why)
 
-    def _failed(self, step: Step, said: str) -> None:
-        aborted = self.wish() == Run.Cancel.ABORT
-        what = f"{self._by()} aborted it in “{step.title}”. {self._what_cancel_left(step)}" if aborted else f"“{step.title}” failed. {said}"
-        state = Run.State.CANCELLED if aborted else Run.State.FAILED
-        with self.lease.write(state=state, said=f"{what.strip()} {self._whose_lock()}", ended=timezone.now()):
+    def _failed(self, step: Step, said: str, *, begun: bool = True) -> None:
+        """What had failed before it could be stopped has failed, whatever was asked for then."""
+        what, state = f"“{step.title}” failed. {said}", Run.State.FAILED
+        if self.wish() == Run.Cancel.ABORT:
+            left = self._what_cancel_left(step)
+            if left or not begun:
+                what, state = f"{self._by()} aborted it in “{step.title}”. {left or 'Nothing had to be stopped.'}", Run.State.CANCELLED
+            else:
+                what = f"{what.strip()} {self._by()} asked to abort it; nothing had to be stopped."
+        with self.lease.write(heard=self.wish.heard, state=state, said=f"{what.strip()} {self._whose_lock()}", ended=timezone.now()):
             Step.objects.filter(pk=step.pk).update(state=Step.State.FAILED, said=said, ended=timezone.now())
 
     def _cancelled_before(self, step: Step) -> None:
@@ -305,9 +314,8 @@ class Tick:
     def _finish(self) -> None:
         late = " It was complete before it could be cancelled." if self.wish() != Run.Cancel.NONE else ""
         now = timezone.now()
-        with self.lease.write(
-            state=Run.State.SUCCEEDED, said=late.strip(), started=self.run.started or now, ended=now, holds_lock=False, troubles=0
-        ):
+        changes = {"said": late.strip(), "started": self.run.started or now, "ended": now, "holds_lock": False, "troubles": 0}
+        with self.lease.write(heard=self.wish.heard, state=Run.State.SUCCEEDED, **changes):
             pass
 
     def _by(self) -> str:
@@ -318,8 +326,9 @@ class Tick:
         return f"It goes on holding {self.run.lock_group}, so that nobody starts on a half-changed environment unawares."
 
     def _what_cancel_left(self, step: Step) -> str:
-        said = [row.answer["cancel"] for row in step.effects.order_by("pk") if "cancel" in row.answer]
-        return " ".join(dict.fromkeys(said)) or "Nothing had to be stopped."
+        rows = step.effects.exclude(state=Effect.State.REPLACED).order_by("pk")
+        said = [row.answer["cancel"] for row in rows if "cancel" in row.answer]
+        return " ".join(dict.fromkeys(said))
 
 
 def _first_attempt(step: Step, act: plan.Act) -> Effect:

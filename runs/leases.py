@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -37,8 +37,10 @@ _CLAIM = (
     " AND (cancel <> 'none' OR NOT EXISTS (SELECT 1 FROM drain WHERE drain.is_on AND (drain.everything OR run.started IS NULL)))"
     " RETURNING epoch, revision"
 )
-_MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision, cancel"
-_LEFT = "SELECT lease_until - {now} FROM run WHERE number = %s AND epoch = %s"
+_MINE = "UPDATE run SET revision = revision + 1 WHERE number = %s AND epoch = %s AND state IN (%s, %s) RETURNING revision, cancel, abort_at"
+_LEFT = (
+    "SELECT CASE WHEN cancel IN ('abort', 'stop_watching') THEN 0 ELSE lease_until - {now} END FROM run WHERE number = %s AND epoch = %s"
+)
 
 
 class Fenced(Exception):
@@ -47,6 +49,18 @@ class Fenced(Exception):
 
 class Overtaken(Exception):
     """A person wants something else of the run than what was concluded from: nothing is written; look again."""
+
+
+class Wanted(NamedTuple):
+    """What a person wants of a run: how it is to be cancelled, and when an abort was last asked for. Each abort is a wish of its own."""
+
+    cancel: str
+    abort_at: float
+
+    @property
+    def forbids(self) -> bool:
+        """That anything be begun."""
+        return self.cancel in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +73,17 @@ class Lease:
     revision: int = 0  # of the run, when it was claimed
 
     @contextmanager
-    def write(self, *, heard: str | None = None, **changes: Any) -> Iterator[None]:
+    def write(self, *, heard: Any = None, **changes: Any) -> Iterator[None]:
         """A transaction that changes the run's row, and what the block writes, only while the epoch is ours. Raises Fenced.
 
-        `heard`: the wish to cancel that the writer knows of; raises Overtaken where it is another by now, so that no state that nobody
-        works on is written over it. Rings the page's doorbell after the commit.
+        `heard`: what the writer knows to be Wanted; raises Overtaken where that is something else by now, so that nothing is begun against
+        it, and no state that nobody works on is written over it. Rings the page's doorbell after the commit.
         """
         with transaction.atomic():
             row = _one(_MINE, [self.number, self.epoch, *TICKABLE])
             if row is None:
                 raise Fenced
-            if heard is not None and row[1] != heard:
+            if heard is not None and row[1:] != heard:
                 raise Overtaken
             if changes:
                 Run.objects.filter(number=self.number).update(**changes)
@@ -81,7 +95,7 @@ class Lease:
             transaction.on_commit(lambda: doorbell.state_changed(self.number, row[0]))
 
     def left(self) -> float:
-        """Seconds for which it is still ours, by the database's clock; nothing if it is not."""
+        """Seconds for which something may be begun, by the database's clock: none if it is not ours, or if a person forbids it by now."""
         now, parameters = clock.now_sql()
         row = _one(_LEFT.format(now=now), [*parameters, self.number, self.epoch])
         return max(0.0, row[0]) if row else 0.0

@@ -69,6 +69,8 @@ class Run(models.Model):
     ended = models.DateTimeField(null=True)
     cancel = models.CharField(max_length=14, choices=Cancel, default=Cancel.NONE)
     cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    # When the last abort was asked for, in seconds since 1970: names it, for each is carried out once.
+    abort_at = models.FloatField(default=0, db_default=0)
     holds_lock = models.BooleanField(default=True)  # a failed run may go on holding its group until somebody releases it
     lock_released_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     lock_release_reason = models.TextField(blank=True)

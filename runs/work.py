@@ -1,7 +1,7 @@
 """Working on one effect: intent, do, probe, record. What the engine promises about the world is kept here.
 
     the row says        first
-    nothing, planned    commit the intent, look at the lease again, do
+    nothing, planned    commit the intent, look at the lease and at the person's wish again, do
     intent, observed,   ask the world (probe): somebody may have done it
     unknown
 
@@ -25,7 +25,7 @@ from people import audit
 from remote.errors import Refused, RemoteError
 from runs import draining
 from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running, kind_of
-from runs.leases import Fenced, Lease
+from runs.leases import Fenced, Lease, Overtaken, Wanted
 from runs.log import Log
 from runs.models import Effect, Run, Step
 from runs.outcomes import Broken, Doubtful, Left, Open, Outcome, Proven, Stopped
@@ -59,34 +59,45 @@ class Shift:
 class Wish:
     """What the person wants of the run by now: asked from the database, twice a second at most. Raises Fenced where it is not ours."""
 
-    def __init__(self, lease: Lease, cancel: str, shift: Shift) -> None:
-        """`cancel`: what was just read. `shift` ends where the console is drained of all that is under way."""
+    def __init__(self, lease: Lease, wanted: Wanted, shift: Shift) -> None:
+        """`wanted`: what was just read. `shift` ends where the console is drained of all that is under way."""
         self._lease = lease
         self._shift = shift
         self._asked = time.monotonic()
-        self._cancel = cancel
+        self._wanted = wanted
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
         with self._lock:
             if time.monotonic() - self._asked > ASK_FOR_CANCEL:
-                mine = Run.objects.filter(number=self._lease.number, epoch=self._lease.epoch)
-                found = mine.annotate(kept_back=draining.holds()).values_list("cancel", "kept_back").first()
-                if found is None:
-                    raise Fenced
-                self._cancel, drained = found
-                if drained:
-                    self._shift.end()
-                self._asked = time.monotonic()
-            return self._cancel
+                self._ask()
+            return self._wanted.cancel
+
+    def anew(self) -> Wanted:
+        """What is wanted at this moment."""
+        with self._lock:
+            self._ask()
+            return self._wanted
+
+    def _ask(self) -> None:
+        mine = Run.objects.filter(number=self._lease.number, epoch=self._lease.epoch)
+        found = mine.annotate(kept_back=draining.holds()).values_list("cancel", "abort_at", "kept_back").first()
+        if found is None:
+            raise Fenced
+        cancel, abort_at, drained = found
+        self._wanted = Wanted(cancel, abort_at)
+        if drained:
+            self._shift.end()
+        self._asked = time.monotonic()
 
     @property
-    def heard(self) -> str:
+    def heard(self) -> Wanted:
         """What was last read, and so what was acted on."""
-        return self._cancel
+        return self._wanted
 
     def stops_work(self) -> bool:
-        return self() in (Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING)
+        self()
+        return self.heard.forbids
 
 
 class Work:
@@ -116,6 +127,7 @@ class Work:
         self.facts = facts
         self.troubles = troubles
         self.kind: Kind = kind_of(act)
+        self.wanted = wish.heard  # what it was last gone on with
         self.fresh = False  # its intent was committed by this very tick, which has not acted on it yet
 
     def go(self) -> Outcome:
@@ -133,7 +145,9 @@ class Work:
     def _go(self) -> Outcome:
         outcome: Outcome | None = None
         while outcome is None:
-            cancel = self.wish()
+            self.wish()
+            self.wanted = self.wish.heard
+            cancel = self.wanted.cancel
             if cancel == Run.Cancel.STOP_WATCHING:
                 return Left()
             if self.row.state in Effect.FINISHED:
@@ -142,20 +156,33 @@ class Work:
                 return Broken(self.row.said)
             if self.row.state == State.PLANNED or self.fresh:
                 outcome = Stopped() if cancel == Run.Cancel.ABORT else self._start()
-            elif cancel == Run.Cancel.ABORT and "cancel" not in self.row.answer:
+            elif cancel == Run.Cancel.ABORT and not self._stopped():
                 outcome = self._stop()
             else:
                 outcome = self._ask()
         return outcome
 
+    def _stopped(self) -> bool:
+        """For this abort: a refused one may be asked for again."""
+        return "cancel" in self.row.answer and self.row.answer.get("abort_at", self.wanted.abort_at) == self.wanted.abort_at
+
+    def missed_an_abort(self) -> bool:
+        """It may still be under way, and had come to its end for this tick before another one heard of the abort."""
+        may_be_under_way = self.row.state in (State.INTENT, State.OBSERVED, State.UNKNOWN)
+        return may_be_under_way and self.wish.heard.cancel == Run.Cancel.ABORT and self.wish.heard != self.wanted
+
     # -- the three things that can be asked of the world
 
     def _start(self) -> Outcome | None:
         if not self.fresh:
-            self._intend()
-        self.fresh = False
+            try:
+                self._intend()
+            except Overtaken:
+                self.wish.anew()
+                return None
         if self.lease.left() < settings.LEASE_SECONDS / 2:
-            return Open(0.0, certain=False)
+            return None if self.wish.anew().forbids else Open(0.0, certain=False)
+        self.fresh = False
         try:
             answer = self.kind.do(self.act, self._context())
         except Refused as error:
@@ -184,7 +211,7 @@ class Work:
             said = f"{self.act.target}: could not be stopped: {_sentence(error)}"
         except RemoteError as error:
             return self._trouble(error)
-        self._record(self.row.state, said=said, answer={"cancel": said})
+        self._record(self.row.state, said=said, answer={"cancel": said, "abort_at": self.wanted.abort_at})
         return None
 
     # -- what is made of the answers
@@ -229,7 +256,7 @@ class Work:
         while (left := end - time.monotonic()) > 0:
             if not self.shift.left():
                 return Open(left, said, running, certain, self.troubles)
-            if self.wish() == Run.Cancel.STOP_WATCHING or (self.wish() == Run.Cancel.ABORT and "cancel" not in self.row.answer):
+            if self.wish.stops_work() and self.wish.heard != self.wanted:
                 break
             time.sleep(min(left, ASK_FOR_CANCEL))
         return None
@@ -240,9 +267,10 @@ class Work:
         """An effect of the same attempt keeps the time of its first intent: a late answer to the first call is ours, too.
 
         That of the last one is kept beside it: whoever asks what came of it must give the second call as much time to arrive.
+        Raises Overtaken.
         """
-        self.row.state = State.INTENT
-        with self.lease.write():
+        with self.lease.write(heard=self.wanted):
+            self.row.state, self.fresh = State.INTENT, True
             if self.row._state.adding:
                 self.row.epoch, self.row.intent_at = self.lease.epoch, timezone.now()
                 self.row.save(force_insert=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from estate import reading
 from people.models import Operator
 from remote import observing
 from remote.errors import Busy, Denied, HostKeyRefused, Throttled, Unanswered, Unreachable
-from runs import actions, doorbell, effects, engine, reconcile, redact
+from runs import actions, doorbell, effects, engine, reconcile, redact, work
 from runs.effects import CannotTell, Context, NotDone, Running
 from runs.engine import tick
 from runs.models import Effect, Plan, Run, Step
@@ -457,6 +460,269 @@ def test_an_abort_in_the_last_half_second_is_not_lost(start: Start, world: World
     tick(run.number)
     assert fresh(run).state == Run.State.CANCELLED
     assert world.cancelled == ["update"]
+
+
+@pytest.mark.parametrize("strength", [Run.Cancel.AFTER_STEP, Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING])
+def test_no_step_begins_after_a_stop(start: Start, world: World, releaser: Operator, strength: Run.Cancel) -> None:
+    """It is pressed while the last effect of the step before is at work, and nobody asks for the wish before half a second is over."""
+    run = start()
+    world.on_do = cancelling(run, "update", strength, by=releaser)
+    for _ in range(3):
+        tick(run.number)
+    run = fresh(run)
+    assert world.order == ["put", "version", "update"]
+    assert run.state == (Run.State.UNKNOWN if strength == Run.Cancel.STOP_WATCHING else Run.State.CANCELLED)
+    assert not run.effects.filter(step__key="flush").exists()
+
+
+@pytest.mark.parametrize("strength", [Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING])
+def test_no_further_effect_of_a_step_begins_after_a_stop_that_forbids_it(
+    start: Start, world: World, releaser: Operator, strength: Run.Cancel
+) -> None:
+    run = start()
+    world.on_do = cancelling(run, "put", strength, by=releaser)
+    tick(run.number)
+    assert world.order == ["put"]
+    assert not run.effects.filter(key="version").exists(), "not even its intent"
+
+
+def test_a_step_that_is_to_be_finished_begins_its_further_effects(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.on_do = cancelling(run, "put", Run.Cancel.AFTER_STEP, by=releaser)
+    for _ in range(2):
+        tick(run.number)
+    assert world.order == ["put", "version"]
+    assert fresh(run).state == Run.State.CANCELLED
+
+
+@pytest.mark.parametrize("strength", [Run.Cancel.ABORT, Run.Cancel.STOP_WATCHING, Run.Cancel.AFTER_STEP])
+def test_a_stop_between_the_intent_and_its_effect_is_heard(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch, strength: Run.Cancel
+) -> None:
+    """As it is where many hosts have one step, and the last of them wait for a thread."""
+    run = start(Planned("update", "Update", (act("update"),)))
+    begin = engine.Tick._begin
+
+    def begun(self: engine.Tick, step: Step, planned: Planned) -> dict[str, Effect]:
+        rows = begin(self, step, planned)
+        actions.cancel_run(run, strength, by=releaser)
+        return rows
+
+    monkeypatch.setattr(engine.Tick, "_begin", begun)
+    for _ in range(2):
+        tick(run.number)
+    assert world.order == (["update"] if strength == Run.Cancel.AFTER_STEP else [])
+    assert world.cancelled == []
+    states = {Run.Cancel.AFTER_STEP: "succeeded", Run.Cancel.ABORT: "cancelled", Run.Cancel.STOP_WATCHING: "unknown"}
+    assert fresh(run).state == states[strength]
+
+
+def test_a_run_that_was_complete_before_it_could_be_stopped_says_so(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.on_do = cancelling(run, "flush-fe-3", Run.Cancel.AFTER_STEP, by=releaser)
+    for _ in range(2):
+        tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.SUCCEEDED, False)
+    assert run.said == "It was complete before it could be cancelled."
+
+
+def test_what_failed_before_it_could_be_aborted_says_why(start: Start, world: World, releaser: Operator) -> None:
+    run = start()
+    world.refuse["update"] = Busy("client-magento-prod is not Ready.")
+    world.on_do = cancelling(run, "update", Run.Cancel.ABORT, by=releaser)
+    for _ in range(2):
+        tick(run.number)
+    run = fresh(run)
+    assert (run.state, run.holds_lock) == (Run.State.FAILED, True)
+    assert "client-magento-prod is not Ready." in run.said
+    assert "asked to abort it; nothing had to be stopped." in run.said
+
+
+# -- each abort that is pressed
+
+
+class Stubborn:
+    """An effect that goes on running; how it was asked to stop is counted."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> None:
+        self.asked: list[str] = []
+        self.errors = list(errors)
+        world.stays_running.add("update")
+        monkeypatch.setattr(world, "cancel", self)
+
+    def __call__(self, act: Act, context: Context) -> str:
+        self.asked.append(act.key)
+        if self.errors:
+            raise self.errors.pop(0)
+        return f"{act.target}: 4711 goes on"
+
+
+def abort(run: Run, by: Operator) -> None:
+    actions.cancel_run(fresh(run), Run.Cancel.ABORT, by=by)
+    for _ in range(2):
+        tick(run.number)
+
+
+def test_an_abort_that_was_refused_can_be_pressed_again(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TICK_SECONDS = 0.1
+    stubborn = Stubborn(world, monkeypatch, Busy("not abortable yet."))
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    for presses in (1, 2, 3):
+        abort(run, releaser)
+        assert stubborn.asked == ["update"] * presses
+    actions.check_now(fresh(run), by=releaser)
+    tick(run.number)
+    assert stubborn.asked == ["update"] * 3, "only an abort is one"
+    assert Effect.objects.get(run=run).answer["cancel"] == "fe-1: 4711 goes on"
+
+
+def test_an_abort_is_pressed_again_while_a_tick_is_at_work(
+    start: Start, world: World, releaser: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(Planned("update", "Update", (act("update"),)))
+    world.on_do = cancelling(run, "update", Run.Cancel.ABORT, by=releaser)
+    stubborn = Stubborn(world, monkeypatch)
+
+    def cancel(act: Act, context: Context) -> str:
+        said = stubborn(act, context)
+        if len(stubborn.asked) == 1:
+            actions.cancel_run(fresh(run), Run.Cancel.ABORT, by=releaser)
+        else:
+            world.stays_running.clear()
+            world.ends_badly.add("update")
+        return said
+
+    monkeypatch.setattr(world, "cancel", cancel)
+    tick(run.number)
+    assert stubborn.asked == ["update"] * 2
+    assert fresh(run).state == Run.State.CANCELLED
+
+
+def test_an_abort_that_gets_no_answer_is_asked_again_after_a_pause(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TICK_SECONDS = 0.1
+    run = start(Planned("update", "Update", (act("update"),)))
+    Stubborn(world, monkeypatch)
+    tick(run.number)
+    settings.TICK_SECONDS = 2.0
+    monkeypatch.setattr(work, "FIRST_PAUSE", 0.5)
+    asked: list[float] = []
+
+    def cancel(act: Act, context: Context) -> str:
+        asked.append(time.monotonic())
+        raise Throttled("too many calls.")
+
+    monkeypatch.setattr(world, "cancel", cancel)
+    actions.cancel_run(fresh(run), Run.Cancel.ABORT, by=releaser)
+    tick(run.number)
+    assert len(asked) >= 2
+    assert asked[1] - asked[0] > 0.25
+
+
+def test_after_it_was_resumed_an_abort_is_a_new_one(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TICK_SECONDS = 0.1
+    stubborn = Stubborn(world, monkeypatch)
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    abort(run, releaser)
+    world.silent.add("update")
+    tick(run.number)
+    assert fresh(run).state == Run.State.UNKNOWN
+    world.silent.clear()
+    actions.resume(fresh(run), by=releaser)
+    tick(run.number)
+    assert stubborn.asked == ["update"]
+    abort(run, releaser)
+    assert stubborn.asked == ["update"] * 2
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_did_not_happen_is_begun_only_where_nobody_wants_it_stopped(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    settings.TICK_SECONDS = 0.1
+    Stubborn(world, monkeypatch)
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    abort(run, releaser)
+    world.silent.add("update")
+    tick(run.number)
+    world.silent.clear()
+    world.stays_running.clear()
+    world.applied["update"] = 0
+    settings.TICK_SECONDS = 10.0
+    if goes_on:
+        actions.resume(fresh(run), by=releaser)
+    else:
+        actions.check_now(fresh(run), by=releaser)
+    tick(run.number)
+    assert world.applied["update"] == int(goes_on)
+    assert fresh(run).state == (Run.State.SUCCEEDED if goes_on else Run.State.CANCELLED)
+    if not goes_on:
+        assert "4711 goes on" in fresh(run).said
+
+
+def test_what_was_in_doubt_before_another_host_heard_of_the_abort_is_aborted_too(start: Start, world: World, releaser: Operator) -> None:
+    hosts = (act("one", "fe-1"), act("two", "fe-2"))
+    run = start(Planned("flush", "Flush", hosts, parallel=True))
+    world.probes["one"] = [CannotTell("nothing shows it.")]
+    world.probes["two"] = [Running("slow", ask_again=0.6), Running("slow", ask_again=0.6)]
+    world.stays_running |= {"one", "two"}
+
+    def before(point: str) -> None:
+        if point == "probe two" and not pressed:
+            while not Effect.objects.filter(run=run, key="one", state=Effect.State.UNKNOWN).exists():
+                time.sleep(0.01)
+            pressed.append(actions.cancel_run(fresh(run), Run.Cancel.ABORT, by=releaser).revision)
+
+    pressed: list[int] = []
+    world.before = before
+    for _ in range(3):
+        tick(run.number)
+    assert sorted(world.cancelled) == ["one", "two"]
+    assert fresh(run).state == Run.State.CANCELLED
+
+
+@pytest.mark.parametrize("strength", [Run.Cancel.ABORT, Run.Cancel.AFTER_STEP])
+def test_a_stop_of_what_runs_too_long_is_followed(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch, strength: Run.Cancel
+) -> None:
+    settings.TICK_SECONDS, settings.STEP_SECONDS = 0.0, 30.0
+    stubborn = Stubborn(world, monkeypatch)
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    Step.objects.filter(run=run).update(started=timezone.now() - timedelta(hours=1))
+    tick(run.number)
+    assert fresh(run).state == Run.State.WAITING
+    actions.cancel_run(fresh(run), strength, by=releaser)
+    for _ in range(2):
+        tick(run.number)
+    assert fresh(run).state == Run.State.RUNNING
+    assert stubborn.asked == (["update"] if strength == Run.Cancel.ABORT else [])
+    run.steps.update(started=timezone.now() - timedelta(hours=1))
+    Run.objects.filter(pk=run.pk).update(abort_at=0)
+    tick(run.number)
+    assert fresh(run).state == Run.State.WAITING, "not for ever"
+
+
+def test_an_abort_in_the_last_second_of_a_step_is_followed(
+    start: Start, world: World, releaser: Operator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TICK_SECONDS, settings.STEP_SECONDS = 0.0, 30.0
+    Stubborn(world, monkeypatch)
+    run = start(Planned("update", "Update", (act("update"),)))
+    tick(run.number)
+    actions.cancel_run(fresh(run), Run.Cancel.ABORT, by=releaser)
+    Step.objects.filter(run=run).update(started=timezone.now() - timedelta(seconds=31))
+    tick(run.number)
+    assert fresh(run).state == Run.State.RUNNING
 
 
 @pytest.mark.parametrize("press", [True, False])

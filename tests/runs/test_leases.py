@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from runs import clock
+from people.models import Operator
+from runs import actions, clock
 from runs.engine import tick
 from runs.leases import Beat, Fenced, claim
 from runs.models import Effect, Run, Step
@@ -34,6 +35,20 @@ def test_a_lease_is_given_once_until_it_ends(start: Start, world: World) -> None
     assert first.left() == 0
     assert not first.renew()
     assert second.renew()
+
+
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [(Run.Cancel.NONE, True), (Run.Cancel.AFTER_STEP, True), (Run.Cancel.ABORT, False), (Run.Cancel.STOP_WATCHING, False)],
+)
+def test_no_time_is_left_for_what_a_person_forbids(start: Start, world: World, releaser: Operator, wish: Run.Cancel, left: bool) -> None:
+    run = start()
+    lease = claim(run.number)
+    assert lease is not None
+    if wish != Run.Cancel.NONE:
+        actions.cancel_run(run, wish, by=releaser)
+    assert (lease.left() > 4) == left
+    assert lease.renew()
 
 
 def test_a_released_lease_can_be_had_at_once(start: Start, world: World) -> None:
