@@ -311,6 +311,7 @@ cancel() {
 
 # --- The door ---------------------------------------------------------------------------------------------------------------------------------
 
+forced=
 if [ "${SSH_ORIGINAL_COMMAND+set}" ]; then
     LC_ALL=C
     case $SSH_ORIGINAL_COMMAND in
@@ -321,10 +322,8 @@ if [ "${SSH_ORIGINAL_COMMAND+set}" ]; then
         /opt/opsconsole/runner) shift ;;
         *) refuse "verb: this key may only run /opt/opsconsole/runner" ;;
     esac
-    case ${1:-} in
-        supervise) refuse "verb: supervise" ;;
-    esac
     unset SSH_ORIGINAL_COMMAND
+    forced=yes
 fi
 
 case ${1:-} in
@@ -341,7 +340,11 @@ case $verb in
     start) fixed=3 ;;
     attend) fixed=5 ;;
     probe) fixed=1 ;;
-    status | tail | follow | cancel | supervise) fixed= ;;
+    status | tail | follow | cancel) fixed= ;;
+    supervise) # our own: it believes the folder that it is given
+        fixed=
+        [ -z "$forced" ] || refuse "verb: supervise"
+        ;;
     *) refuse "verb: start attend status tail follow cancel probe" ;;
 esac
 
