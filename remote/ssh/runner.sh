@@ -109,17 +109,19 @@ is_alive() {
 }
 
 read_rc() {
+    { read -r rc <"$folder/rc"; } 2>/dev/null && return 0
     rc=-
-    { read -r rc <"$folder/rc"; } 2>/dev/null
+    return 1
 }
 
 # Sets `kind` and `rc`. That nobody lives is asked before rc is asked again: rc is there before its writer goes.
+# A pid or rc without its words is what a power cut leaves: the command may have run.
 look() {
-    rc=- kind=absent
+    kind=absent
     if read_rc; then
         kind=finished
-    elif read_pid; then
-        if is_alive; then kind=running; elif read_rc; then kind=finished; else kind=lost; fi
+    elif [ -e "$folder/pid" ]; then
+        if read_pid && is_alive; then kind=running; elif read_rc; then kind=finished; else kind=lost; fi
     fi
     if [ -e "$folder/cancelled" ] && [ "$kind" != running ]; then kind=cancelled; fi
 }
@@ -177,7 +179,9 @@ supervise() {
     read -r boot </proc/sys/kernel/random/boot_id
     set_since $stat
     exec 7<"$folder/alive" && flock -w 10 7 || exit 1 # somebody may look at this very moment
-    echo "$$ $$ $since $boot" >"$folder/pid" || exit 1
+    # On the disk before the command begins: after a power cut it would else be taken for one that never began, and start again.
+    # `sync FILE` is younger than Amazon Linux 2, whose sync waits for every file system of the host, a dead NFS server's too.
+    echo "$$ $$ $since $boot" | dd of="$folder/pid" conv=fsync 2>/dev/null || { rm -f "$folder/pid"; exit 1; }
     trap : TERM INT HUP PIPE # whoever waits for this line may be gone
     echo up
     exec 9<&- >/dev/null
@@ -211,10 +215,14 @@ forget() {
 status() {
     set_folder "$1" "$2"
     look
-    if [ "$kind" = absent ] && [ -e "$folder/command" ]; then # a start may be under way
-        lock 15
-        look
-    fi
+    case $kind in
+        absent | lost)
+            if [ -e "$folder/command" ]; then # a start may be under way
+                lock 15
+                look
+            fi
+            ;;
+    esac
 }
 
 tail_log() {

@@ -26,9 +26,10 @@ class Host:
 
     root: Path
     shell: str
+    path: str = os.environ["PATH"]
 
     def popen(self, *words: str, original_command: str | None = None, own_group: bool = False) -> subprocess.Popen[str]:
-        environment = {**os.environ, "OPSCONSOLE_ROOT": str(self.root)}
+        environment = {**os.environ, "OPSCONSOLE_ROOT": str(self.root), "PATH": self.path}
         if original_command is not None:
             environment["SSH_ORIGINAL_COMMAND"] = original_command
         return subprocess.Popen(
@@ -176,6 +177,51 @@ def test_what_died_without_a_code_is_lost_and_never_repeated(host: Host, tmp_pat
     wait_for(lambda: host("status", "r1", "s1").startswith("lost - "))
     assert host("start", "r1", "s1", "2", "--", *command).startswith("lost - ")
     assert (tmp_path / "count").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("emptied", ["pid", "rc"])
+def test_a_power_cut_that_empties_a_file_starts_nothing_again(host: Host, tmp_path: Path, emptied: str) -> None:
+    """File systems that allocate late keep the name of a file whose words are gone."""
+    command = ["sh", "-c", f"echo ran >>{tmp_path}/count"]
+    host("start", "r1", "s1", "1", "--", *command)
+    host("follow", "r1", "s1", "0", "10")
+    (host.folder("r1", "s1") / "rc").unlink()
+    (host.folder("r1", "s1") / emptied).write_text("")
+    assert host("status", "r1", "s1") == "lost - 0"
+    assert host("start", "r1", "s1", "2", "--", *command) == "lost - 0"
+    assert (tmp_path / "count").read_text() == "ran\n"
+
+
+def test_a_power_cut_before_the_pid_leaves_what_never_began(host: Host, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"echo ran >>{tmp_path}/count"]
+    host.folder("r1", "s1").mkdir(parents=True)
+    (host.folder("r1", "s1") / "command").write_text("")
+    assert host("status", "r1", "s1") == "absent - 0"
+    assert host("start", "r1", "s1", "2", "--", *command) == "started - 0"
+    wait_for(lambda: host("status", "r1", "s1") == "finished 0 0")
+    assert (tmp_path / "count").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("disk", ["good", "full"])
+def test_its_pid_is_on_the_disk_before_the_command_begins(host: Host, tmp_path: Path, disk: str) -> None:
+    stand_in = tmp_path / "bin/dd"
+    stand_in.parent.mkdir()
+    writes = 'exec /usr/bin/env PATH="${PATH#*:}" dd "$@"' if disk == "good" else "exit 1"
+    slow = f': >"${{1#of=}}"; sleep 0.3; [ ! -e {tmp_path}/ran ] && echo "$@" >{tmp_path}/wrote'
+    stand_in.write_text(f"#!/bin/sh\n{slow}\n{writes}\n")
+    stand_in.chmod(0o755)
+    host.path = f"{stand_in.parent}:{host.path}"
+    caller = host.popen("start", "r1", "s1", "1", "--", "touch", f"{tmp_path}/ran")
+    wait_for((host.folder("r1", "s1") / "pid").exists)
+    meanwhile = host("status", "r1", "s1")
+    said, _ = caller.communicate(timeout=10)
+    assert (tmp_path / "wrote").read_text() == f"of={host.folder('r1', 's1')}/pid conv=fsync\n"
+    if disk == "good":
+        assert (said, meanwhile.split()[0] in ("running", "finished")) == ("started - 0\n", True)
+        wait_for(lambda: host("status", "r1", "s1") == "finished 0 0")
+    else:
+        assert (said, meanwhile) == ("refused start: the supervisor did not come up\n", "absent - 0")
+    assert (tmp_path / "ran").exists() == (disk == "good")
 
 
 def test_a_process_of_another_boot_or_another_start_is_not_ours(host: Host) -> None:
