@@ -52,8 +52,15 @@ class Detached:
             return self.accept(act, context)
         if state.kind == "finished":
             return Failed(f"{act.target}: the command ended with exit code {state.rc}.", {"rc": state.rc})
+        if state.left:  # another attempt would run beside them
+            pids = " ".join(map(str, state.left))
+            return CannotTell(
+                f"{act.target}: the command was cancelled, and {len(state.left)} of its processes could not be ended: {pids}. "
+                f"End them there (sudo kill -KILL {pids}), then check now."
+            )
         if state.kind == "cancelled":
-            return Failed(f"{act.target}: the command was cancelled; nothing of it is left running", {"cancelled": True})
+            said = f"{act.target}: the command was cancelled; nothing of it is left running"
+            return Failed(said, {"cancelled": True, "cancel": said})
         return CannotTell(f"{act.target}: the host lost the command, without an exit code. Was it restarted? Look at what the command did.")
 
     def accept(self, act: Act, context: Context) -> Finding:

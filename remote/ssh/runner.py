@@ -47,12 +47,13 @@ class Key:
 class State:
     """`started` is what `start` says the first time; `lost`: it began, nobody lives, and no code was left (the host rebooted).
 
-    `rc` is None where there is none. `size` is the log's, in bytes.
+    `rc` is None where there is none. `size` is the log's, in bytes. `left`: the processes of a cancelled command that are still there.
     """
 
     kind: Kind
     rc: int | None
     size: int
+    left: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,8 @@ class Runner:
 
     def cancel(self, host: str, key: Key, *, grace: int = 3) -> Proof:
         """TERM to everything that the command started, KILL after `grace` seconds, then looks who is left. The key never starts again."""
-        found = self._ask(host, "cancel", key.run, key.step, str(grace), deadline=grace + DEADLINE).text
-        words = found.split()
-        return Proof(_state(found), tuple(int(word) for word in words[4:] if word.isdigit()))
+        state = _state(self._ask(host, "cancel", key.run, key.step, str(grace), deadline=grace + DEADLINE).text)
+        return Proof(state, state.left)
 
     def probe(self, host: str, argv: Sequence[str], *, deadline: float = DEADLINE) -> Result:
         """A question, run directly and ended on the host before the deadline: for a console whose key may only run the runner."""
@@ -224,7 +224,7 @@ def _state(line: str) -> State:
     """Raises Refused where the line says so."""
     if line.startswith("refused "):
         raise _refusal("The host", line.strip())
-    kind, rc, size = ([*line.split(), "", "", ""])[:3]
+    kind, rc, size, _, *left = [*line.split(), "", "", "", ""]
     if kind not in get_args(Kind) or not size.isdigit():
         raise Unanswered(f"The runner's answer is none: {line[:200]!r}", "Ask again.")
-    return State(cast(Kind, kind), None if rc == "-" else int(rc), int(size))
+    return State(cast(Kind, kind), None if rc == "-" else int(rc), int(size), tuple(int(pid) for pid in left if pid.isdigit()))

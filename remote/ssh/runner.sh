@@ -14,18 +14,19 @@
 # A first argument @HASH is compared with the sha256 of this file; another runner refuses to do anything.
 # start, status, tail, follow and cancel say one line `KIND RC SIZE` (tail and follow on stderr, after the bytes), or `refused WHY` with exit code 97.
 # KIND: absent started running finished lost cancelled. RC is - where there is none; SIZE is that of the log. A key never runs twice.
+# Behind it LEFT PID…: how many processes of a cancelled command are there, counted anew each time, and which; where nobody is, cancel alone says 0.
 #
 # As a forced command (authorized_keys: restrict,command="/opt/opsconsole/runner") it reads its arguments from SSH_ORIGINAL_COMMAND, splits them
 # at blanks and interprets nothing: what needs quoting comes encoded.
 #
 # Installed as /opt/opsconsole/runner. OPSCONSOLE_ROOT is put before the absolute paths of this file, for an image's staging root.
 # Folder of a key: /var/lib/opsconsole/RUN/STEP, with epoch, command (words, NUL after each), pid (pid, session, start time, boot), alive (locked while
-# it runs), log, rc, cancelled. The folder itself is the lock. Removed 30 days after the end.
+# it runs), log, rc, cancelled (who was left, PID/START each, or none). The folder itself is the lock. Removed 30 days after the end.
 
 set -f # words from outside are never patterns
 unset IFS CDPATH ENV
 umask_of_caller=$(umask)
-verb=
+verb= members= seen= kept=
 umask 077
 base=${OPSCONSOLE_ROOT:-}/var/lib/opsconsole
 
@@ -123,13 +124,29 @@ look() {
     elif [ -e "$folder/pid" ]; then
         if read_pid && is_alive; then kind=running; elif read_rc; then kind=finished; else kind=lost; fi
     fi
-    if [ -e "$folder/cancelled" ] && [ "$kind" != running ]; then kind=cancelled; fi
+    if [ -e "$folder/cancelled" ] && [ "$kind" != running ]; then
+        kind=cancelled
+        recount
+    fi
+}
+
+# Who of a cancelled command is left is asked each time, until nobody is: from then on its session's number may become somebody else's.
+recount() {
+    kept=
+    { read -r kept <"$folder/cancelled"; } 2>/dev/null
+    [ "$kept" != none ] || return 0
+    seen="$seen $kept"
+    find_members
+    [ -n "$members" ] || find_members # whoever was forked during the first look
+    [ -n "$members" ] || seen=none
+    { echo "$seen" >"$folder/cancelled.$$" && mv "$folder/cancelled.$$" "$folder/cancelled"; } 2>/dev/null
 }
 
 report() {
     size=0
     [ "$kind" = started ] || [ ! -e "$folder/log" ] || size=$(stat -c %s "$folder/log")
-    echo "$kind $rc $size"
+    set -- $members
+    echo "$kind $rc $size${members:+ $# $*}"
 }
 
 # Holds the key until this process ends or closes 9. A child that inherits 9 holds it as well.
@@ -249,21 +266,29 @@ follow() {
 
 # --- cancel -----------------------------------------------------------------------------------------------------------------------------------
 
-# Sets `members`: who is in the command's session, or carries its mark after leaving the session.
+# Sets `members`: who is in the command's session, carries its mark after leaving it, was started by one of these, or was one of them before.
+# `seen` keeps them with their start times, PID/START: a number may be somebody else's by the next look.
 find_members() {
-    members=
+    members= living=
     read -r boot_now </proc/sys/kernel/random/boot_id
     sid=
     if read_pid && [ "$boot" = "$boot_now" ]; then
         sid=$session
         # The number is ours as long as the session lives; another process with that number is a stranger.
         if read_stat "$pid" && ! is_alive; then case $stat in [ZX]*) ;; *) sid= ;; esac fi
+    else
+        seen=
     fi
     for entry in $(cd /proc && set +f && echo [0-9]*); do
         read_stat "$entry" || continue
         set -- $stat
         if [ "$1" = Z ] || [ "$1" = X ] || [ "$entry" = $$ ]; then continue; fi
-        if [ -n "$sid" ] && [ "$4" = "$sid" ]; then members="$members $entry"; fi
+        living="$living $entry/$2/${20}"
+        if [ -n "$sid" ] && [ "$4" = "$sid" ]; then
+            members="$members $entry"
+        else
+            case " $seen " in *" $entry/${20} "*) members="$members $entry" ;; esac
+        fi
     done
     [ -n "$pid" ] || return 0
     for entry in $(set +f; grep -lzsxF "OPSCONSOLE_STEP=$folder:$pid" /proc/[0-9]*/environ); do
@@ -273,6 +298,24 @@ find_members() {
             *" $entry "*) ;;
             *) if read_stat "$entry"; then case $stat in [ZX]*) ;; *) members="$members $entry" ;; esac fi ;;
         esac
+    done
+    add_children
+}
+
+# Those of another user, whose environment cannot be read, show whose children they are only as long as their parents live.
+add_children() {
+    parents=$members
+    while [ -n "$parents" ]; do
+        children= seen=
+        for entry in $living; do
+            parent=${entry#*/}
+            parent=${parent%/*}
+            case "$members " in
+                *" ${entry%%/*} "*) seen="$seen ${entry%%/*}/${entry##*/}" ;;
+                *) case "$parents " in *" $parent "*) children="$children ${entry%%/*}" ;; esac ;;
+            esac
+        done
+        members=$members$children parents=$children
     done
 }
 
@@ -306,15 +349,14 @@ cancel() {
     [ -d "$folder" ] || mkdir -p "$folder" || refuse "disk: $folder cannot be made"
     lock 15
     look
-    [ "$kind" = finished ] || : >"$folder/cancelled" || refuse "disk: $folder/cancelled cannot be written"
-    find_members
+    [ "$kind" = finished ] || [ -e "$folder/cancelled" ] || : >"$folder/cancelled" || refuse "disk: $folder/cancelled cannot be written"
+    [ "$kept" = none ] || find_members
     if [ -n "$members" ]; then
         signal TERM
         wait_for_none $((grace * 100)) || signal KILL
         wait_for_none 200
     fi
     look
-    left=$(set -- $members; echo $#)
 }
 
 # --- The door ---------------------------------------------------------------------------------------------------------------------------------
@@ -412,7 +454,9 @@ case $verb in
     cancel)
         [ $# -eq 2 ] || [ $# -eq 3 ] || refuse "arguments: cancel RUN STEP [GRACE]"
         cancel "$@"
-        echo "$(report) $left$members"
+        said=$(report)
+        [ -n "$members" ] || said="$said 0"
+        echo "$said"
         ;;
     probe)
         check_number "$1" SECONDS

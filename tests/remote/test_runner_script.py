@@ -17,6 +17,12 @@ import pytest
 
 from remote.ssh.runner import REFUSED, SCRIPT, script_hash
 
+# The script itself, as a user whom `kill` and `sudo kill` refuse some processes.
+MAY_NOT_KILL = """
+sudo() {{ return 1; }}
+kill() {{ case "$(cat {spared})" in *" $2 "*) return 1 ;; *) command kill "$@" ;; esac; }}
+. "$0"
+"""
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]
 
 
@@ -27,13 +33,14 @@ class Host:
     root: Path
     shell: str
     path: str = os.environ["PATH"]
+    spared: Path = Path("/dev/null")  # processes that its user may not end, with a blank around each
 
     def popen(self, *words: str, original_command: str | None = None, own_group: bool = False) -> subprocess.Popen[str]:
         environment = {**os.environ, "OPSCONSOLE_ROOT": str(self.root), "PATH": self.path}
         if original_command is not None:
             environment["SSH_ORIGINAL_COMMAND"] = original_command
         return subprocess.Popen(
-            [self.shell, str(SCRIPT), *words],
+            [self.shell, "-c", MAY_NOT_KILL.format(spared=self.spared), str(SCRIPT), *words],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -172,7 +179,7 @@ def test_another_command_under_the_same_key_is_refused(host: Host) -> None:
 def test_what_died_without_a_code_is_lost_and_never_repeated(host: Host, tmp_path: Path) -> None:
     command = ["sh", "-c", f"echo ran >>{tmp_path}/count; sleep 60"]
     host("start", "r1", "s1", "1", "--", *command)
-    wait_for((tmp_path / "count").exists)
+    wait_for(lambda: (tmp_path / "count").exists() and (tmp_path / "count").read_text())
     os.killpg(host.pid("r1", "s1"), signal.SIGKILL)  # as a power cut does: nobody writes a code
     wait_for(lambda: host("status", "r1", "s1").startswith("lost - "))
     assert host("start", "r1", "s1", "2", "--", *command).startswith("lost - ")
@@ -286,6 +293,73 @@ def test_cancel_lets_the_command_end_by_itself_within_its_grace(host: Host, tmp_
     said = host("cancel", "r1", "s1", "5")
     assert (said[:12], said[-2:]) == ("cancelled 9 ", " 0")
     assert host("tail", "r1", "s1", "0", "100").endswith("tidy")
+
+
+def born(pid: int) -> str:
+    """As the script keeps who was left: the number, and when it was given to this process."""
+    return f"{pid}/{Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2].split()[19]}"
+
+
+@pytest.mark.parametrize("how", ["sleep 60", "env -i setsid sleep 60"])
+def test_who_could_not_be_ended_is_named_until_he_is_gone(host: Host, tmp_path: Path, how: str) -> None:
+    """The second as `sudo` does it that starts a session of its own: no session, no mark that could be read, soon no parent."""
+    host.spared = tmp_path / "spared"
+    command = ["sh", "-c", f'{how} & echo " $! " >{host.spared}.new; sleep 0.2; mv {host.spared}.new {host.spared}; wait']
+    host("start", "r1", "s1", "1", "--", *command)
+    wait_for(host.spared.exists)
+    left = int(host.spared.read_text())
+    try:
+        said = host("cancel", "r1", "s1", "0")
+        assert (said.split()[0], said.split()[3:]) == ("cancelled", ["1", str(left)])
+        for _ in range(2):
+            assert host("status", "r1", "s1") == said
+        assert host("follow", "r1", "s1", "0", "1") == ""
+        assert host("start", "r1", "s1", "2", "--", *command) == said
+        assert host("cancel", "r1", "s1", "0") == said
+        assert marked(f"{host.folder('r1', 's1')}:{host.pid('r1', 's1')}") == ([left] if how == "sleep 60" else [])
+    finally:
+        os.kill(left, signal.SIGKILL)
+    wait_for(lambda: not is_running(left))
+    gone = " ".join(said.split()[:3])
+    assert host("status", "r1", "s1") == gone
+    assert host("cancel", "r1", "s1", "0") == f"{gone} 0"
+    assert host("start", "r1", "s1", "3", "--", *command) == gone
+
+
+def test_a_child_that_left_in_silence_is_ended_with_its_parent(host: Host, tmp_path: Path) -> None:
+    host(
+        "start",
+        "r1",
+        "s1",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        f"env -i setsid sleep 60 & echo $! >{tmp_path}/pid; sleep 0.2; touch {tmp_path}/up; wait",
+    )
+    wait_for((tmp_path / "up").exists)
+    assert is_running(child := int((tmp_path / "pid").read_text()))
+    assert host("cancel", "r1", "s1", "0").endswith(" 0")
+    assert not is_running(child)
+
+
+def test_whoever_has_got_the_number_of_one_who_was_left_is_a_stranger(host: Host) -> None:
+    host("start", "r1", "s1", "1", "--", "sleep", "60")
+    said = host("cancel", "r1", "s1", "0").removesuffix(" 0")
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        cancelled = host.folder("r1", "s1") / "cancelled"
+        assert cancelled.read_text() == "none\n"
+        pid, start = born(stranger.pid).split("/")
+        cancelled.write_text(f"{pid}/{start}\n")
+        assert host("status", "r1", "s1") == f"{said} 1 {pid}"
+        cancelled.write_text(f"{pid}/{int(start) - 1}\n")
+        assert host("status", "r1", "s1") == said
+        assert host("cancel", "r1", "s1", "0") == f"{said} 0"
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_cancel_spares_everybody_else(host: Host) -> None:
