@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from deployments.doors import door
+from deployments.doors import runner
 from deployments.models import HandChange
 from estate.definition import ByHand
 from estate.reading import current
@@ -74,7 +74,7 @@ def ask_ports(thing: ByHand) -> list[PortRow]:
     if not found or not there:
         missing = thing.instance if found else thing.gateway
         return [PortRow(what, Port(number, "unknown", f"EC2 has no running instance named {missing}")) for number, what in thing.ports]
-    answers = ports(door(), found[0].private_ip, there[0].private_ip, [number for number, _ in thing.ports])
+    answers = ports(runner(), found[0].private_ip, there[0].private_ip, [number for number, _ in thing.ports])
     words = dict(thing.ports)
     return [PortRow(words[answer.number], answer) for answer in answers]
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from remote.errors import RemoteError
-from remote.ssh.client import Door
+from remote.ssh.runner import Runner
 
 PATIENCE = 3  # seconds for which a port may take to answer
 DEADLINE = PATIENCE + 8.0  # seconds, with the way to the host that asks
@@ -23,17 +23,17 @@ class Port:
     said: str = ""
 
 
-def ports(door: Door, via: str, address: str, numbers: Sequence[int]) -> list[Port]:
+def ports(runner: Runner, via: str, address: str, numbers: Sequence[int]) -> list[Port]:
     """Asked side by side by netcat on `via`; opens each connection and closes it at once, sends nothing."""
     if not numbers:
         return []
     with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(numbers)), "ports") as pool:
-        return list(pool.map(lambda number: _port(door, via, address, number), numbers))
+        return list(pool.map(lambda number: _port(runner, via, address, number), numbers))
 
 
-def _port(door: Door, via: str, address: str, number: int) -> Port:
+def _port(runner: Runner, via: str, address: str, number: int) -> Port:
     try:
-        found = door.run(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=DEADLINE)
+        found = runner.probe(via, ("nc", "-z", "-w", str(PATIENCE), address, str(number)), deadline=DEADLINE)
     except RemoteError as error:
         return Port(number, "unknown", error.told)
     if found.rc == 0:
@@ -41,4 +41,5 @@ def _port(door: Door, via: str, address: str, number: int) -> Port:
     if found.rc == 1:
         return Port(number, "closed", f"no answer within {PATIENCE} s, or refused")
     said = (found.err or found.out).decode("utf-8", "replace").strip()
-    return Port(number, "unknown", f"nc on {via} ended with {found.rc}: {said[:200]}. Is netcat installed there?")
+    missing = ". Is netcat installed there?" if found.rc == 127 else ""
+    return Port(number, "unknown", f"nc on {via} ended with {found.rc}: {said[:200]}{missing}")

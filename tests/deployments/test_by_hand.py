@@ -27,13 +27,16 @@ def control(sandbox: dict[str, str], settings: Settings) -> Iterator[box.Control
     settings.SSH_CONFIG = sandbox["ssh_config"]
     settings.SSH_BROKER = ""
     doors.door.cache_clear()
+    doors.runner.cache_clear()
     found = box.Control(sandbox)
     found.clear()
+    doors.runner().install("gateway")
     yield found
     found.clear()
     found.close()
     doors.door().close()
     doors.door.cache_clear()
+    doors.runner.cache_clear()
 
 
 def test_the_instance_its_volumes_and_its_ports_are_looked_at(control: box.Control, monkeypatch: pytest.MonkeyPatch) -> None:

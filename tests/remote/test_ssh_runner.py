@@ -10,6 +10,8 @@ import pytest
 
 from remote.errors import Refused
 from remote.ssh.client import Door
+from remote.ssh.connections import Result
+from remote.ssh.ports import Port, ports
 from remote.ssh.runner import SCRIPT, Key, Runner
 from tests.remote.sshd import SSHD, Estate, openssh, played
 
@@ -18,8 +20,8 @@ NASTY = ["a b", "", "$(id)", "'", '"', "\\", "*", "é€😀", "x\n", "-n", "--"
 
 @pytest.fixture(params=["played", "openssh"])
 def runner(request: pytest.FixtureRequest, estate: Estate, tmp_path: Path) -> Iterator[Runner]:
-    """On the host named "host"; its folder stands for `/`."""
-    forced = f"/usr/bin/env OPSCONSOLE_ROOT={tmp_path}/root {SCRIPT}"
+    """On the host named "host"; its folder stands for `/`, and its programs may be stood in for in `bin`."""
+    forced = f"/usr/bin/env OPSCONSOLE_ROOT={tmp_path}/root PATH={tmp_path}/bin:/usr/bin:/bin {SCRIPT}"
     door = Door()
     if request.param == "openssh":
         if not SSHD:
@@ -94,6 +96,23 @@ def test_a_probe_runs_directly(runner: Runner) -> None:
     result = runner.probe("host", ["sh", "-c", "echo 'a  b'; exit 3"])
     assert (result.rc, result.out) == (3, b"a  b\n")
     assert runner.probe("host", ["/no/such/program"]).rc == 127
+
+
+def test_ports_are_asked_by_a_key_that_can_do_nothing_else(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netcat = tmp_path / "bin/nc"
+    netcat.parent.mkdir()
+    netcat.write_text(
+        '#!/bin/sh\n[ "$1 $2 $3 $4" = "-z -w 3 10.0.0.9" ] && case $5 in 21) exit 0 ;; 22) exit 1 ;; esac\necho "no route" >&2\nexit 2\n'
+    )
+    netcat.chmod(0o755)
+    assert ports(runner, "host", "10.0.0.9", [21, 22, 23]) == [
+        Port(21, "open"),
+        Port(22, "closed", "no answer within 3 s, or refused"),
+        Port(23, "unknown", "nc on host ended with 2: no route"),
+    ]
+    assert "No connection to nobody" in ports(runner, "nobody", "10.0.0.9", [21])[0].said
+    monkeypatch.setattr(runner, "probe", lambda *_, **__: Result(127, b"", b"timeout: failed to run command \xe2\x80\x98nc\xe2\x80\x99"))
+    assert ports(runner, "host", "10.0.0.9", [21])[0].said.endswith("Is netcat installed there?")
 
 
 def test_the_key_can_do_nothing_else(runner: Runner, estate: Estate) -> None:
