@@ -127,17 +127,17 @@ def _of_the_estate(asked: Asked, by: Operator) -> Run:
     from handover import operations
 
     wanted = operations.OPERATIONS[asked["way"].removeprefix(ESTATE)]
-    end = time.monotonic() + FIRST_LOOK
+    end, asked_of = time.monotonic() + FIRST_LOOK, {wanted.kind}
     while True:
         for source in inventory.sources():
-            if wanted.kind in source.kinds:
+            if asked_of.intersection(source.kinds):
                 inventory.keep(source, source.read())
         things = Resource.objects.filter(kind=wanted.kind, gone=None).order_by("key")
-        found = [each for each in things if wanted in operations.operations_of(each)]
-        if found:
+        if found := [each for each in things if wanted in operations.operations_of(each)]:
             break
         if time.monotonic() > end:
             raise LookupError(f"the estate has no {wanted.kind} that could be asked for “{wanted.key}”")
+        asked_of.add("host")  # what is mounted, a host says itself
         time.sleep(0.5)
     first = min(found, key=lambda each: operations.target_of(each) is not None)
     more = {"confirmation": first.name or first.key, "idempotency_key": uuid.uuid4().hex, "reason": REASON}
