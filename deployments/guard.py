@@ -20,6 +20,8 @@ from estate.models import Host, ShopAnswer
 from estate.reading import current
 from estate.shop import GAP
 from live.publish import publish
+from runs import draining
+from runs.leases import TICKABLE, at_work
 from runs.models import Effect, Run
 
 log = logging.getLogger(__name__)
@@ -67,12 +69,12 @@ def check() -> None:
 
 def check_target(target: Target, now: datetime) -> None:
     """Raises, renews and ends the target's alerts. Asks the hosts only where what they last said is older than the last run's end."""
-    last = Run.objects.filter(**_place(target)).order_by("-number").first()
+    last = draining.marked().filter(**_place(target)).order_by("-number").first()
     found: list[Found] = []
     if not _is_excused(target):
         flags = _flags(target, last, now)
         found = [*flags, *_shop(target, last, now, told=_is_whole_front(target, flags))]
-    culprit = last if last is not None and last.state in (Run.State.FAILED, Run.State.CANCELLED, Run.State.UNKNOWN) else None
+    culprit = _culprit(last)
     changed = _end_all_but([each.kind for each in found], target, now)
     for each in found:
         changed |= _raise_or_renew(each, target, culprit, now)
@@ -82,7 +84,7 @@ def check_target(target: Target, now: datetime) -> None:
 
 def _is_excused(target: Target) -> bool:
     """A run is at work there that has already touched something; whatever is closed meanwhile is closed on purpose, and on its page."""
-    moving = Run.objects.filter(**_place(target), state__in=(Run.State.QUEUED, Run.State.RUNNING))
+    moving = Run.objects.filter(at_work(), **_place(target), state__in=TICKABLE)
     return Effect.objects.filter(run__in=moving).exclude(state=Effect.State.PLANNED).exclude(kind__in=_LOOKS).exists()
 
 
@@ -144,10 +146,30 @@ def _whose(last: Run | None) -> str:
     if last is None:
         return "No run of the console is at work there."
     if last.is_active:
-        return f"Run {last.number} is {last.state} and is not at work."
+        return f"Run {last.number} is {last.state} and is not at work.{why_not(last)}"
     if last.state == Run.State.SUCCEEDED:
         return f"No run of the console is at work there; the last one, run {last.number}, succeeded."
     return f"Run {last.number} ended as {last.state} and left it so, or somebody did it by hand."
+
+
+def _culprit(last: Run | None) -> Run | None:
+    if last is None or last.state == Run.State.SUCCEEDED or (last.state in TICKABLE and is_at_work(last.number)):
+        return None
+    return last
+
+
+def is_at_work(number: int) -> bool:
+    """One that is only called running, in a drained console or in one whose workers have died, opens no shop."""
+    return Run.objects.filter(at_work(), number=number, state__in=TICKABLE).exists()
+
+
+def why_not(run: Run) -> str:
+    """Of a run that is active, and marked: why nobody works on it, and what helps; nothing where a person has to decide."""
+    if run.state not in TICKABLE or is_at_work(run.number):
+        return ""
+    if run.stands_still:
+        return " The console is drained: it goes on when that is lifted, or is stopped on its page."
+    return " No worker has taken it up: see whether the console's workers are alive."
 
 
 def _end_all_but(kinds: Sequence[str], target: Target, now: datetime) -> bool:

@@ -26,6 +26,7 @@ from runs.clock import Now
 from runs.models import Run
 
 TICKABLE = (Run.State.QUEUED.value, Run.State.RUNNING.value)
+NEGLECT = 50.0  # seconds without a worker: longer than the longest pause between two ticks (`runs.work`) and a takeover
 NOT_ASKED = -1.0  # wake_at from the claim on: who asks for the run meanwhile sets it to 0, and their ring meets a held lease
 _HOST = socket.gethostname()
 _TOLD = (Run.State.WAITING, Run.State.UNKNOWN, Run.State.SUCCEEDED, Run.State.FAILED, Run.State.CANCELLED)  # to the audit trail
@@ -114,13 +115,14 @@ class Lease:
     def release(self, *, wake_in: float | None = None) -> bool:
         """Anybody may claim it at once. `wake_in`: seconds after which the scheduler rings it by itself.
 
-        True where somebody has asked for the run since the claim: then it is due at once, and is to be rung for.
+        `lease_until` keeps when that was: `wake_at` does not tell, whoever rings in vain moves it on. True where somebody has asked for
+        the run since the claim: then it is due at once, and is to be rung for.
         """
         wake_at: Any = Now() + min(wake_in, clock.LONGEST_WAIT) if wake_in is not None else 0.0
         mine = Run.objects.filter(number=self.number, epoch=self.epoch)
-        if mine.filter(wake_at=NOT_ASKED).update(lease_owner="", lease_until=0, wake_at=wake_at):
+        if mine.filter(wake_at=NOT_ASKED).update(lease_owner="", lease_until=Now(), wake_at=wake_at):
             return False
-        return mine.update(lease_owner="", lease_until=0, wake_at=0.0) == 1
+        return mine.update(lease_owner="", lease_until=Now(), wake_at=0.0) == 1
 
 
 def claim(number: int) -> Lease | None:
@@ -143,6 +145,15 @@ def _one(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
 def expired() -> Q:
     """The second half: a lease that lies further ahead than any can be was given before the machine last booted."""
     return Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
+
+
+def at_work() -> Q:
+    """Somebody works on it, or did so a moment ago: between two ticks nobody has it, nor between a worker's death and the takeover.
+
+    A lease that was given back ended then; another ends its own length after the last sign of who had it.
+    """
+    sign = Q(lease_until__gt=Now() - max(0.0, NEGLECT - settings.LEASE_SECONDS)) | Q(lease_owner="", lease_until__gt=Now() - NEGLECT)
+    return sign & Q(lease_until__lte=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
 
 
 def due() -> Q:

@@ -1,6 +1,7 @@
 """No curtain stays drawn unnoticed: the load balancers are asked every so often, and one without a run at work becomes an alert.
 
-The alert is the guard's kind of alert, shown on every page of the environment; it ends when the curtain is seen to be open.
+The alert is the guard's kind of alert, shown on every page of the environment; it ends when the curtain is seen to be open. Nothing is
+opened here: a run that stands still may go on behind its curtain, and holds its lock against whoever plans to open it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from deployments.guard import is_at_work, why_not
 from deployments.models import Alert
 from deployments.strategies import curtain
 from deployments.strategies.curtain import Drawn
@@ -19,6 +21,7 @@ from estate.reading import current
 from live.publish import publish
 from remote.aws.session import without_retries
 from remote.errors import RemoteError, Throttled
+from runs import draining
 from runs.models import Run
 
 log = logging.getLogger(__name__)
@@ -47,11 +50,11 @@ def check() -> None:
 def tell(target: Target, found: list[Drawn], now: datetime) -> None:
     """Raises, renews or ends the target's alert."""
     mine = Alert.objects.filter(service=target.service, environment=target.environment.key, kind=Alert.Kind.CURTAIN, ended=None)
-    left = [each for each in found if not _is_at_work(each.run)]
+    left = [each for each in found if not is_at_work(each.run)]
     if not left:
         changed = bool(mine.update(ended=now))
     else:
-        run = Run.objects.filter(number=left[0].run).first()
+        run = draining.marked().filter(number=left[0].run).first()
         since = min((each.since for each in left if each.since), default=now)
         said = f"{_whose(run, left[0])} Health checks and testers still reach the hosts."
         told = {
@@ -69,13 +72,9 @@ def tell(target: Target, found: list[Drawn], now: datetime) -> None:
         publish("now", {"kind": "now", "changed": [f"alert:{target.service}/{target.environment.key}"]})
 
 
-def _is_at_work(number: int) -> bool:
-    return Run.objects.filter(number=number, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
-
-
 def _whose(run: Run | None, drawn: Drawn) -> str:
     if run is None:
         return f"Run {drawn.run} drew it, and the console does not know that run." if drawn.run else "Nobody knows who drew it."
     if run.state == Run.State.SUCCEEDED:
         return f"Run {run.number}, “{run.title}”, drew it and left it so."
-    return f"Run {run.number}, “{run.title}”, drew it and is {run.state}."
+    return f"Run {run.number}, “{run.title}”, drew it and is {run.state}.{why_not(run)}"

@@ -21,9 +21,12 @@ from people.models import Operator
 from people.permissions import Forbidden
 from remote.aws import session
 from remote.errors import Denied, RemoteError, Throttled
+from runs import clock, draining
 from runs.actions import KeyReused, LockHeld
 from runs.engine import tick
+from runs.leases import NEGLECT, claim
 from runs.models import Effect, Run, Step
+from runs.work import LONGEST_PAUSE
 from tests import box, scenery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,6 +149,7 @@ def test_where_nobody_answers_nothing_is_said(asked: list[str]) -> None:
 
 def test_a_run_at_work_is_excused_and_one_that_only_looked_is_not(asked: list[str], releaser: Operator) -> None:
     run = scenery.rolling(releaser)
+    assert claim(run.number)
     closed(60)
     flag("fe-2")
     step = run.steps.get(key="preflight")
@@ -155,6 +159,93 @@ def test_a_run_at_work_is_excused_and_one_that_only_looked_is_not(asked: list[st
     assert check() == []
     Run.objects.update(state=Run.State.UNKNOWN)
     assert {alert.run for alert in check()} == {run}
+
+
+def closed_by_a_run(releaser: Operator) -> Run:
+    """All hosts are in maintenance mode, switched on by a release that goes on; a worker has it."""
+    run = scenery.rolling(releaser)
+    step = run.steps.get(key="maintenance-on")
+    Effect.objects.create(run=run, step=step, act="on:fe-1", key="on:fe-1", kind="magento.maintenance", state=Effect.State.DONE, epoch=1)
+    flag("fe-1", "fe-2", "fe-3", "fe-4")
+    return run
+
+
+def test_between_two_ticks_a_run_is_excused_and_later_it_is_not(asked: list[str], releaser: Operator) -> None:
+    """Its workers hand it over and die; the scheduler lives and rings, again and again."""
+    run = closed_by_a_run(releaser)
+    lease = claim(run.number)
+    assert lease is not None
+    assert check() == []
+    lease.release(wake_in=LONGEST_PAUSE)
+    assert check() == []
+    given_back = Run.objects.get(pk=run.pk).lease_until
+    for seconds, alarms in ((LONGEST_PAUSE + 15, 0), (NEGLECT - 1, 0), (NEGLECT + 1, 1), (3600, 1)):
+        Run.objects.update(lease_until=given_back - seconds, wake_at=clock.now() + 10)
+        assert len(check()) == alarms, seconds
+    (alert,) = check()
+    assert alert.run == run
+    assert f"Run {run.number} is running and is not at work. No worker has taken it up" in alert.said
+    assert claim(run.number)
+    assert check() == []
+
+
+def test_a_worker_that_died_excuses_for_as_long_as_a_takeover_may_take(asked: list[str], releaser: Operator, settings: Settings) -> None:
+    run = closed_by_a_run(releaser)
+    assert claim(run.number)
+    died = clock.now() - 55  # with the guard's own five seconds: a minute
+    Run.objects.update(lease_until=died + settings.LEASE_SECONDS)
+    (alert,) = check()
+    assert alert.run == run
+    Run.objects.update(lease_until=died + settings.LEASE_SECONDS + 10)
+    assert check() == []
+    Run.objects.update(lease_until=clock.now() + 1_000_000)  # given before the machine last booted
+    assert len(check()) == 1
+    settings.LEASE_SECONDS = 2 * NEGLECT
+    Run.objects.update(lease_until=clock.now() + 1)
+    assert check() == [], "a lease that is held is one, however long it is"
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_run_that_a_drain_keeps_back_opens_no_shop(asked: list[str], releaser: Operator, admin: Operator, everything: bool) -> None:
+    run = closed_by_a_run(releaser)
+    lease = claim(run.number)
+    assert lease is not None
+    draining.drain("a look at the database", everything=everything, by=admin)
+    lease.release(wake_in=1)
+    assert check() == [], "it may be lifted at once"
+    Run.objects.update(lease_until=clock.now() - NEGLECT - 1)
+    if not everything:
+        assert claim(run.number), "what is under way goes on to its end"
+        assert check() == []
+        return
+    assert claim(run.number) is None
+    (alert,) = check()
+    assert alert.run == run
+    assert f"Run {run.number} is running and is not at work. The console is drained: it goes on when that is lifted" in alert.said
+    draining.lift(by=admin)
+    assert claim(run.number)
+    assert check() == []
+
+
+def test_a_curtain_is_excused_by_a_run_at_work_alone(asked: list[str], releaser: Operator) -> None:
+    run = closed_by_a_run(releaser)
+    target, now = scenery.target(), timezone.now()
+    drawn = [Drawn(run=run.number, since=now, listener="arn")]
+    lease = claim(run.number)
+    assert lease is not None
+    lease.release(wake_in=LONGEST_PAUSE)
+    sweeper.tell(target, drawn, now)
+    assert not Alert.objects.filter(ended=None).exists()
+    Run.objects.update(lease_until=clock.now() - NEGLECT - 1)
+    sweeper.tell(target, drawn, now)
+    alert = Alert.objects.get(ended=None)
+    assert (alert.kind, alert.run) == (Alert.Kind.CURTAIN, run)
+    assert "drew it and is running. No worker has taken it up" in alert.said
+    with pytest.raises(LockHeld):  # it may go on, and nobody opens the shop under it
+        reopening.take_out(target, idempotency_key="one", reason="because", accepted=True, by=releaser)
+    assert claim(run.number)
+    sweeper.tell(target, drawn, now)
+    assert not Alert.objects.filter(ended=None).exists()
 
 
 def test_when_a_run_has_ended_the_hosts_are_asked_at_once(asked: list[str], releaser: Operator) -> None:

@@ -20,6 +20,7 @@ from estate.definition import Target
 from estate.reading import current
 from people.models import Operator
 from runs import doors
+from runs.leases import claim
 from runs.models import Run
 from tests import box, scenery
 
@@ -97,6 +98,7 @@ def test_every_release_is_asked_them() -> None:
 def test_a_curtain_without_a_run_at_work_is_an_alert_until_it_is_open(releaser: Operator) -> None:
     target, now = scenery.target(), timezone.now()
     run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.RUNNING, started=now)
+    assert claim(run.number)
     drawn = [Drawn(run.number, now - timedelta(minutes=3), "listener")]
     sweeper.tell(target, drawn, now)
     assert not Alert.objects.exists(), "its run is at work"
