@@ -19,7 +19,8 @@ from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host
 from estate.reading import current
 from people.models import Operator
 from people.permissions import Forbidden
-from runs.actions import KeyReused, LockHeld
+from remote.aws import beanstalk
+from runs.actions import KeyReused, LockHeld, cancel_run
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.engine import tick
 from runs.models import LogChunk, Run
@@ -243,6 +244,44 @@ def test_a_success_that_one_host_never_saw_is_a_failure(releaser: Operator, some
     found = probed(releaser, ready=ready)
     assert isinstance(found, Failed)
     assert f"fe-2 ({scenery.OLD}, Deployed)" in found.said
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_deployment_that_ends_with_the_version_before_is_no_success(releaser: Operator, someone: None, mixed: bool) -> None:
+    """It failed, or was aborted: Beanstalk is Ready and calls that its version again, and every host may have it."""
+    probed(releaser)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version=scenery.OLD)
+    ready = (timezone.now() - timedelta(seconds=2)).isoformat()
+    Host.objects.update(seen=timezone.now() - timedelta(seconds=3))
+    if mixed:
+        Host.objects.filter(name="fe-1").update(version="hotfix-1")
+    assert isinstance(probed(releaser, ready=ready), Running), "the hosts' own word is from before"
+    Host.objects.update(seen=timezone.now())
+    found = probed(releaser, ready=ready)
+    assert isinstance(found, Failed)
+    assert found.said.startswith(f"Beanstalk is Ready with {scenery.OLD}, and not with hotfix-1, which the deployment was begun with")
+    assert ("fe-1 (hotfix-1, Deployed)" in found.said) is mixed
+
+
+def test_who_aborts_what_was_followed_reads_cancelled(
+    releaser: Operator, someone: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL, settings.TICK_SECONDS = "unix:///nowhere/valkey.sock", 0.3
+    asked: list[str] = []
+    monkeypatch.setattr(beanstalk, "abort", asked.append)
+    run = adoption.follow(scenery.target(), FRONT, idempotency_key="one", by=releaser)
+    tick(run.number)
+    cancel_run(run, Run.Cancel.ABORT, by=releaser)
+    tick(run.number)
+    assert asked == [FRONT]
+    later = timezone.now() + timedelta(seconds=2)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version=scenery.OLD, seen=later)
+    Host.objects.filter(beanstalk=FRONT).update(seen=later)
+    tick(run.number)
+    run.refresh_from_db()
+    assert (run.state, run.holds_lock) == (Run.State.CANCELLED, True), run.said
+    assert f"{FRONT}: abort asked for" in run.said
+    assert "and not with hotfix-1" in run.steps.get().said
 
 
 # -- the whole, over the wires
