@@ -91,11 +91,12 @@ class Reopen(HostCommand):
         return host is not None and has_arrived(host, act.params["label"], since=context.intent_at)
 
     def _environment_is_at_rest(self, act: Act, context: Context) -> bool:
-        """The sibling update is over without this host, so no deployment will come to it any more."""
+        """The sibling update is over without this host, so no deployment will come to it any more.
+
+        A host's own "Failed" does not say so: that may be an earlier release's, and stands there until this one's reaches it.
+        """
         host = self._host(act)
-        if host is None or host.deployment_status == "Failed":
-            return True
-        return self._update_is(Effect.State.FAILED, host.beanstalk, context)
+        return host is None or self._update_is(Effect.State.FAILED, host.beanstalk, context)
 
     def _deployment_is_in_doubt(self, act: Act, context: Context) -> bool:
         host = self._host(act)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
+from deployments.effects import hosts
 from deployments.effects.beanstalk import STALE, UpdateEnvironment
 from deployments.effects.looks import SETTLING, Verify
 from estate import observe
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
+from people.models import Operator
+from remote.ssh.runner import State
 from runs.effects import Context, Done, Failed, Finding, NotDone, Running
+from runs.models import Effect, Run
 from runs.plan import Act
 from tests import scenery
 from tests.scenery import Silent
@@ -145,12 +150,46 @@ def test_behind_the_curtain_an_event_has_beanstalk_asked_at_once(monkeypatch: py
     assert looked == [], "a rolling one has its turn"
 
 
+@pytest.mark.parametrize("label", ["r416-of-before", LABEL])
+def test_a_host_that_an_earlier_release_left_failed_waits_for_this_ones_deployment(
+    releaser: Operator, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    """The same label, too: a release that failed is made again. Only when the update itself is over comes nothing any more."""
+    run = scenery.run(scenery.plan(releaser), releaser, state=Run.State.RUNNING)
+    intent = timezone.now()
+    host = Host.objects.get(name="fe-2")
+    Host.objects.filter(pk=host.pk).update(version=label, deployment_status="Failed", deployed=intent - timedelta(days=1))
+    flags = [True]
+    monkeypatch.setattr(hosts, "runner", lambda: SimpleNamespace(status=lambda ip, key: State("absent", None, 0)))
+    monkeypatch.setattr(hosts, "flag_is_there", lambda ip: flags[0])
+    update = Effect.objects.create(
+        run=run, step=run.steps.get(key="deploy-front"), act="update:front", key="update:front", kind="beanstalk.update", target=FRONT,
+        state=Effect.State.OBSERVED, epoch=1,
+    )  # fmt: skip
+    params = {"ip": str(host.private_ip), "instance_id": host.pk, "label": LABEL}
+    act = Act("magento.reopen", "reopen:fe-2", "fe-2", ("bin/magento",), params=params)
+    context = Context(run.number, 1, {}, intent, {"armed": True}, lambda host: Silent(), lambda: False, 0.0, key="reopen:fe-2")
+    assert isinstance(hosts.Reopen().probe(act, context), Running)
+
+    Host.objects.filter(pk=host.pk).update(version=LABEL, deployment_status="Deployed", deployed=intent + timedelta(minutes=2))
+    assert isinstance(hosts.Reopen().probe(act, context), NotDone), "it has come, and the flag is on: to be switched off"
+    flags[0] = False
+    assert isinstance(hosts.Reopen().probe(act, context), Done)
+
+    Host.objects.filter(pk=host.pk).update(deployment_status="Failed")
+    assert isinstance(hosts.Reopen().probe(act, context), Running), "what Beanstalk makes of it is said by the update"
+    Effect.objects.filter(pk=update.pk).update(state=Effect.State.FAILED)
+    found = hosts.Reopen().probe(act, context)
+    assert isinstance(found, Done)
+    assert "its deployment did not happen" in found.said
+
+
 def test_a_host_has_its_time_to_settle_from_the_first_look_on() -> None:
     """The intent of a run whose backup was put back lies at its start: a host that is not well yet would have failed it at once."""
     Host.objects.filter(name="fe-1").update(health_status="Info", target_state="unhealthy")
-    hosts = list(Host.objects.filter(service="magento").values_list("pk", flat=True))
+    every = list(Host.objects.filter(service="magento").values_list("pk", flat=True))
     act = Act(
-        "release.verify", "verify", "console", params={"service": "magento", "environment": "production", "label": LABEL, "hosts": hosts}
+        "release.verify", "verify", "console", params={"service": "magento", "environment": "production", "label": LABEL, "hosts": every}
     )
 
     def looked(**answer: object) -> Finding:
