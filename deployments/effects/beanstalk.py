@@ -54,14 +54,14 @@ class UpdateEnvironment:
             observe.look_now(target, act.params["beanstalk"])
             found = self._now(act, context)
         if found is None:
-            return Running("waiting for Beanstalk's answer", said, ask_again=1)
+            return unheard(said)
         ours = self._began(act, context, found)
         label = act.params["label"]
         if found.status in ("Updating", "Aborting") and ours:
             # Kept: after a failed update Beanstalk shows the old label again, and nothing would tell that it was ours.
             return Running(self._progress(act, context), said | {"ours": True}, ask_again=1)
         if found.status != "Ready":
-            return Running(f"{found.name} is {found.status}", said, ask_again=2)
+            return Running(f"{found.name} is {found.status}", said, ask_again=2, certain=ours)
         if not ours:
             return self._nothing_began(context, said, found)
         as_asked = found.version == label
@@ -85,8 +85,7 @@ class UpdateEnvironment:
         return self._now(act, context)
 
     def _now(self, act: Act, context: Context) -> BeanstalkEnvironment | None:
-        found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        return found if found.seen > max(requested(context), timezone.now() - STALE) else None
+        return heard(act.params["beanstalk"], since=requested(context))
 
     def _began(self, act: Act, context: Context, found: BeanstalkEnvironment) -> bool:
         """Our update was accepted: the call came back, or the environment or one of its hosts has taken our label since the intent.
@@ -155,6 +154,12 @@ def _arrived_late(act: Act, context: Context) -> bool:
     return found.status != "Ready" and found.version == act.params["label"] and found.updated is not None and found.updated >= since
 
 
+def heard(name: str, *, since: datetime) -> BeanstalkEnvironment | None:
+    """What Beanstalk says now, and said after that time; else None."""
+    found = BeanstalkEnvironment.objects.get(pk=name)
+    return found if found.seen > max(since, timezone.now() - STALE) else None
+
+
 def _since(context: Context) -> datetime:
     """A later attempt begins seconds after the one that failed: what that left behind is not this one's."""
     return context.intent_at - AWS_CLOCK if context.attempt == 1 else context.intent_at
@@ -164,6 +169,11 @@ def requested(context: Context) -> datetime:
     """By our own clock: when the call came back, else when it was about to be made. An attempt may begin long after its intent."""
     accepted = context.answer.get("accepted")
     return max(context.asked_at, datetime.fromisoformat(accepted)) if accepted else context.asked_at
+
+
+def unheard(said: Mapping[str, Any]) -> Running:
+    """Beanstalk has not been heard since the request, or not for a while: nobody knows what becomes of it."""
+    return Running("waiting for Beanstalk's answer", said, ask_again=1, certain=False)
 
 
 def tell_events(name: str, context: Context) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from deployments import evidence
-from deployments.effects.beanstalk import FRESH, SETTLING, UpdateEnvironment, last_words, tell_events
+from deployments.effects.beanstalk import FRESH, SETTLING, UpdateEnvironment, heard, last_words, tell_events, unheard
 from estate import observe
 from estate.models import BeanstalkEnvironment, Host
 from estate.reading import current
@@ -31,11 +31,11 @@ class Follow(UpdateEnvironment):
     def probe(self, act: Act, context: Context) -> Finding:
         name = act.params["beanstalk"]
         observe.refresh(current().target(act.params["service"], act.params["environment"]), max_age=FRESH)
-        found = BeanstalkEnvironment.objects.get(pk=name)
+        found = heard(name, since=context.intent_at)
         since = datetime.fromisoformat(act.params["since"]) if act.params["since"] else context.intent_at
         said = tell_events(name, replace(context, intent_at=since))
-        if found.seen <= context.intent_at:
-            return Running("waiting for Beanstalk's answer", said, ask_again=1)
+        if found is None:
+            return unheard(said)
         hosts = list(Host.objects.filter(beanstalk=name, gone=None))
         others = [host for host in hosts if host.version != found.version or host.deployment_status != "Deployed"]
         if found.status != "Ready":

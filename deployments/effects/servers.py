@@ -8,11 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from deployments.effects.beanstalk import FRESH, LATE_ANSWER, requested, tell_events
+from deployments.effects.beanstalk import FRESH, LATE_ANSWER, heard, requested, tell_events, unheard
 from deployments.effects.hosts import AWS_CLOCK
 from deployments.models import Evidence
 from estate import observe
-from estate.models import BeanstalkEnvironment
 from estate.reading import current
 from remote.aws import beanstalk
 from remote.errors import Busy, Refused
@@ -40,17 +39,17 @@ class RestartServers:
 
     def probe(self, act: Act, context: Context) -> Finding:
         observe.refresh(current().target(act.params["service"], act.params["environment"]), max_age=FRESH)
-        found = BeanstalkEnvironment.objects.get(pk=act.params["beanstalk"])
-        said = tell_events(found.name, context)
-        if found.seen <= context.asked_at:
-            return Running("waiting for Beanstalk's answer", said, ask_again=1)
+        found = heard(act.params["beanstalk"], since=context.asked_at)
+        said = tell_events(act.params["beanstalk"], context)
+        if found is None:
+            return unheard(said)
         touched = found.updated is not None and found.updated >= context.intent_at - AWS_CLOCK
         if found.status != "Ready":
-            return Running(f"{found.name} is {found.status}", said, ask_again=1)
+            return Running(f"{found.name} is {found.status}", said, ask_again=1, certain=touched)
         if context.answer.get("accepted"):
             if found.seen > requested(context) and found.updated is not None and found.updated >= context.asked_at - AWS_CLOCK:
                 return Done(f"{found.name}: restarted, and Ready again", said)
-            return Running("accepted; waiting for Beanstalk to begin", said, ask_again=1)
+            return Running("accepted; waiting for Beanstalk to begin", said, ask_again=1, certain=False)
         if min(found.seen, timezone.now()) - context.asked_at < LATE_ANSWER:
             return Running("no answer to the request yet; asking again", said, ask_again=2, certain=False)
         if touched:

@@ -23,7 +23,7 @@ from remote.aws import beanstalk
 from runs.actions import KeyReused, LockHeld, cancel_run
 from runs.effects import Context, Done, Failed, Finding, Running
 from runs.engine import tick
-from runs.models import LogChunk, Run
+from runs.models import Effect, LogChunk, Run, Step
 from runs.plan import Act
 from tests import box, scenery
 from tests.scenery import Silent
@@ -282,6 +282,26 @@ def test_who_aborts_what_was_followed_reads_cancelled(
     assert (run.state, run.holds_lock) == (Run.State.CANCELLED, True), run.said
     assert f"{FRONT}: abort asked for" in run.said
     assert "and not with hotfix-1" in run.steps.get().said
+
+
+@pytest.mark.parametrize(
+    ("ago", "state", "why"), [(1, "waiting", "still runs after its longest time"), (60, "unknown", "without an answer")]
+)
+def test_what_becomes_of_it_when_its_longest_time_is_over(
+    releaser: Operator, someone: None, settings: Settings, ago: int, state: str, why: str
+) -> None:
+    """It is only said to run where Beanstalk says so now."""
+    settings.REDIS_URL, settings.TICK_SECONDS = "unix:///nowhere/valkey.sock", 0.3
+    run = adoption.follow(scenery.target(), FRONT, idempotency_key="one", by=releaser)
+    tick(run.number)
+    long_ago = timezone.now() - timedelta(hours=12)
+    Effect.objects.filter(run=run).update(intent_at=long_ago)
+    Step.objects.filter(run=run).update(started=long_ago)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(seen=timezone.now() - timedelta(seconds=ago))
+    tick(run.number)
+    run.refresh_from_db()
+    assert run.state == state
+    assert why in run.said
 
 
 # -- the whole, over the wires

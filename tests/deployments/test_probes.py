@@ -10,12 +10,14 @@ from django.utils import timezone
 
 from deployments.effects import hosts
 from deployments.effects.beanstalk import STALE, UpdateEnvironment
+from deployments.effects.following import Follow
 from deployments.effects.looks import SETTLING, Verify
+from deployments.effects.servers import RestartServers
 from estate import observe
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
 from people.models import Operator
 from remote.ssh.runner import State
-from runs.effects import Context, Done, Failed, Finding, NotDone, Running
+from runs.effects import Context, Done, Failed, Finding, Kind, NotDone, Running
 from runs.models import Effect, Run
 from runs.plan import Act
 from tests import scenery
@@ -67,7 +69,38 @@ def test_a_look_that_is_too_old_proves_nothing() -> None:
     fresh, old = now - STALE + timedelta(seconds=3), now - STALE - timedelta(seconds=1)
     assert isinstance(asked(intent=intent, seen=fresh, accepted=intent), Done)
     found = asked(intent=intent, seen=old, accepted=intent)
-    assert found == Running("waiting for Beanstalk's answer", {}, ask_again=1)
+    assert found == Running("waiting for Beanstalk's answer", {}, ask_again=1, certain=False)
+
+
+@pytest.mark.parametrize("kind", [UpdateEnvironment(), Follow(), RestartServers()])
+@pytest.mark.parametrize(
+    ("seen", "certain"), [(STALE + timedelta(seconds=1), False), (timedelta(hours=4), False), (timedelta(seconds=1), True)]
+)
+def test_nobody_says_of_what_was_not_heard_that_it_is_under_way(kind: Kind, seen: timedelta, certain: bool) -> None:
+    now = timezone.now()
+    intent = now - timedelta(hours=3)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Updating", version=LABEL, updated=intent, seen=now - seen)
+    params = {"service": "magento", "environment": "production", "beanstalk": FRONT, "label": LABEL, "since": intent.isoformat()}
+    answer = {"accepted": intent.isoformat()}
+    found = kind.probe(
+        Act("any", "any", FRONT, params=params), Context(1, 1, {}, intent, answer, lambda host: Silent(), lambda: False, 0.0)
+    )
+    assert isinstance(found, Running)
+    assert found.certain == certain
+    assert (found.said == "waiting for Beanstalk's answer") is not certain
+
+
+@pytest.mark.parametrize("kind", [UpdateEnvironment(), RestartServers()])
+def test_somebody_elses_change_is_no_sign_of_ours(kind: Kind) -> None:
+    now = timezone.now()
+    intent = now - timedelta(minutes=5)
+    before = intent - timedelta(minutes=1)
+    BeanstalkEnvironment.objects.filter(pk=FRONT).update(
+        status="Updating", version="theirs", updated=before, seen=now - timedelta(seconds=1)
+    )
+    params = {"service": "magento", "environment": "production", "beanstalk": FRONT, "label": LABEL}
+    found = kind.probe(Act("any", "any", FRONT, params=params), Context(1, 1, {}, intent, {}, lambda host: Silent(), lambda: False, 0.0))
+    assert found == Running(f"{FRONT} is Updating", ask_again=found.ask_again, certain=False)  # type: ignore[union-attr]
 
 
 def test_an_old_look_does_not_prove_that_nothing_happened() -> None:
