@@ -7,7 +7,7 @@ all who ask) and from nothing else. Nothing hangs on an event's words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -35,7 +35,7 @@ class UpdateEnvironment:
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
         name, label = act.params["beanstalk"], act.params["label"]
         try:
-            beanstalk.update(name, label, f"Ops Console, run {context.run}")
+            beanstalk.update(name, label, _mark(context))
         except Busy as busy:
             if not _arrived_late(act, context):
                 raise Refused(
@@ -105,6 +105,8 @@ class UpdateEnvironment:
             return Running("no answer to the request yet; asking again", said, ask_again=2, certain=False)
         if found.updated is not None and found.updated >= context.intent_at:
             return CannotTell(f"{found.name} was changed since the request, by this run or by somebody else: its events say by whom.")
+        if beanstalk.environment(found.name).description == _mark(context):  # the console's clock may have been moved since the plan
+            return CannotTell(f"The request did arrive, for {found.name} is described by it; by AWS's clock it was changed before that.")
         return NotDone("Beanstalk is Ready, was not changed since the request, and the request can no longer arrive")
 
     def _progress(self, act: Act, context: Context) -> str:
@@ -152,6 +154,11 @@ def _arrived_late(act: Act, context: Context) -> bool:
     found = beanstalk.environment(act.params["beanstalk"])
     since = _since(context)
     return found.status != "Ready" and found.version == act.params["label"] and found.updated is not None and found.updated >= since
+
+
+def _mark(context: Context) -> str:
+    """What Beanstalk describes the environment by once this attempt's request has arrived: that needs no clock to be compared."""
+    return f"Ops Console, run {context.run}, {context.intent_at.astimezone(UTC):%d %b %Y %H:%M:%S} UTC"
 
 
 def heard(name: str, *, since: datetime) -> BeanstalkEnvironment | None:

@@ -16,8 +16,10 @@ from deployments.effects.servers import RestartServers
 from estate import observe
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
 from people.models import Operator
+from remote.aws import beanstalk
+from remote.errors import Unanswered
 from remote.ssh.runner import State
-from runs.effects import Context, Done, Failed, Finding, Kind, NotDone, Running
+from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running
 from runs.models import Effect, Run
 from runs.plan import Act
 from tests import scenery
@@ -36,6 +38,20 @@ def paused() -> None:
     for subject in observe.subjects(scenery.target(), observe._close(scenery.target())):
         later = {"tried": now, "failures": 6, "not_before": now + timedelta(minutes=1), "error": "AWS throttles."}
         Watched.objects.update_or_create(name=subject.name, defaults=later)
+
+
+@pytest.fixture(autouse=True)
+def described(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Beanstalk describes the environment by, where that is asked; at the end, by whom it was changed last."""
+    said = ["Magento, front end"]
+
+    def update(name: str, label: str, description: str) -> None:
+        said.append(description)
+        raise Unanswered("Beanstalk did not answer in time")
+
+    monkeypatch.setattr(beanstalk, "environment", lambda name: SimpleNamespace(description=said[-1]))
+    monkeypatch.setattr(beanstalk, "update", update)
+    return said
 
 
 def asked(
@@ -109,6 +125,32 @@ def test_an_old_look_does_not_prove_that_nothing_happened() -> None:
     intent = now - timedelta(minutes=5)
     assert isinstance(asked(intent=intent, seen=now - timedelta(seconds=1), version="r417-0000000"), NotDone)
     assert isinstance(asked(intent=intent, seen=now - STALE - timedelta(seconds=1), version="r417-0000000"), Running)
+
+
+@pytest.mark.parametrize("version", [LABEL, "r417-0000000"])  # it went well; it failed, and Beanstalk shows the version before
+def test_a_request_that_arrived_is_not_made_again_though_our_clock_was_moved(described: list[str], version: str) -> None:
+    """By two minutes, between the plan and the request, which had no answer: all that Beanstalk did is dated before it."""
+    now = timezone.now()
+    intent = now - timedelta(minutes=5)
+
+    def probed(of: datetime) -> Finding:
+        seen = now - timedelta(seconds=1)
+        jumped = of - timedelta(minutes=2)
+        BeanstalkEnvironment.objects.filter(pk=FRONT).update(status="Ready", version=version, updated=jumped, seen=seen)
+        Host.objects.filter(beanstalk=FRONT).update(seen=seen, version=version, deployed=jumped, deployment_status="Deployed")
+        return UpdateEnvironment().probe(act, Context(1, 1, {}, of, {}, lambda host: Silent(), lambda: False, 0.0))
+
+    params = {"service": "magento", "environment": "production", "beanstalk": FRONT, "label": LABEL}
+    act = Act("beanstalk.update", "update:front", FRONT, params=params)
+    assert isinstance(probed(intent), NotDone), "somebody else describes it"
+    with pytest.raises(Unanswered):
+        UpdateEnvironment().do(act, Context(1, 1, {}, intent, {}, lambda host: Silent(), lambda: False, 0.0))
+    found = probed(intent)
+    assert isinstance(found, CannotTell)
+    assert "did arrive" in found.why
+    assert isinstance(probed(intent + timedelta(seconds=20)), NotDone), "what a later attempt asks for is described otherwise"
+    described.append(described[0])
+    assert isinstance(probed(intent), NotDone)
 
 
 @pytest.mark.parametrize(
