@@ -222,6 +222,13 @@ def _no_witness() -> None:
     engine._was_put_back = lambda lease: False
 
 
+def _orphan() -> None:
+    """A tick does not die with its worker."""
+    from runs import worker
+
+    worker._die_with = lambda parent: None
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "no-intent": _no_intent,
     "no-probe": _no_probe,
@@ -238,6 +245,7 @@ GUARDS: dict[str, Callable[[], None]] = {
     "optimist": _optimist,
     "deaf": _deaf,
     "no-witness": _no_witness,
+    "orphan": _orphan,
 }
 # The point that is about it, and what must be said of it. {update} is the number of the first UpdateEnvironment in pre-production's plan.
 CAUGHT_BY = {
@@ -256,4 +264,5 @@ CAUGHT_BY = {
     "optimist": ("P1:pre-production:{update}:after-intent:kill-tick", "without the fault"),
     "deaf": ("P15:{update}", "the end of process"),
     "no-witness": ("P17:4:9", "fired again"),
+    "orphan": ("P1:pre-production:{update}:after-effect:kill-worker", "an orphan went on"),
 }

@@ -82,7 +82,7 @@ class Schedule:
             self._hire()
             ended = self._follow(release)
             recovery = self._recovery(release.number)
-            self.found += release.judged(ended)
+            self.found += release.judged(ended) + self._orphans()
             self._look_at_recovery(recovery)
             said = "" if ended["state"] == "succeeded" else f"{ended['state']}: {ended['said']}"
             return Verdict(self.found, recovery, said)
@@ -183,6 +183,10 @@ class Schedule:
                 if again is not None:
                     worst = max(worst or 0.0, again - armed.since)
         return worst
+
+    def _orphans(self) -> list[str]:
+        went_on = [armed for armed in self.armed if Path(f"{armed.marker}.orphan").exists()]
+        return [f"an orphan went on: its worker was killed {armed.event.at} of {armed.act['key']}, and the tick lived" for armed in went_on]
 
     def _look_at_recovery(self, recovery: float | None) -> None:
         longest = timing.RESUMED * timing.slack()
