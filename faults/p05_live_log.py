@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import websockets
 
@@ -16,6 +17,7 @@ from faults.browser import session
 from faults.points import Promise, Verdict
 from faults.rig import Rig
 
+LINE = "line {:06d}"  # as `faults.roles` writes them, from 0 on
 LINES, RATE, VIEWERS, BURSTS = 500, 200, 50, 20
 WHAT = ("web", "redis", "both")
 PATIENCE = 60.0  # seconds after the last line; a page looks into the database after five of silence
@@ -35,6 +37,7 @@ class Viewer:
     """What one browser has seen, with the number of each line; it comes back by itself, as the page's script does."""
 
     seen: list[int] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)  # lines that are not what was written under their number
     away_since: float = 0.0
     longest_away: float = 0.0
 
@@ -51,19 +54,26 @@ class Viewer:
                         self.longest_away = max(self.longest_away, time.monotonic() - self.away_since)
                     self.away_since = 0.0
                     async for text in socket:
-                        self._take(json.loads(text))
+                        self.take(json.loads(text))
                         if self.seen and self.seen[-1] >= last:
                             return
             except (OSError, websockets.WebSocketException, TimeoutError):
                 self.away_since = self.away_since or time.monotonic()
                 await asyncio.sleep(0.3)
 
-    def _take(self, frame: dict[str, object]) -> None:
+    def take(self, frame: dict[str, Any]) -> None:
+        """Each line that it brought, by the number that the line itself says: what stands above them proves nothing."""
         if frame.get("kind") == "lines":
-            first, last = frame["first"], frame["last"]
-            assert isinstance(first, int)
-            assert isinstance(last, int)
-            self.seen += range(first, last + 1)
+            lines = [line for chunk in frame["chunks"] for line in _numbered(chunk)]
+            self.seen += [number for number, _ in lines]
+            self.wrong += [f"number {number}: {text[:40]!r}" for number, text in lines if text != LINE.format(number - 1)]
+            said, brought = (frame["first"], frame["last"]), (lines[0][0], lines[-1][0]) if lines else (0, 0)
+            if said != brought:
+                self.wrong.append(f"a frame of lines {said[0]} to {said[1]} brings {brought[0]} to {brought[1]}")
+
+
+def _numbered(chunk: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    return enumerate(chunk["text"].split("\n"), chunk["first"])
 
 
 def run(rig: Rig, point: str) -> Verdict:
@@ -123,6 +133,8 @@ def _judge(viewers: list[Viewer]) -> list[str]:
         found.append(f"{doubled} lines reached a viewer twice")
     if disordered:
         found.append(f"{disordered} viewers saw lines out of their order")
+    if wrong := [each for viewer in viewers for each in viewer.wrong]:
+        found.append(f"{len(wrong)} lines are not what was written: {wrong[:3]}")
     return found
 
 
