@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -90,11 +90,22 @@ def things(rig: Rig) -> Counter[str]:
 
 def world(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
     """As the box and AWS's own API say it. Waits for the last visitors' health to settle."""
-    label, names = plan["facts"].get("label"), {host["instance_id"]: host for host in plan["facts"]["hosts"]}
+    settle(rig, plan)
+    return world_now(rig, plan, began)
+
+
+def settle(rig: Rig, plan: Mapping[str, Any]) -> None:
+    """Raises NotThere where the plan's hosts do not come to rest."""
+    names = {host["instance_id"] for host in plan["facts"]["hosts"]}
     try:
         until("the box to come to rest", lambda: not _restless(rig, names), seconds=20, pause=0.2)
     except NotThere as error:
         raise NotThere(f"{error}: {_restless(rig, names)}") from None
+
+
+def world_now(rig: Rig, plan: Mapping[str, Any], began: Before) -> World:
+    """The same, whether it has come to rest or not: what was done is known in any case."""
+    label, names = plan["facts"].get("label"), {host["instance_id"]: host for host in plan["facts"]["hosts"]}
     hosts = {
         host["name"]: {
             "version": _version(host["label"], label, began),
@@ -135,7 +146,7 @@ def _version(found: str, planned: str | None, began: Before) -> str:
     return "the plan's" if found == planned else found
 
 
-def _restless(rig: Rig, names: Mapping[str, Any]) -> list[str]:
+def _restless(rig: Rig, names: Collection[str]) -> list[str]:
     """Hosts that do not show visitors their page, and are not closed on purpose."""
     mine = [host for host in rig.state()["hosts"] if host["instance_id"] in names]
     return [f"{host['name']} answers {host['home']}" for host in mine if host["home"] != 200 and not host["maintenance"]]
@@ -150,31 +161,32 @@ def _stored(rig: Rig, plan: Mapping[str, Any]) -> bool:
 
 
 def judge(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any], began: Before, reference: World, *, honest: bool = True) -> list[str]:
-    """What is wrong. `honest`: an `unknown` is no violation by itself, but nothing may have been done twice then either."""
-    now = world_or_words(rig, plan, began)
-    if isinstance(now, str):
-        return [now] if run["state"] == "succeeded" else []
+    """What is wrong. `honest`: an `unknown` is no violation by itself, but nothing may have been done twice then either.
+
+    Hosts that do not come to rest excuse nothing: what was done is counted, and the run's words, its log and its numbers are looked at.
+    """
+    unsettled = _unsettled(rig, plan)
+    now = world_now(rig, plan, began)
     found = [f"twice: {what} ({count} times)" for what, count in now.deeds.items() if count > max(1, reference.deeds[what])]
     if run["state"] == "succeeded":
+        found += unsettled
         found += [
             each
             for each in now.differences(reference)
             if not any(each.startswith(twice.partition(": ")[2].partition(" (")[0]) for twice in found)
         ]
         found += shown(rig, plan, run)
-        found += log_is_whole(rig, plan, run)
-    elif run["state"] in HONEST and honest:
-        pass
-    else:
+    elif run["state"] not in HONEST or not honest:
         found.append(f"the run says {run['state']}: {run['said']}")
-    return found + overlaps(rig, run["id"])
+    return found + backwards(run) + log_is_whole(rig, plan, run) + overlaps(rig, run["id"])
 
 
-def world_or_words(rig: Rig, plan: Mapping[str, Any], began: Before) -> World | str:
+def _unsettled(rig: Rig, plan: Mapping[str, Any]) -> list[str]:
     try:
-        return world(rig, plan, began)
+        settle(rig, plan)
     except NotThere as error:
-        return f"the hosts do not answer visitors: {error}"
+        return [f"the hosts do not answer visitors: {error}"]
+    return []
 
 
 def shown(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
@@ -187,28 +199,34 @@ def shown(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> list[str
     open_steps = [step["key"] for step in run["steps"] if step["state"] not in ("done", "skipped", "by_hand")]
     if open_steps:
         found.append(f"succeeded, with open steps: {', '.join(open_steps)}")
-    started = [step["started"] for step in run["steps"] if step["started"]]
-    for step in run["steps"]:
-        if step["started"] and step["ended"] and _time(step["ended"]) < _time(step["started"]):
-            found.append(f"{step['key']} ended before it began")
     if run["holds_lock"]:
         found.append("succeeded, and holds its lock")
-    return found if started else [*found, "no step has begun"]
+    return found if any(step["started"] for step in run["steps"]) else [*found, "no step has begun"]
+
+
+def backwards(run: Mapping[str, Any]) -> list[str]:
+    """No time is negative, whatever became of the run (P10)."""
+    timed = [step for step in run["steps"] if step["started"] and step["ended"]]
+    return [f"{step['key']} ended before it began" for step in timed if _time(step["ended"]) < _time(step["started"])]
 
 
 def log_is_whole(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    """Numbers without gaps, and each line that a command wrote on its host once and in its order."""
+    """Numbers without gaps, and each line that a command wrote on its host once and in its order.
+
+    A run that does not know may not have read all that its commands wrote, and one that failed has copied more from its hosts than that.
+    """
     lines = rig.log(run["id"])
     found = []
     numbers = [line["seq"] for line in lines]
     if numbers != list(range(1, len(numbers) + 1)):
         found.append(f"the log's numbers are not 1 … {len(numbers)}")
-    for host in {host["name"] for host in plan["facts"]["hosts"]}:
-        wrote = [line for piece in _outputs(rig, host, run["id"]) for line in piece]
-        kept = [_plain(line["text"]) for line in lines if line["host"] == host]
-        kept = [line for line in kept if line.strip() and not _OWN_WORDS.match(line)]
-        if Counter(kept) != Counter(wrote):
-            lost, doubled = Counter(wrote) - Counter(kept), Counter(kept) - Counter(wrote)
+    compared = run["state"] == "succeeded" or run["state"] in HONEST
+    for host in {host["name"] for host in plan["facts"]["hosts"]} if compared else ():
+        wrote = Counter(line for piece in _outputs(rig, host, run["id"]) for line in piece)
+        texts = [_plain(line["text"]) for line in lines if line["host"] == host]
+        kept = Counter(line for line in texts if line.strip() and not _OWN_WORDS.match(line))
+        lost, doubled = wrote - kept if run["state"] == "succeeded" else Counter[str](), kept - wrote
+        if lost or doubled:
             found.append(
                 f"log of {host}: lost {sum(lost.values())} lines {list(lost)[:2]}, has {sum(doubled.values())} too many {list(doubled)[:2]}"
             )

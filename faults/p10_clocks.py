@@ -55,10 +55,13 @@ def run(rig: Rig, point: str) -> Verdict:
             verdict = _FromElsewhere(rig, WHERE, events, must_be_reached=not is_large, nursery=nursery).play()
     else:
         verdict = schedules.play(rig, WHERE, *events, worker={"clock": float(seconds)}, must_be_reached=not is_large)
-    words = " ".join(verdict.violations)
-    if is_large and "Clocks agree" in words and "Nothing has been changed" in words:
-        return Verdict([], verdict.recovery, verdict.violations[0])  # stopped at the gate, before any change, in words
-    return verdict
+    return _stopped_at_the_gate(verdict) if is_large else verdict
+
+
+def _stopped_at_the_gate(verdict: Verdict) -> Verdict:
+    """Before any change, and in words: that one sentence is no violation, whatever else was found is."""
+    said = next((each for each in verdict.violations if "Clocks agree" in each and "Nothing has been changed" in each), "")
+    return Verdict([each for each in verdict.violations if each != said], verdict.recovery, said or verdict.said)
 
 
 def _environment(seconds: str) -> dict[str, str]:

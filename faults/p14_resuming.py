@@ -69,7 +69,7 @@ def _ending(rig: Rig, release: releases.Release, ended: dict[str, Any], referenc
         return [f"after going on the run is {ended['state']}: {ended['said']}"]
     world = oracle.world(rig, release.plan, release.began)
     world.deeds = reference.deeds
-    return world.differences(reference) + oracle.shown(rig, release.plan, ended)
+    return world.differences(reference) + oracle.shown(rig, release.plan, ended) + oracle.backwards(ended)
 
 
 PROMISE = Promise("P14", "A failure names its host; going on repeats nothing that is done", points, run)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from faults import oracle
+from faults.processes import NotThere
 from faults.rig import Rig
 
 RUN, STOPPED, NEXT, KEY = 7, 100, 200, "cron-start:pp-fe-1"
@@ -47,3 +52,56 @@ def test_a_look_is_good_for_one_deed(tmp_path: Path) -> None:
     first = [_entry(1.8, STOPPED, "looked", 11, asked=1.7), _entry(1.8, STOPPED, "do", 11), _entry(1.9, STOPPED, "did", 11)]
     again = _entry(5.1, STOPPED, "do", 11)
     assert _overlaps(tmp_path, *first, again, stopped_at="cron-start:pp-bo") == [f"{KEY} was done under number 11 after 12"]
+
+
+def _judged(
+    monkeypatch: pytest.MonkeyPatch, state: str, *, restless: bool = True, deeds: int = 2, steps: Sequence[dict[str, Any]] = ()
+) -> str:
+    """What is said of a run in that state which made two updates where one was wanted, and beside which somebody else worked."""
+    update, folder = "UpdateEnvironment on back", cast(Any, SimpleNamespace())
+    unsettled = NotThere("the box to come to rest: not within 20 seconds")
+    monkeypatch.setattr(oracle, "settle", lambda rig, plan: (_ for _ in ()).throw(unsettled) if restless else None)
+    monkeypatch.setattr(oracle, "world_now", lambda *_: oracle.World({}, {}, stored=True, deeds=Counter({update: deeds})))
+    monkeypatch.setattr(oracle, "overlaps", lambda *_: ["done by two processes at once"] if deeds > 1 else [])
+    monkeypatch.setattr(oracle, "shown", lambda *_: [])
+    rig = SimpleNamespace(
+        log=lambda number: [{"seq": 1, "host": "console", "text": "a"}, {"seq": deeds + 1, "host": "console", "text": "b"}]
+    )
+    run = {"id": RUN, "state": state, "said": "so", "steps": steps}
+    reference = oracle.World({}, {}, stored=True, deeds=Counter({update: 1}))
+    return "; ".join(oracle.judge(cast(Any, rig), {"facts": {"hosts": []}}, run, folder, reference))
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", "unknown", "waiting"])
+def test_hosts_that_do_not_settle_excuse_nothing(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    said = _judged(monkeypatch, state)
+    for words in ("twice: UpdateEnvironment on back (2 times)", "done by two processes at once", "the log's numbers are not 1 … 2"):
+        assert words in said
+    assert ("the run says" in said) == (state in ("failed", "cancelled"))
+    assert ("the hosts do not answer visitors" in said) == (state == "succeeded")
+
+
+def test_what_settled_and_was_done_once_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _judged(monkeypatch, "succeeded", restless=False, deeds=1) == ""
+    assert _judged(monkeypatch, "unknown", deeds=1) == ""
+    assert _judged(monkeypatch, "failed", deeds=1) == "the run says failed: so"
+
+
+def test_no_step_ends_before_it_began_whatever_became_of_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    early, late = "2026-01-01T10:00:00+00:00", "2026-01-01T10:00:05+00:00"
+    right, wrong = ({"key": "gates", "started": start, "ended": end} for start, end in ((early, late), (late, early)))
+    assert _judged(monkeypatch, "unknown", deeds=1, steps=[right]) == ""
+    assert _judged(monkeypatch, "unknown", deeds=1, steps=[wrong]) == "gates ended before it began"
+
+
+def _log_judged(monkeypatch: pytest.MonkeyPatch, state: str, kept: Sequence[str], wrote: Sequence[str]) -> str:
+    monkeypatch.setattr(oracle, "_outputs", lambda *_: [list(wrote)])
+    rig = SimpleNamespace(log=lambda number: [{"seq": at, "host": "fe-1", "text": text} for at, text in enumerate(kept, 1)])
+    return "; ".join(oracle.log_is_whole(cast(Any, rig), {"facts": {"hosts": [{"name": "fe-1"}]}}, {"id": RUN, "state": state}))
+
+
+def test_who_does_not_know_may_not_have_read_all_but_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "lost 1 lines" in _log_judged(monkeypatch, "succeeded", ["a"], ["a", "b"])
+    assert _log_judged(monkeypatch, "unknown", ["a"], ["a", "b"]) == ""
+    assert "has 1 too many" in _log_judged(monkeypatch, "unknown", ["a", "a"], ["a", "b"])
+    assert _log_judged(monkeypatch, "failed", ["copied"], ["a", "b"]) == ""
