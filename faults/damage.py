@@ -145,6 +145,12 @@ def scheduler_frozen(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
         os.kill(frozen, signal.SIGCONT)
 
 
+def joined(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
+    """Another worker comes, with the clock of the machine: it may take nothing from whom it finds at work."""
+    rig.workers.append(rig.fork("worker"))
+    yield []
+
+
 def upgraded(rig: Rig, act: dict[str, Any]) -> Iterator[list[str]]:
     """As docs/operations.md has it: everything is asked to end, the migrations are run, everything of the new version is started."""
     old = [pid for pid in (*rig.workers, rig.scheduler, rig.web) if rig.nursery.is_alive(pid)]
@@ -202,6 +208,7 @@ DAMAGES: dict[str, Damage] = {
     "web-killed": web_killed,
     "scheduler-killed": scheduler_killed,
     "scheduler-frozen": scheduler_frozen,
+    "joined": joined,
     "upgraded": upgraded,
     "backed-up": backed_up,
     "restored": restored,

@@ -34,6 +34,12 @@ def faulted(rig: Rig, guard: str) -> list[str]:
     return _found(rig, guard, contextlib.nullcontext())
 
 
+def database(guard: str) -> str:
+    """On which its point is played."""
+    name, _, point = sabotage.CAUGHT_BY[guard][0].partition(":")
+    return suite.PROMISES[name].database(point)
+
+
 def _found(rig: Rig, guard: str, console: contextlib.AbstractContextManager[None]) -> list[str]:
     token = sabotage.CAUGHT_BY[guard][0]
     name, _, point = token.format(update=_first_update(rig) if "{" in token else "").partition(":")
@@ -78,7 +84,7 @@ def main(names: Sequence[str], seed: int, side_by_side: int) -> int:
 def _is_seen(guard: str, seed: int) -> bool:
     began = time.monotonic()
     try:
-        with Rig(seed=seed) as rig:
+        with Rig(seed=seed, database=database(guard)) as rig:
             wrong = faulted(rig, guard)
             found = "" if wrong else caught(rig, guard)
     except (NotThere, Broken) as error:  # before the guard was removed

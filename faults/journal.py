@@ -16,6 +16,11 @@ def now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def deeds(journal: Path, run: int) -> Iterator[dict[str, Any]]:
+    """Without what is only said, or only keeps a lease: it shows that somebody lives, not that somebody goes on."""
+    return (entry for entry in read(journal, run) if entry["what"] not in ("looked", "renewed", "released", "told", "spooled"))
+
+
 def read(journal: Path, run: int) -> Iterator[dict[str, Any]]:
     """What the journal has of a run, in its order."""
     if journal.exists():

@@ -6,6 +6,7 @@ that a release without faults leaves, or the console must say that it does not k
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -15,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faults import journal
+from faults import journal, timing
 from faults.processes import NotThere, until
 from faults.ways import prefix_lists
 
@@ -230,6 +231,46 @@ def log_is_whole(rig: Rig, plan: Mapping[str, Any], run: Mapping[str, Any]) -> l
             found.append(
                 f"log of {host}: lost {sum(lost.values())} lines {list(lost)[:2]}, has {sum(doubled.values())} too many {list(doubled)[:2]}"
             )
+    return found
+
+
+def own_lines(rig: Rig, run: int) -> list[str]:
+    """Each line that the console itself said is in the log, wherever the database was: it exists nowhere else.
+
+    It may stand there once more for each time that it went to the spool (docs/decisions/0007). What somebody says whose lease another one
+    has taken is no longer the run's.
+    """
+    folder = rig.folder / "console" / "spool"
+    with contextlib.suppress(NotThere):  # what is left there is missing below
+        until("the spool to be stored", lambda: not any(folder.glob("*.jsonl")), seconds=10)
+    must, may, newest = Counter[tuple[str, str]](), Counter[tuple[str, str]](), 0
+    for entry in journal.read(rig.journal, run):
+        if entry["what"] == "claim":
+            newest = max(newest, entry["epoch"])
+        elif entry["what"] in ("told", "spooled"):
+            lines = [(entry["host"], line) for line in entry["lines"]]
+            may.update(lines)
+            must.update(lines if entry["what"] == "told" and entry["epoch"] >= newest else ())
+    kept = Counter((line["host"], line["text"]) for line in rig.log(run))
+    lost, doubled = must - kept, Counter({line: count for line, count in (kept - may).items() if line in may})
+    return [
+        f"of the console's own lines {sum(which.values())} {what}: {list(which)[:3]}"
+        for what, which in (("are lost", lost), ("are there too often", doubled))
+        if which
+    ]
+
+
+def stolen(rig: Rig, run: int) -> list[str]:
+    """Nobody may claim a run before its lease is over, by the one clock that all processes of this machine share."""
+    found: list[str] = []
+    holder: dict[str, Any] = {}
+    for entry in journal.read(rig.journal, run):
+        if entry["what"] == "claim" and holder and (left := holder["asked"] + timing.LEASE - entry["t"]) > 0:
+            found.append(f"number {entry['epoch']} was claimed {left:.1f} s before the lease of {holder['epoch']} was over")
+        if entry["what"] in ("claim", "renewed"):
+            holder = entry
+        elif entry["what"] == "released" and entry["epoch"] == holder.get("epoch"):
+            holder = {}
     return found
 
 

@@ -51,7 +51,7 @@ def run(rig: Rig, point: str) -> Verdict:
         time.sleep(int(moment) / 10)
         back = _strike(proxy, fault, int(moment))
         ended = rig.finished(number, seconds=60)
-        recovery = next((entry["t"] - back for entry in journal.read(rig.journal, number) if entry["t"] > back), 0.0)
+        recovery = next((entry["t"] - back for entry in journal.deeds(rig.journal, number) if entry["t"] > back), 0.0)
     finally:
         proxy.mode = "pass"
         rig.nursery.kill(worker)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from faults import schedules
+from faults import oracle, releases, schedules
 from faults.points import NotRun, Promise, Verdict
 from faults.processes import Nursery
 from faults.rig import Rig
@@ -26,7 +27,15 @@ def points(rig: Rig) -> Iterator[str]:
 
 
 @dataclass
-class _FromElsewhere(schedules.Schedule):
+class _Beside(schedules.Schedule):
+    def _follow(self, release: releases.Release) -> dict[str, Any]:
+        ended = super()._follow(release)
+        self.found += oracle.stolen(self.rig, release.number)
+        return ended
+
+
+@dataclass
+class _FromElsewhere(_Beside):
     """Its workers are forked where the clock is another."""
 
     nursery: Nursery | None = None
@@ -46,15 +55,16 @@ class _FromElsewhere(schedules.Schedule):
 def run(rig: Rig, point: str) -> Verdict:
     which, seconds = point.split(":")
     is_large = abs(int(seconds)) > LARGE
-    # A worker that dies in the middle: the next must neither steal its lease early nor wait for a time that never comes.
-    events = (schedules.Event(9, "after-effect", "kill-tick"),)
+    # A worker that dies in the middle: the next must neither steal its lease early nor wait for a time that never comes. Another one, whose
+    # clock is right, has come before: by it the first one's lease must not be over.
+    events = (schedules.Event(8, "after-intent", "joined"), schedules.Event(9, "after-effect", "kill-tick"))
     if which == "libfaketime":
         folder = rig.folder / f"clock{seconds}"
         folder.mkdir(exist_ok=True)
         with closing(Nursery(rig.env | _environment(seconds), folder)) as nursery:
             verdict = _FromElsewhere(rig, WHERE, events, must_be_reached=not is_large, nursery=nursery).play()
     else:
-        verdict = schedules.play(rig, WHERE, *events, worker={"clock": float(seconds)}, must_be_reached=not is_large)
+        verdict = _Beside(rig, WHERE, events, worker={"clock": float(seconds)}, must_be_reached=not is_large).play()
     return _stopped_at_the_gate(verdict) if is_large else verdict
 
 

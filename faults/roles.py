@@ -43,9 +43,16 @@ def play(asked: dict[str, Any]) -> None:
     _ROLES[asked["role"]](asked)
 
 
-def _worker(_: dict[str, Any]) -> None:
+def _worker(asked: dict[str, Any]) -> None:
+    from django.db import connections
+
     from runs import worker
 
+    if asked.get("journal"):
+        victim.watch_lines(Path(asked["journal"]))
+    options = connections["default"].settings_dict["OPTIONS"]
+    if asked.get("patience") and "timeout" in options:  # SQLite's
+        options["timeout"] = asked["patience"]
     worker.work()
 
 

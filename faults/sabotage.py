@@ -229,6 +229,49 @@ def _orphan() -> None:
     worker._die_with = lambda parent: None
 
 
+def _no_spool() -> None:
+    """A line that the database does not take is dropped."""
+    from runs import spool
+
+    spool.keep = lambda run, chunks: None
+
+
+def _trusting() -> None:
+    """Whoever presses the button rings, and nobody rings again for a run that has not begun."""
+    from runs import reconcile
+    from runs.models import Run
+
+    neglected = reconcile.neglected
+
+    def begun() -> list[int]:
+        return list(Run.objects.filter(number__in=neglected()).exclude(state=Run.State.QUEUED).values_list("number", flat=True))
+
+    reconcile.neglected = begun
+
+
+def _local_clock() -> None:
+    """Leases are counted by the wall clock of whoever counts: not by one that all share."""
+    from django.utils import timezone
+
+    from runs import clock
+
+    def now_sql() -> tuple[str, list[float]]:
+        return "%s", [timezone.now().timestamp()]
+
+    def as_sql(self: clock.Now, compiler: Any, connection: Any, **_: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (timezone.now().timestamp(),)
+
+    clock.now_sql = now_sql
+    clock.Now.as_sql = clock.Now.as_sqlite = as_sql  # type: ignore[method-assign]
+
+
+def _no_limit() -> None:
+    """Whoever writes into a log waits for nobody: what is not stored yet piles up."""
+    from runs import log
+
+    log.MOST_WAITING = 10**12
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "no-intent": _no_intent,
     "no-probe": _no_probe,
@@ -246,6 +289,10 @@ GUARDS: dict[str, Callable[[], None]] = {
     "deaf": _deaf,
     "no-witness": _no_witness,
     "orphan": _orphan,
+    "no-spool": _no_spool,
+    "trusting": _trusting,
+    "local-clock": _local_clock,
+    "no-limit": _no_limit,
 }
 # The point that is about it, and what must be said of it. {update} is the number of the first UpdateEnvironment in pre-production's plan.
 CAUGHT_BY = {
@@ -264,5 +311,9 @@ CAUGHT_BY = {
     "optimist": ("P1:pre-production:{update}:after-intent:kill-tick", "without the fault"),
     "deaf": ("P15:{update}", "the end of process"),
     "no-witness": ("P17:4:9", "fired again"),
+    "no-spool": ("P4:postgresql:1:stopped", "own lines"),
+    "trusting": ("P3:press", "the end of run"),
+    "local-clock": ("P10:worker:-3", "before the lease"),
+    "no-limit": ("P16:log:100", "the writer grew by"),
     "orphan": ("P1:pre-production:{update}:after-effect:kill-worker", "an orphan went on"),
 }

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,7 @@ class Schedule:
     def _recovery(self, run: int) -> float | None:
         """The worst: until somebody worked on the run again, after each event."""
         worst: float | None = None
-        entries = [entry for entry in journal.read(self.rig.journal, run) if entry["what"] != "looked"]
+        entries = list(journal.deeds(self.rig.journal, run))
         for armed in self.armed:
             if armed.handled:
                 dead = armed.pid if armed.event.what in (*DEATHS, STOPPED) else 0
@@ -208,7 +208,9 @@ def play(rig: Rig, environment: str, *events: Event, **more: Any) -> Verdict:
     return Schedule(rig, environment, events, **more).play()
 
 
-def together(rig: Rig, environment: str, what: str, *kinds: str, at: Sequence[str] = ("after-intent",)) -> Verdict:
+def together(
+    rig: Rig, environment: str, what: str, *kinds: str, at: Sequence[str] = ("after-intent",), by: Callable[..., Schedule] | None = None
+) -> Verdict:
     """At these points of every act of the plan, in as few runs as reach them all: whoever goes on meets the next one.
 
     What one run cannot reach, the next does: whose effect was there already when it came back has no answer to be killed after.
@@ -219,7 +221,7 @@ def together(rig: Rig, environment: str, what: str, *kinds: str, at: Sequence[st
         raise NotRun(f"{environment} has no plan now whose acts could be struck.")
     result, in_vain = Verdict(points=0), 0
     while left and not result.violations:
-        schedule = Schedule(rig, environment, left, must_be_reached=False)
+        schedule = (by or Schedule)(rig, environment, left, must_be_reached=False)
         played = schedule.play()
         struck = {armed.event for armed in schedule.armed if armed.handled}
         result.points += len(struck)

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from faults.journal import now
 from faults.locks import is_writing
-from runs import effects, engine, leases, periodic, plan
+from runs import effects, engine, leases, log, periodic, plan, spool
 from runs.effects import Context, Finding, Kind
-from runs.models import Effect, Step
+from runs.lines import shown
+from runs.models import Effect, LogChunk, Step
 from runs.plan import Act
+from runs.redact import redact
 from runs.work import Work
 
 _about = threading.local()  # which act this thread is about to do
@@ -133,14 +135,26 @@ def watch(journal: Path) -> None:
     claim = leases.claim
 
     def claiming(number: int) -> Any:
+        asked = now()
         lease = claim(number)
         if lease is not None:
-            write(what="claim", run=number, epoch=lease.epoch)
+            write(what="claim", run=number, epoch=lease.epoch, asked=asked)
         return lease
 
     def starting(self: Work) -> Any:
         _about.key = self.act.key
         return start(self)
+
+    def renewing(self: leases.Lease) -> bool:
+        asked = now()
+        is_ours = renew(self)
+        if is_ours:
+            write(what="renewed", run=self.number, epoch=self.epoch, asked=asked)
+        return is_ours
+
+    def releasing(self: leases.Lease, *, wake_in: float | None = None) -> bool:
+        write(what="released", run=self.number, epoch=self.epoch)
+        return release(self, wake_in=wake_in)
 
     def looking(self: leases.Lease) -> float:
         asked = now()
@@ -148,9 +162,29 @@ def watch(journal: Path) -> None:
         write(what="looked", run=self.number, epoch=self.epoch, key=getattr(_about, "key", ""), asked=asked)
         return found
 
-    start, look = Work._start, leases.Lease.left
+    start, look, renew, release = Work._start, leases.Lease.left, leases.Lease.renew, leases.Lease.release
     engine.claim = claiming  # type: ignore[attr-defined]
     Work._start, leases.Lease.left = starting, looking  # type: ignore[method-assign]
+    leases.Lease.renew, leases.Lease.release = renewing, releasing  # type: ignore[method-assign]
+
+
+def watch_lines(journal: Path) -> None:
+    """What the engine's log is told, line by line as it is to be kept, and what goes to the spool. In a worker: a host writes millions."""
+    write = _writing(journal)
+
+    def telling(self: log.Writer, text: str) -> None:
+        lines = [redact(shown(line.encode())) for line in text.split("\n")]
+        write(what="told", run=self._log.run, epoch=self._log.epoch, host=self.host, lines=lines)
+        tell(self, text)
+
+    def keeping(run: int, chunks: Sequence[LogChunk]) -> None:
+        keep(run, chunks)
+        for chunk in chunks:
+            write(what="spooled", run=run, host=chunk.host, lines=chunk.text.split("\n"))
+
+    tell, keep = log.Writer.line, spool.keep
+    log.Writer.line = telling  # type: ignore[method-assign]
+    spool.keep = keeping
 
 
 def watch_duties(journal: Path) -> None:

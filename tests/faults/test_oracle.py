@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from faults import oracle
+from faults import oracle, timing
 from faults.processes import NotThere
 from faults.rig import Rig
 
@@ -105,3 +105,48 @@ def test_who_does_not_know_may_not_have_read_all_but_doubles_nothing(monkeypatch
     assert _log_judged(monkeypatch, "unknown", ["a"], ["a", "b"]) == ""
     assert "has 1 too many" in _log_judged(monkeypatch, "unknown", ["a", "a"], ["a", "b"])
     assert _log_judged(monkeypatch, "failed", ["copied"], ["a", "b"]) == ""
+
+
+def _told(t: float, *lines: str, what: str = "told", epoch: int = 11) -> dict[str, Any]:
+    return {"t": t, "pid": STOPPED, "what": what, "run": RUN, "epoch": epoch, "host": "console", "lines": list(lines)}
+
+
+def _own_lines(folder: Path, kept: Sequence[str], *entries: dict[str, Any]) -> str:
+    (folder / "journal").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    lines = [{"seq": at, "host": "console", "text": text} for at, text in enumerate(kept, 1)]
+    rig = SimpleNamespace(folder=folder, journal=folder / "journal", log=lambda number: lines)
+    return "; ".join(oracle.own_lines(cast(Rig, rig), RUN))
+
+
+def test_what_the_console_said_itself_is_in_the_log(tmp_path: Path) -> None:
+    said = (_told(1.0, "$ git ls-remote", "main"), _told(2.0, "main"))
+    assert _own_lines(tmp_path, ["$ git ls-remote", "main", "main"], *said) == ""
+    assert "1 are lost: [('console', '$ git ls-remote')]" in _own_lines(tmp_path, ["main", "main"], *said)
+    assert "1 are lost: [('console', 'main')]" in _own_lines(tmp_path, ["$ git ls-remote", "main"], *said)
+
+
+def test_a_line_stands_there_once_more_only_where_it_went_to_the_spool(tmp_path: Path) -> None:
+    said = _told(1.0, "main")
+    assert "1 are there too often" in _own_lines(tmp_path, ["main", "main"], said)
+    assert _own_lines(tmp_path, ["main", "main"], said, _told(1.1, "main", what="spooled")) == ""
+    assert "1 are there too often" in _own_lines(tmp_path, ["main"] * 3, said, _told(1.1, "main", what="spooled"))
+
+
+def test_what_is_said_by_who_was_overtaken_is_not_the_runs(tmp_path: Path) -> None:
+    claimed = _entry(2.0, NEXT, "claim", 12)
+    assert _own_lines(tmp_path, [], claimed, _told(3.0, "main", epoch=11)) == ""
+    assert "1 are lost" in _own_lines(tmp_path, [], _told(1.0, "main", epoch=11), claimed)
+
+
+def _stolen(folder: Path, *entries: dict[str, Any]) -> list[str]:
+    (folder / "journal").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return oracle.stolen(cast(Rig, SimpleNamespace(journal=folder / "journal")), RUN)
+
+
+def test_a_lease_is_claimed_when_it_is_over_or_given_back(tmp_path: Path) -> None:
+    held = (_entry(1.0, STOPPED, "claim", 11, asked=1.0), _entry(5.0, STOPPED, "renewed", 11, asked=5.0))
+    over = 5.0 + timing.LEASE
+    assert _stolen(tmp_path, *held, _entry(over + 0.1, NEXT, "claim", 12, asked=over)) == []
+    early = _entry(over - 0.5, NEXT, "claim", 12, asked=over - 0.6)
+    assert _stolen(tmp_path, *held, early) == ["number 12 was claimed 0.5 s before the lease of 11 was over"]
+    assert _stolen(tmp_path, *held, _entry(5.1, STOPPED, "released", 11), early) == []
