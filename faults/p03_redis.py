@@ -1,12 +1,13 @@
 """P3: all of Redis may be lost at any time.
 
 Points: N:flushed|restarted|away at the boundary of effect N, or `together` at all of them in one release; `press`: a run that is started
-while Redis is away.
+while Redis is away. The release has to succeed: `unknown` is not enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from faults import releases, schedules, ways
 from faults.points import Promise, Verdict
@@ -27,8 +28,8 @@ def run(rig: Rig, point: str) -> Verdict:
         return _press(rig)
     number, how = point.split(":")
     if number == schedules.TOGETHER:
-        return schedules.together(rig, WHERE, f"valkey-{how}")
-    return schedules.play(rig, WHERE, schedules.Event(int(number), "after-intent", f"valkey-{how}"))
+        return schedules.together(rig, WHERE, f"valkey-{how}", by=partial(schedules.Schedule, must_succeed=True))
+    return schedules.play(rig, WHERE, schedules.Event(int(number), "after-intent", f"valkey-{how}"), must_succeed=True)
 
 
 def _press(rig: Rig) -> Verdict:
@@ -42,7 +43,7 @@ def _press(rig: Rig) -> Verdict:
     finally:
         rig.valkey.start()
     try:
-        result = releases.verdict(release)
+        result = releases.verdict(release, must_succeed=True)
     finally:
         rig.nursery.kill(worker)
     if state != "queued":

@@ -33,6 +33,7 @@ def _patience() -> dict[str, Any]:
 @dataclass
 class _Away(schedules.Schedule):
     worker: dict[str, Any] = field(default_factory=_patience)
+    must_succeed: bool = True
 
     def _follow(self, release: releases.Release) -> dict[str, Any]:
         ended = super()._follow(release)

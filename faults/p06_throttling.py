@@ -1,7 +1,7 @@
 """P6: a throttled AWS, or one that stumbles, does not fail a release; and it is not asked more often for it.
 
 Points: N:throttled, N:stumbles at the boundary of effect N, or `together` at all of them in one release; `rate:SECONDS`, how often it is
-asked while it throttles everything.
+asked while it throttles everything. The release has to succeed: `unknown` is not enough.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from faults import releases, schedules
@@ -34,8 +35,8 @@ def run(rig: Rig, point: str) -> Verdict:
         return _rate(rig, int(second))
     what = {"stumbles": "aws-stumbles"}.get(second, second)
     if first == schedules.TOGETHER:
-        return schedules.together(rig, WHERE, what)
-    return schedules.play(rig, WHERE, schedules.Event(int(first), "after-intent", what))
+        return schedules.together(rig, WHERE, what, by=partial(schedules.Schedule, must_succeed=True))
+    return schedules.play(rig, WHERE, schedules.Event(int(first), "after-intent", what), must_succeed=True)
 
 
 def _rate(rig: Rig, seconds: int) -> Verdict:
@@ -52,7 +53,7 @@ def _rate(rig: Rig, seconds: int) -> Verdict:
                 rig.http.get(f"/api/v1/runs/{release.number}")
             time.sleep(1)
         asked = [deed for deed in rig.deeds(before) if deed["what"].startswith("throttled ")]
-        result = releases.verdict(release)
+        result = releases.verdict(release, must_succeed=True)
         rate = len(asked) * 60 / seconds / _environments(rig)
         if rate > MOST:
             result.violations.append(f"{rate:.1f} calls a minute and environment while throttled; {MOST} are promised: {_most(asked)}")

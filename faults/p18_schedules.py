@@ -42,7 +42,7 @@ def run(rig: Rig, point: str) -> Verdict:
     chosen = events(point, count)
     verdict = schedules.play(rig, where, *chosen, must_be_reached=False)
     said = f"{where}: " + ", ".join(f"{event.what} at {event.number}:{event.at}" for event in chosen)
-    return Verdict(verdict.violations, verdict.recovery, f"{said}; {verdict.said}".rstrip("; "))
+    return Verdict(verdict.violations, verdict.recovery, f"{said}; {verdict.said}".rstrip("; "), unknown=verdict.unknown)
 
 
 PROMISE = Promise("P18", "All of this holds together: any of these faults, in any order", points, run)

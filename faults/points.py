@@ -22,6 +22,7 @@ class Verdict:
     recovery: float | None = None
     said: str = ""  # what is worth knowing besides
     points: int = 1  # that were played together
+    unknown: int = 0  # of them, those whose run ended without knowing, and said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,12 @@ def _without_fault(rig: Rig, environment: str) -> oracle.World:
         rig.nursery.kill(worker)
 
 
-def verdict(release: Release, *, recovery: float | None = None, said: str = "") -> Verdict:
+def verdict(release: Release, *, must_succeed: bool = False) -> Verdict:
     run = release.end()
-    return Verdict(release.judged(run), recovery, said or (run["said"] if run["state"] != "succeeded" else ""))
+    found = release.judged(run) + (unsure(run) if must_succeed else [])
+    return Verdict(found, None, "" if run["state"] == "succeeded" else run["said"], unknown=int(run["state"] in oracle.HONEST))
+
+
+def unsure(run: Mapping[str, Any]) -> list[str]:
+    """Where a promise says that a release goes on, an honest `unknown` does not keep it."""
+    return [f"the release did not survive, it is {run['state']}: {run['said']}"] if run["state"] in oracle.HONEST else []

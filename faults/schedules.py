@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults import journal, releases, timing, ways
+from faults import journal, oracle, releases, timing, ways
 from faults.damage import DAMAGES
 from faults.locks import is_writing
 from faults.points import NotRun, Verdict
@@ -64,6 +64,7 @@ class Schedule:
     events: Sequence[Event]
     worker: dict[str, Any] = field(default_factory=dict)  # what else the workers are forked with
     must_be_reached: bool = True
+    must_succeed: bool = False  # `unknown` is not enough
     workers: list[int] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
     _asleep: list[threading.Thread] = field(default_factory=list)  # one for each tick that is stopped now
@@ -83,9 +84,10 @@ class Schedule:
             ended = self._follow(release)
             recovery = self._recovery(release.number)
             self.found += release.judged(ended) + self._orphans()
+            self.found += releases.unsure(ended) if self.must_succeed else []
             self._look_at_recovery(recovery)
             said = "" if ended["state"] == "succeeded" else f"{ended['state']}: {ended['said']}"
-            return Verdict(self.found, recovery, said)
+            return Verdict(self.found, recovery, said, unknown=int(ended["state"] in oracle.HONEST))
         finally:
             self._leave()
 
@@ -225,6 +227,7 @@ def together(
         played = schedule.play()
         struck = {armed.event for armed in schedule.armed if armed.handled}
         result.points += len(struck)
+        result.unknown += len(struck) if played.unknown else 0
         result.violations += played.violations
         result.recovery = max(filter(None, (result.recovery, played.recovery)), default=None)
         result.said = result.said or played.said

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,13 +101,17 @@ def _named(name: str) -> Promise:
 
 @dataclass(slots=True)
 class Result:
-    """What `--json` prints of a promise. `not_run` counts the points that this machine cannot do; `why_not` says what is missing."""
+    """What `--json` prints of a promise. `not_run` counts the points that this machine cannot do; `why_not` says what is missing.
+
+    `unknown` counts points whose run ended in an honest “I do not know”: no violation where the promise allows it, and no success.
+    """
 
     promise: str
     title: str
     seed: int
     runs: int = 0
     violations: int = 0
+    unknown: int = 0
     not_run: int = 0
     worst_recovery_seconds: float | None = None
     replay: str = ""
@@ -117,6 +121,7 @@ class Result:
 
     def add(self, token: str, verdict: Verdict) -> None:
         self.runs += verdict.points
+        self.unknown += verdict.unknown
         if verdict.recovery is not None:
             self.worst_recovery_seconds = round(max(self.worst_recovery_seconds or 0.0, verdict.recovery), 1)
         if verdict.violations:
@@ -125,8 +130,7 @@ class Result:
             self.replay = self.replay or f"./console faults --replay {token} --seed {self.seed} --lease {timing.LEASE:g}"
 
     def to_json(self) -> dict[str, Any]:
-        names = ("promise", "title", "runs", "violations", "not_run", "worst_recovery_seconds", "seed", "replay", "why_not", "found", "at")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
 
 class Rigs:
@@ -294,13 +298,14 @@ def _tell(token: str, number: int, count: int, verdict: Verdict, seconds: float)
     mark = "VIOLATION" if verdict.violations else "ok"
     recovery = f", resumed after {verdict.recovery:.1f} s" if verdict.recovery is not None else ""
     recovery += f", {verdict.points} points" if verdict.points != 1 else ""
+    recovery += f", {verdict.unknown} unknown" if verdict.unknown else ""
     words = "; ".join(verdict.violations) or verdict.said
     print(f"{number:>4}/{count} {mark:<9} {token} ({seconds:.1f} s{recovery}) {words}".rstrip(), file=sys.stderr, flush=True)
 
 
 def _row(result: Result) -> str:
     worst = f"{result.worst_recovery_seconds:.1f} s" if result.worst_recovery_seconds is not None else "–"
-    counted = f"{result.runs:>5} runs  {result.violations:>3} violations  {result.not_run:>3} not run"
+    counted = f"{result.runs:>5} runs  {result.violations:>3} violations  {result.unknown:>3} unknown  {result.not_run:>3} not run"
     rows = [f"{result.promise:<4} {counted}  resumed ≤ {worst:<7} {result.title}"]
     rows += [f"     not run: {why}" for why in result.why_not] + [f"     {words}" for words in result.found[:20]]
     return "\n".join(rows + ([f"     {result.replay}"] if result.replay else []))
