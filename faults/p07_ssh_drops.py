@@ -1,6 +1,7 @@
 """P7: SSH may drop at any time; the command runs once, to its end, and its whole log and exit code are found again.
 
 Points: SERVER:COMMAND:FAULT:MOMENT, moments in tenths of a second after the start; `bytes` cuts after so many bytes of the answer.
+A strike that met no open connection, or a command that had ended, is not counted as run.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faults import journal, openssh, small_plans, timing
-from faults.points import Promise, Verdict
+from faults.points import NotRun, Promise, Verdict
 from faults.processes import until
-from faults.rig import Rig
+from faults.proxy import Proxy
+from faults.rig import TERMINAL, Rig
 
 SERVERS = {"sandbox": ("fe-1", "10.0.101.24"), "openssh": (openssh.NAME, openssh.NAME)}
 LINES = 60
@@ -24,7 +26,7 @@ COMMANDS = {
     "forking": "echo x >> {ran}; " + _LOOP.replace("ECHO", "/bin/echo") + "; exit {code}",
 }
 FAULTS = ("reset", "hole", "swallow", "bytes")
-MOMENTS = (0, 1, 2, 4, 6, 9, 12, 15, 18, 22)
+MOMENTS = (0, 1, 2, 4, 6, 8, 10, 12, 15, 18)  # no command has ended before the twentieth
 
 
 def points(rig: Rig) -> Iterator[str]:
@@ -49,33 +51,40 @@ def run(rig: Rig, point: str) -> Verdict:
         number = small_plans.started(rig, small_plans.command(rig, host, ip, ("sh", "-c", script)))
         until("the command", lambda: _asked(rig, number), seconds=30, pause=0.01)
         time.sleep(int(moment) / 10)
-        back = _strike(proxy, fault, int(moment))
+        runs = rig.run(number)["state"] not in TERMINAL
+        back, has_hit = _strike(proxy, fault, int(moment))
         ended = rig.finished(number, seconds=60)
+        has_hit = runs and (proxy.has_cut() if fault == "bytes" else has_hit)
         recovery = next((entry["t"] - back for entry in journal.deeds(rig.journal, number) if entry["t"] > back), 0.0)
     finally:
         proxy.mode = "pass"
+        proxy.cut_after(None)
         rig.nursery.kill(worker)
-    return Verdict(_judge(rig, number, ended, ran, command, code) + _late(recovery), recovery)
+    found = _judge(rig, number, ended, ran, command, code) + _late(recovery)
+    if not has_hit and not found:
+        raise NotRun("The line was struck when the command had ended, or none was open: such points were not run.")
+    return Verdict(found, recovery)
 
 
 def _asked(rig: Rig, number: int) -> bool:
     return any(entry["what"] == "do" for entry in journal.read(rig.journal, number))
 
 
-def _strike(proxy: object, fault: str, moment: int) -> float:
-    from faults.proxy import Proxy
-
-    assert isinstance(proxy, Proxy)
+def _strike(proxy: Proxy, fault: str, moment: int) -> tuple[float, bool]:
+    """When it was over, and whether there was a connection that it hit; of bytes, the proxy says later."""
     if fault == "reset":
-        proxy.reset()
+        has_hit = proxy.reset() > 0
     elif fault == "bytes":
         proxy.cut_after(37 * moment)
+        has_hit = False
     else:
+        before, has_hit = proxy.connections, proxy.open_connections > 0
         proxy.mode = fault
         time.sleep(timing.LEASE * 1.5)
+        has_hit |= proxy.connections > before
         proxy.mode = "pass"
         proxy.reset()
-    return journal.now()
+    return journal.now(), has_hit
 
 
 def _judge(rig: Rig, number: int, ended: dict[str, object], ran: Path, command: str, code: int) -> list[str]:

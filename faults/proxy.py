@@ -33,17 +33,27 @@ class Proxy:
         self._closed = False
         threading.Thread(target=self._accept, name=f"proxy-{port}", daemon=True).start()
 
-    def reset(self) -> None:
-        """RST on every connection."""
+    def reset(self) -> int:
+        """RST on every connection; on how many."""
         with self._lock:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
             for sock in pair:
                 _reset(sock)
+        return len(pairs)
 
-    def cut_after(self, count: int) -> None:
-        """RST when so many more bytes have come back."""
+    def cut_after(self, count: int | None) -> None:
+        """RST when so many more bytes have come back; None: not any more."""
         self._left = count
+
+    def has_cut(self) -> bool:
+        """Whether so many bytes have come, since it was told how many."""
+        return self._left is None
+
+    @property
+    def open_connections(self) -> int:
+        with self._lock:
+            return len(self._pairs)
 
     def close(self) -> None:
         self._closed = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from faults import journal, p18_schedules, schedules, suite, ways
+from faults import journal, p18_schedules, releases, schedules, suite, ways
 from faults.oracle import World
 from faults.points import NotRun, Promise, Verdict
 from faults.proxy import Proxy, in_front
@@ -52,6 +53,30 @@ def test_a_violation_is_counted_and_can_be_replayed(monkeypatch: pytest.MonkeyPa
 def test_points_that_were_played_together_are_counted_each(monkeypatch: pytest.MonkeyPatch) -> None:
     result = play(monkeypatch, Verdict(recovery=2.0, points=5), Verdict())
     assert (result.runs, result.violations) == (6, 0)
+
+
+@pytest.mark.usefixtures("no_rig")
+def test_who_ended_without_knowing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = play(monkeypatch, Verdict(unknown=4, points=5), Verdict(), Verdict(unknown=1))
+    assert (result.runs, result.violations, result.unknown, result.to_json()["unknown"]) == (7, 0, 5, 5)
+    assert "    5 unknown " in suite._row(result)
+
+
+@pytest.mark.parametrize(("state", "must_succeed", "violations"), [("unknown", True, 1), ("unknown", False, 0), ("succeeded", True, 0)])
+def test_where_it_has_to_succeed_not_to_know_is_not_enough(
+    monkeypatch: pytest.MonkeyPatch, state: str, must_succeed: bool, violations: int
+) -> None:
+    ended = {"state": state, "said": "so"}
+    release: Any = SimpleNamespace(end=lambda: ended, judged=lambda run: [], number=1)
+    verdict = releases.verdict(release, must_succeed=must_succeed)
+    for name in ("reference", "acts", "start"):
+        monkeypatch.setattr(releases, name, lambda *_: release)
+    monkeypatch.setattr(ways, "plan", lambda *_: {})
+    for name in ("_hire", "_recovery", "_leave"):
+        monkeypatch.setattr(Schedule, name, lambda *_: None)
+    monkeypatch.setattr(Schedule, "_follow", lambda *_: ended)
+    for each in (verdict, Schedule(cast(Any, None), "pre-production", [], must_succeed=must_succeed).play()):
+        assert (len(each.violations), each.unknown) == (violations, int(state == "unknown"))
 
 
 class Striking(Schedule):
@@ -260,6 +285,26 @@ def test_a_proxy_passes_swallows_and_resets(proxy: Proxy) -> None:
             client.recv(10)
         proxy.reset()
         assert is_over(client)
+
+
+def test_a_proxy_says_what_it_has_hit(proxy: Proxy) -> None:
+    assert (proxy.open_connections, proxy.reset()) == (0, 0)
+    with connected(proxy) as client:
+        assert proxy.open_connections == 1
+        proxy.cut_after(100)
+        assert not proxy.has_cut()
+        proxy.cut_after(None)
+        client.sendall(b"x" * 200)
+        assert client.recv(10) == b"x" * 10  # what was asked for before is forgotten
+        proxy.cut_after(3)
+        client.sendall(b"abcdef")
+        for _ in range(50):
+            if proxy.has_cut():
+                break
+            time.sleep(0.05)
+        assert proxy.has_cut()
+    with connected(proxy):
+        assert proxy.reset() == 1
 
 
 def test_a_proxy_cuts_after_so_many_bytes(proxy: Proxy) -> None:
