@@ -265,6 +265,28 @@ def _local_clock() -> None:
     clock.Now.as_sql = clock.Now.as_sqlite = as_sql  # type: ignore[method-assign]
 
 
+def _first_look() -> None:
+    """What is shown of a host is what was read of it first."""
+    from estate import api
+    from estate.models import Host
+
+    first: dict[str, str] = {}
+
+    class Remembered(Host):
+        class Meta:
+            app_label = "estate"
+            proxy = True
+
+        @classmethod
+        def from_db(cls, *row: Any, **more: Any) -> Any:
+            host: Any = super().from_db(*row, **more)
+            host.version = first.setdefault(host.pk, host.version)
+            return host
+
+    module: Any = api
+    module.Host = Remembered
+
+
 def _no_limit() -> None:
     """Whoever writes into a log waits for nobody: what is not stored yet piles up."""
     from runs import log
@@ -293,6 +315,7 @@ GUARDS: dict[str, Callable[[], None]] = {
     "trusting": _trusting,
     "local-clock": _local_clock,
     "no-limit": _no_limit,
+    "first-look": _first_look,
 }
 # The point that is about it, and what must be said of it. {update} is the number of the first UpdateEnvironment in pre-production's plan.
 CAUGHT_BY = {
@@ -311,9 +334,10 @@ CAUGHT_BY = {
     "optimist": ("P1:pre-production:{update}:after-intent:kill-tick", "without the fault"),
     "deaf": ("P15:{update}", "the end of process"),
     "no-witness": ("P17:4:9", "fired again"),
-    "no-spool": ("P4:postgresql:1:stopped", "own lines"),
+    "no-spool": ("P4:postgresql:2:stopped", "own lines"),
     "trusting": ("P3:press", "the end of run"),
     "local-clock": ("P10:worker:-3", "before the lease"),
+    "first-look": ("P11:pre-production:kill-tick", "is shown with"),
     "no-limit": ("P16:log:100", "the writer grew by"),
     "orphan": ("P1:pre-production:{update}:after-effect:kill-worker", "an orphan went on"),
 }
