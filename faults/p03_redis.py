@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from faults import releases, schedules, ways
+from faults import journal, releases, schedules, timing, ways
 from faults.points import Promise, Verdict
+from faults.processes import until
 from faults.rig import Rig
 
 WHERE = "pre-production"
@@ -42,13 +43,20 @@ def _press(rig: Rig) -> Verdict:
         state = rig.run(release.number)["state"]
     finally:
         rig.valkey.start()
+    back = journal.now()
     try:
+        begun = until("somebody to begin with it", lambda: _begun(rig, release.number), seconds=timing.RESUMED)
         result = releases.verdict(release, must_succeed=True)
     finally:
         rig.nursery.kill(worker)
     if state != "queued":
         result.violations.append(f"pressed without Redis and without a worker, the run was {state}")
+    result.recovery = max(0.0, begun - back)
     return result
+
+
+def _begun(rig: Rig, run: int) -> float | None:
+    return next((entry["t"] for entry in journal.deeds(rig.journal, run)), None)
 
 
 PROMISE = Promise("P3", "All of Redis may be lost at any time: nothing is lost, nothing happens twice", points, run)

@@ -335,7 +335,7 @@ CAUGHT_BY = {
     "deaf": ("P15:{update}", "the end of process"),
     "no-witness": ("P17:4:9", "fired again"),
     "no-spool": ("P4:postgresql:2:stopped", "own lines"),
-    "trusting": ("P3:press", "the end of run"),
+    "trusting": ("P3:press", "somebody to begin with it"),
     "local-clock": ("P10:worker:-3", "before the lease"),
     "first-look": ("P11:pre-production:kill-tick", "is shown with"),
     "no-limit": ("P16:log:100", "the writer grew by"),
