@@ -338,7 +338,7 @@ CAUGHT_BY = {
     "no-spool": ("P4:postgresql:2:stopped", "own lines"),
     "trusting": ("P3:press", "somebody to begin with it"),
     "local-clock": ("P10:worker:-3", "before the lease"),
-    "unfenced": ("P18:414", "was done under number"),
+    "unfenced": ("P18:173", "was done under number"),
     "first-look": ("P11:pre-production:kill-tick", "is shown with"),
     "no-limit": ("P16:log:100", "the writer grew by"),
     "orphan": ("P1:pre-production:{update}:after-effect:kill-worker", "an orphan went on"),
