@@ -26,6 +26,7 @@ COMMANDS = {
     "forking": "echo x >> {ran}; " + _LOOP.replace("ECHO", "/bin/echo") + "; exit {code}",
 }
 FAULTS = ("reset", "hole", "swallow", "bytes")
+BYTES = 7  # for each moment: the last answer to a silent command is longer than all of them
 MOMENTS = (0, 1, 2, 4, 6, 8, 10, 12, 15, 18)  # no command has ended before the twentieth
 
 
@@ -75,7 +76,7 @@ def _strike(proxy: Proxy, fault: str, moment: int) -> tuple[float, bool]:
     if fault == "reset":
         has_hit = proxy.reset() > 0
     elif fault == "bytes":
-        proxy.cut_after(37 * moment)
+        proxy.cut_after(BYTES * moment)
         has_hit = False
     else:
         before, has_hit = proxy.connections, proxy.open_connections > 0
