@@ -85,6 +85,10 @@ def things(rig: Rig) -> Counter[str]:
     for each in prefix_lists(rig):
         entries = rig.aws("ec2").get_managed_prefix_list_entries(PrefixListId=each["PrefixListId"])["Entries"]
         found["entries of the gateway's list"] = len(entries)
+    found["snapshots of volumes"] = len(rig.aws("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"])
+    cdn = rig.aws("cloudfront")
+    for each in cdn.list_distributions()["DistributionList"].get("Items", ()):
+        found["invalidations"] += cdn.list_invalidations(DistributionId=each["Id"])["InvalidationList"]["Quantity"]
     found["mute rules"] = len(rig.aws("cloudwatch").list_alarm_mute_rules()["AlarmMuteRuleSummaries"])
     return found
 

@@ -288,7 +288,7 @@ def sleep_by_select() -> None:
     import select
     import time
 
-    def sleep(seconds: float) -> None:
+    def sleep(seconds: Any) -> None:
         select.select((), (), (), seconds)
 
     time.sleep = sleep

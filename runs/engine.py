@@ -61,8 +61,9 @@ def _tick(number: int) -> bool:
     try:
         if _was_put_back(lease):
             return True
-        with Beat(lease, limit=settings.TICK_SECONDS + HANG):
-            again = Tick(lease).go()
+        work = Tick(lease)
+        with Beat(lease, limit=settings.TICK_SECONDS + HANG, before=work.keep_its_lines):
+            again = work.go()
         asked = lease.release(wake_in=again.seconds if again else None)
     except Fenced:
         return False
@@ -116,6 +117,12 @@ def rehearse() -> None:
 class Tick:
     lease: Lease
     shift: Shift = field(default_factory=lambda: Shift(settings.TICK_SECONDS))
+    log: Log | None = None
+
+    def keep_its_lines(self) -> None:
+        """From another thread, right before this process ends: the lines that no database has yet exist nowhere else."""
+        if self.log is not None:
+            self.log.keep()
 
     def go(self) -> Again | None:
         self.run = Run.objects.select_related("plan").get(number=self.lease.number)
@@ -139,6 +146,7 @@ class Tick:
             self._of_other_code(str(error))
             return None
         with Log(self.lease.number, epoch=self.lease.epoch) as log:
+            self.log = log
             return self._go(log)
 
     def _go(self, log: Log) -> Again | None:

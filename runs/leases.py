@@ -168,12 +168,15 @@ class Beat:
     """Renews the lease every quarter of its length, from a thread with its own database connection.
 
     Ends this process when that did not succeed for half a lease, when the lease was taken by somebody else, or when the work takes longer
-    than `limit` seconds: a process that hangs must not hold the run for ever.
+    than `limit` seconds: a process that hangs must not hold the run for ever. Where nobody else has taken it, `before` is done first.
     """
 
-    def __init__(self, lease: Lease, *, limit: float, give_up: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, lease: Lease, *, limit: float, before: Callable[[], None] = lambda: None, give_up: Callable[[], None] | None = None
+    ) -> None:
         self._lease = lease
         self._limit = limit
+        self._before = before
         self._give_up = give_up or _end_process
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"beat-{lease.number}", daemon=True)
@@ -197,6 +200,8 @@ class Beat:
                     renewed = now
                 lost = answer is False or now - renewed > settings.LEASE_SECONDS / 2 or now - started > self._limit
                 if lost and not self._stop.is_set():
+                    if answer is not False:
+                        self._before()
                     self._give_up()
                     return
                 wait = settings.LEASE_SECONDS / 4 if answer else settings.LEASE_SECONDS / 20

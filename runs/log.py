@@ -99,6 +99,7 @@ class Log:
         self.epoch = epoch
         self._writers: dict[tuple[str, int | None], Writer] = {}
         self._waiting: deque[Entry] = deque()
+        self._in_hand: Sequence[LogChunk] = ()  # being stored now; without what a host's file has
         self._size = 0
         self._storing = False
         self._closing = False
@@ -159,6 +160,10 @@ class Log:
             if self._error is not None:
                 raise self._error
 
+    def keep(self) -> None:
+        """Spools what is not known to be stored: this process is about to end. What the database takes at this moment is found there."""
+        self._fail(InterfaceError("this process ends before its log is stored"))
+
     # -- the thread
 
     def _store_in_turns(self) -> None:
@@ -175,15 +180,17 @@ class Log:
         finally:
             connection.close()
 
-    def _fail(self, error: Exception, batch: Sequence[LogChunk] = ()) -> None:
+    def _own_of_waiting(self) -> list[LogChunk]:
+        return [chunk for chunk, _ in _chunks(self.run, [entry for entry in self._waiting if entry.behind is None])]
+
+    def _fail(self, error: Exception) -> None:
         """Nothing is taken from here on. What was taken and not stored is spooled in its order, but for what a host's file has."""
         with self._change:
             self._error = error
-            waiting = [entry for entry in self._waiting if entry.behind is None]
-            self._waiting.clear()
-            self._size = 0
             if not isinstance(error, Fenced):
-                self._keep([*batch, *(chunk for chunk, _ in _chunks(self.run, waiting))])
+                self._keep([*self._in_hand, *self._own_of_waiting()])
+            self._waiting.clear()
+            self._in_hand, self._size = (), 0
             self._storing = False
             self._change.notify_all()
 
@@ -209,12 +216,14 @@ class Log:
     def _store(self, entries: Sequence[Entry]) -> None:
         chunks = _chunks(self.run, entries)
         behind = {entry.writer: entry.behind for entry in entries if entry.behind is not None}
+        self._in_hand = [chunk for chunk, from_file in chunks if not from_file]
         try:
             first = self._number(chunks, behind)
         except (Fenced, DatabaseError, InterfaceError) as error:
             connection.close()
-            self._fail(error, [chunk for chunk, from_file in chunks if not from_file])
+            self._fail(error)
             return
+        self._in_hand = ()
         for writer, offset in behind.items():
             writer.stored = offset
         if first is not None:

@@ -162,8 +162,8 @@ def test_the_beat_keeps_a_lease_and_ends_a_process_that_lost_it(start: Start, wo
     run = start()
     lease = claim(run.number)
     assert lease is not None
-    ended = threading.Event()
-    with Beat(lease, limit=60, give_up=ended.set):
+    ended, kept = threading.Event(), threading.Event()
+    with Beat(lease, limit=60, before=kept.set, give_up=ended.set):
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             assert claim(run.number) is None
@@ -171,6 +171,7 @@ def test_the_beat_keeps_a_lease_and_ends_a_process_that_lost_it(start: Start, wo
         assert not ended.is_set()
         Run.objects.filter(pk=run.pk).update(epoch=99)
         assert ended.wait(10)
+    assert not kept.is_set(), "what it has to say is no longer the run's"
 
 
 def test_the_beat_ends_a_process_that_hangs(start: Start, world: World, settings: Settings) -> None:
@@ -178,6 +179,6 @@ def test_the_beat_ends_a_process_that_hangs(start: Start, world: World, settings
     run = start()
     lease = claim(run.number)
     assert lease is not None
-    ended = threading.Event()
-    with Beat(lease, limit=0.3, give_up=ended.set):
+    ended, kept = threading.Event(), threading.Event()
+    with Beat(lease, limit=0.3, before=kept.set, give_up=lambda: ended.set() if kept.is_set() else None):
         assert ended.wait(10)

@@ -8,13 +8,13 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -330,6 +330,24 @@ def test_what_is_said_while_the_database_hangs_is_stored_or_spooled(
     assert texts(run, host="fe-1") == (["from the host's file"] if not lost else [])
     effect.refresh_from_db()
     assert effect.offset == behind
+    assert_no_gaps(run)
+
+
+@pytest.mark.parametrize("answer", [None, OperationalError("the server closed the connection")])
+def test_what_a_process_keeps_that_is_about_to_end_is_there_once(
+    run: Run, spooled: None, monkeypatch: pytest.MonkeyPatch, answer: Exception | None
+) -> None:
+    """Whether the database takes what it was just asked to or not."""
+    with monkeypatch.context() as patch, suppress(OperationalError, InterfaceError), Log(run.number) as writing:
+        asked, go = hanging(patch, answer)
+        writing.out("console").line("$ bin/magento maintenance:disable")
+        assert asked.wait(20)
+        writing.out("console").line("update accepted")
+        writing.keep()
+        go.set()
+        writing.flush()
+    assert spool.store_all() == 1
+    assert texts(run) == ["$ bin/magento maintenance:disable", "update accepted"]
     assert_no_gaps(run)
 
 
