@@ -38,6 +38,7 @@ class Result:
     word: str
     runs: int = 0
     violations: int = 0
+    unknown: int = 0  # of the runs: those that ended in an honest “I do not know”
     not_run: int = 0
     worst_recovery_seconds: float | None = None
     seed: int | None = None
@@ -158,11 +159,12 @@ def result_of(key: str, known: Mapping[str, Result]) -> Result:
 
 
 def _result(row: Mapping[str, Any]) -> Result:
-    runs, violations, not_run = (_number(row.get(name)) for name in ("runs", "violations", "not_run"))
+    runs, violations, unknown, not_run = (_number(row.get(name)) for name in ("runs", "violations", "unknown", "not_run"))
     worst, seed = row.get("worst_recovery_seconds"), row.get("seed")
     told: dict[str, Any] = {
         "runs": runs,
         "violations": violations,
+        "unknown": unknown,
         "not_run": not_run,
         "worst_recovery_seconds": float(worst) if isinstance(worst, int | float) else None,
         "seed": seed if isinstance(seed, int) else None,

@@ -74,12 +74,13 @@ def test_what_is_made_of_a_result(results: Path, more: dict[str, Any], state: st
 
 @pytest.mark.django_db
 def test_the_page(client: Client, viewer: Operator, results: Path, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    results.write_text(json.dumps([row("P1"), row("P7", violations=2, replay="./console faults --replay P7:12 --seed 7")]))
+    results.write_text(json.dumps([row("P1", unknown=3), row("P7", violations=2, replay="./console faults --replay P7:12 --seed 7")]))
     client.force_login(viewer)
     with django_assert_max_num_queries(6):
         said = client.get("/promises/").content.decode()
     assert all(promise.sentence in said for promise in promises.PROMISES)
-    assert "264 points, 0 violations" in said
+    assert "264 points, 0 violations, 3 ended without knowing" in said
+    assert said.count("ended without knowing") == 1
     assert "resumed after 41" in said
     assert "./console faults --replay P7:12 --seed 7" in said
     assert said.count("not run on this installation") == 16 + 1
