@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from runs.plan import Act
@@ -86,6 +86,7 @@ class Context:
     out: Callable[[str], Out]  # by the host's name
     cancelled: Callable[[], bool]
     patience: float  # seconds for which a probe may follow what is running before it must come back
+    pressed_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the run: tells it from one of its number in a database that begins anew
     key: str = ""  # the effect's: unique in the run, and only there; another one for another attempt
     attempt: int = 1
     again_at: datetime | None = None
@@ -98,7 +99,7 @@ class Context:
     @property
     def reference(self) -> str:
         """Names what it leaves in the world. No other effect of any run has it, nor one of a database in which the numbers began anew."""
-        return f"opsconsole-run-{self.run}-{self.key}-{self.intent_at:%Y%m%d%H%M%S}"
+        return f"opsconsole-run-{self.run}-{self.pressed_at:%Y%m%d%H%M%S}-{self.key}"
 
 
 class Kind(Protocol):

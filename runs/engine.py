@@ -188,6 +188,7 @@ class Tick:
                 wish=self.wish,
                 shift=self.shift,
                 facts=self.plan.facts,
+                pressed_at=self.run.created,
                 troubles=self.run.troubles,
             )
             for act in planned.acts

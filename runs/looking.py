@@ -70,6 +70,7 @@ def _ask(run: Run, act: plan.Act, row: Effect, document: plan.Plan) -> Finding:
         out=lambda host: _Unheard(),
         cancelled=lambda: run.cancel == Run.Cancel.ABORT,
         patience=0.0,
+        pressed_at=run.created,
         key=row.key,
         attempt=row.attempt,
         again_at=row.again_at,

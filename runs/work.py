@@ -15,6 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -114,6 +115,7 @@ class Work:
         wish: Wish,
         shift: Shift,
         facts: Mapping[str, Any],
+        pressed_at: datetime,
         troubles: int,
     ) -> None:
         self.leads = False  # the first effect of its step
@@ -125,6 +127,7 @@ class Work:
         self.wish = wish
         self.shift = shift
         self.facts = facts
+        self.pressed_at = pressed_at
         self.troubles = troubles
         self.kind: Kind = kind_of(act)
         self.wanted = wish.heard  # what it was last gone on with
@@ -307,6 +310,7 @@ class Work:
             out=lambda host: self.log.out(host, effect=self.row.pk),
             cancelled=self.wish.stops_work,
             patience=min(PATIENCE, self.shift.left()),
+            pressed_at=self.pressed_at,
             key=self.row.key,
             attempt=self.row.attempt,
             again_at=self.row.again_at,

@@ -86,7 +86,7 @@ def _wanted(act: Act) -> dict[tuple[str, str], str]:
 class TakeSnapshot:
     """Done when it is available. Params: database.
 
-    Its name has the run's number and the intent's time: the same one is never taken twice, and another attempt has another.
+    Its name has the run's number, its time and the attempt: the same one is never taken twice, and another attempt has another.
     """
 
     def do(self, act: Act, context: Context) -> Mapping[str, Any]:
@@ -111,4 +111,6 @@ class TakeSnapshot:
 
 
 def _name(act: Act, context: Context) -> str:
-    return f"opsconsole-{context.run}-{context.intent_at:%Y%m%d%H%M%S}-{act.params['database']}"[:255]
+    """As it is kept, where an older console named it."""
+    named = f"opsconsole-{context.run}-{context.pressed_at:%Y%m%d%H%M%S}-{context.attempt}-{act.params['database']}"
+    return str(context.answer.get("snapshot") or named[:255])

@@ -256,7 +256,7 @@ def test_the_cdn_forgets_a_path_in_each_distribution(control: box.Control, relea
     }
     found = [
         invalidations.find(
-            invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{effect.key}-{effect.intent_at:%Y%m%d%H%M%S}"
+            invalidations.distribution_of(effect.target), f"opsconsole-run-{run.number}-{run.created:%Y%m%d%H%M%S}-{effect.key}"
         )
         for effect in Effect.objects.filter(run=run, kind="cdn.invalidate")
     ]

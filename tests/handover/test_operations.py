@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,15 +23,17 @@ from runs.plan import Act
 from tests.scenery import Silent
 
 pytestmark = pytest.mark.django_db
+PRESSED = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def context(key: str, *, run: int = 1, ago: float = 0, since: datetime | None = None, **answer: Any) -> Context:
-    """As the engine makes it: with an offset in every answer. `ago`: seconds since the intent, where `since` does not say when."""
+def context(key: str, *, run: int = 1, ago: float = 0, pressed_at: datetime = PRESSED, **answer: Any) -> Context:
+    """As the engine makes it: with an offset in every answer. `ago`: seconds since the intent."""
     return Context(
         run=run,
         epoch=1,
         facts={},
-        intent_at=since or timezone.now() - timedelta(seconds=ago),
+        intent_at=timezone.now() - timedelta(seconds=ago),
+        pressed_at=pressed_at,
         answer={"offset": 0, **answer},
         out=lambda host: Silent(),
         cancelled=lambda: False,
@@ -51,29 +53,32 @@ def act_of(resource: Resource, key: str) -> Act:
 
 
 def test_a_snapshot_is_found_again_by_its_reference(sandbox: dict[str, str]) -> None:
-    act, begun = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), timezone.now()
+    """Whatever the time of its intent: in a database that was put back it is not known any more."""
+    act, now = act_of(known("volumes", "volume", name="nfs-data-f"), "snapshot"), timezone.now()
     before = {each.id for each in disks.snapshots()}
-    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=begun)), Running)
-    lost = begun - timedelta(seconds=31)
-    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost)), NotDone)  # the call was lost, and comes no more
-    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost, snapshot="snap-1")), CannotTell)
-    answer = TakeSnapshot().do(act, context("snapshot", since=begun))
-    finding = TakeSnapshot().probe(act, context("snapshot", since=begun, **answer))
-    assert isinstance(finding, Done)
-    assert finding.answer["snapshot"] == answer["snapshot"]
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", pressed_at=now)), Running)
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", pressed_at=now, ago=31)), NotDone)  # the call comes no more
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", pressed_at=now, ago=31, snapshot="snap-1")), CannotTell)
+    answer = TakeSnapshot().do(act, context("snapshot", pressed_at=now))
+    for finding in (
+        TakeSnapshot().probe(act, context("snapshot", pressed_at=now, **answer)),
+        TakeSnapshot().probe(act, context("snapshot", pressed_at=now, ago=600)),
+    ):
+        assert isinstance(finding, Done)
+        assert finding.answer["snapshot"] == answer["snapshot"]
     assert {each.id for each in disks.snapshots()} - before == {answer["snapshot"]}
-    assert isinstance(TakeSnapshot().probe(act, context("snapshot", run=2, since=begun)), Running)  # another run's is not its own
-    assert isinstance(TakeSnapshot().probe(act, context("snapshot", since=lost)), NotDone)  # nor that of this number in another database
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", run=2, pressed_at=now)), Running)  # another run's is not its own
+    assert isinstance(TakeSnapshot().probe(act, context("snapshot", ago=31)), NotDone)  # nor that of this number in another database
 
 
 def test_an_invalidation_is_followed_to_its_end(sandbox: dict[str, str]) -> None:
-    act, begun = act_of(known("distributions", "distribution"), "invalidate"), timezone.now()
-    assert isinstance(Invalidate().probe(act, context("invalidate", since=begun)), NotDone)
-    answer = Invalidate().do(act, context("invalidate", since=begun))
-    again = Invalidate().do(act, context("invalidate", since=begun))
+    act, now = act_of(known("distributions", "distribution"), "invalidate"), timezone.now()
+    assert isinstance(Invalidate().probe(act, context("invalidate", pressed_at=now)), NotDone)
+    answer = Invalidate().do(act, context("invalidate", pressed_at=now))
+    again = Invalidate().do(act, context("invalidate", pressed_at=now))
     assert again == answer  # a late repeat is replayed
-    assert isinstance(Invalidate().probe(act, context("invalidate", since=begun, **answer)), Running | Done)
-    assert Invalidate().do(act, context("invalidate", run=2, since=begun)) != answer
+    assert isinstance(Invalidate().probe(act, context("invalidate", pressed_at=now, **answer)), Running | Done)
+    assert Invalidate().do(act, context("invalidate", run=2, pressed_at=now)) != answer
 
 
 def test_a_host_is_started_and_proven_to_run(sandbox: dict[str, str]) -> None:
