@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from people import audit
 from runs import clock, doorbell
@@ -34,7 +34,7 @@ _TOLD = (Run.State.WAITING, Run.State.UNKNOWN, Run.State.SUCCEEDED, Run.State.FA
 # time, `draining.holds` the last.
 _CLAIM = (
     "UPDATE run SET epoch = epoch + 1, lease_owner = %s, lease_until = {now} + %s, wake_at = -1"
-    " WHERE number = %s AND state IN (%s, %s) AND (lease_until < {now} OR lease_until > {now} + %s)"
+    " WHERE number = %s AND state IN (%s, %s) AND (lease_owner = '' OR lease_until < {now} OR lease_until > {now} + %s)"
     " AND (cancel <> 'none' OR NOT EXISTS (SELECT 1 FROM drain WHERE drain.is_on AND (drain.everything OR run.started IS NULL)))"
     " RETURNING epoch, revision"
 )
@@ -144,16 +144,20 @@ def _one(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
 
 def expired() -> Q:
     """The second half: a lease that lies further ahead than any can be was given before the machine last booted."""
-    return Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
+    return Q(lease_owner="") | Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
 
 
 def at_work() -> Q:
     """Somebody works on it, or did so a moment ago: between two ticks nobody has it, nor between a worker's death and the takeover.
 
-    A lease that was given back ended then; another ends its own length after the last sign of who had it.
+    A lease that was given back ended then, or at 0 where the code was of before; another ends its own length after the last sign of who had
+    it. Where the workers are busy with other runs, a run waits for its turn: two of their ticks at most.
     """
     sign = Q(lease_until__gt=Now() - max(0.0, NEGLECT - settings.LEASE_SECONDS)) | Q(lease_owner="", lease_until__gt=Now() - NEGLECT)
-    return sign & Q(lease_until__lte=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT))
+    busy = Q(Exists(Run.objects.filter(lease_until__gt=Now(), state__in=TICKABLE).exclude(lease_owner="")))
+    in_turn = Q(lease_owner="", lease_until__gt=Now() - NEGLECT - 2 * settings.TICK_SECONDS) & busy
+    by_older_code = Q(lease_owner="", lease_until=0, epoch__gt=0, wake_at__gt=Now() - NEGLECT)
+    return (sign | in_turn) & Q(lease_until__lte=Now() + (settings.LEASE_SECONDS + clock.LONGEST_WAIT)) | by_older_code
 
 
 def due() -> Q:
@@ -200,8 +204,10 @@ class Beat:
                     renewed = now
                 lost = answer is False or now - renewed > settings.LEASE_SECONDS / 2 or now - started > self._limit
                 if lost and not self._stop.is_set():
-                    if answer is not False:
-                        self._before()
+                    if answer is not False:  # bounded: a disk that hangs must not keep this process alive
+                        last = threading.Thread(target=self._before, name=f"last-{self._lease.number}", daemon=True)
+                        last.start()
+                        last.join(settings.LEASE_SECONDS / 8)
                     self._give_up()
                     return
                 wait = settings.LEASE_SECONDS / 4 if answer else settings.LEASE_SECONDS / 20

@@ -76,7 +76,8 @@ class UpdateEnvironment:
         try:
             beanstalk.abort(name)
         except Refused as refused:
-            return f"{name}: Beanstalk refused to abort: {refused}"
+            if beanstalk.environment(name).status != "Aborting":  # it is asked once more where somebody presses once more
+                return f"{name}: Beanstalk refused to abort: {refused}"
         return f"{name}: abort asked for. The running batch ends its commands first; hosts keep what they have by then: mixed versions."
 
     def _look(self, act: Act, target: Target, context: Context) -> BeanstalkEnvironment | None:

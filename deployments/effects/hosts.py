@@ -96,7 +96,7 @@ class Reopen(HostCommand):
         A host's own "Failed" does not say so: that may be an earlier release's, and stands there until this one's reaches it.
         """
         host = self._host(act)
-        return host is None or self._update_is(Effect.State.FAILED, host.beanstalk, context)
+        return host is None or host.gone is not None or self._update_is(Effect.State.FAILED, host.beanstalk, context)
 
     def _deployment_is_in_doubt(self, act: Act, context: Context) -> bool:
         host = self._host(act)

@@ -189,6 +189,27 @@ def test_between_two_ticks_a_run_is_excused_and_later_it_is_not(asked: list[str]
     assert check() == []
 
 
+def test_a_run_that_waits_for_its_turn_is_excused_for_two_ticks_of_others(asked: list[str], releaser: Operator, settings: Settings) -> None:
+    """One worker, two runs: each waits while the other one is worked on."""
+    run = closed_by_a_run(releaser)
+    other = scenery.run(scenery.plan(releaser), releaser, state=Run.State.RUNNING, holds_lock=False)
+    Run.objects.filter(pk=other.pk).update(environment="pre-production")
+    Run.objects.filter(pk=run.pk).update(epoch=1, lease_until=clock.now() - settings.TICK_SECONDS - NEGLECT)
+    assert len(check()) == 1, "nobody works on anything"
+    assert claim(other.number)
+    assert check() == []
+    Run.objects.filter(pk=run.pk).update(lease_until=clock.now() - 2 * settings.TICK_SECONDS - NEGLECT - 1)
+    assert len(check()) == 1
+
+
+def test_what_older_code_gave_back_is_excused_until_somebody_takes_it(asked: list[str], releaser: Operator) -> None:
+    closed_by_a_run(releaser)
+    Run.objects.update(epoch=1, lease_until=0, wake_at=clock.now() - NEGLECT + 5)
+    assert check() == []
+    Run.objects.update(wake_at=clock.now() - NEGLECT - 1)
+    assert len(check()) == 1
+
+
 def test_a_worker_that_died_excuses_for_as_long_as_a_takeover_may_take(asked: list[str], releaser: Operator, settings: Settings) -> None:
     run = closed_by_a_run(releaser)
     assert claim(run.number)

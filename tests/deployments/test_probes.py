@@ -17,7 +17,7 @@ from estate import observe
 from estate.models import BeanstalkEnvironment, BeanstalkEvent, Host, Watched
 from people.models import Operator
 from remote.aws import beanstalk
-from remote.errors import Unanswered
+from remote.errors import Refused, Unanswered
 from remote.ssh.runner import State
 from runs.effects import CannotTell, Context, Done, Failed, Finding, Kind, NotDone, Running
 from runs.models import Effect, Run
@@ -251,12 +251,27 @@ def test_a_host_that_an_earlier_release_left_failed_waits_for_this_ones_deployme
     flags[0] = False
     assert isinstance(hosts.Reopen().probe(act, context), Done)
 
-    Host.objects.filter(pk=host.pk).update(deployment_status="Failed")
+    Host.objects.filter(pk=host.pk).update(deployment_status="Failed", gone=timezone.now())
+    assert isinstance(hosts.Reopen().probe(act, context), Done), "Auto Scaling has taken it away: nothing comes to it"
+    Host.objects.filter(pk=host.pk).update(gone=None)
     assert isinstance(hosts.Reopen().probe(act, context), Running), "what Beanstalk makes of it is said by the update"
     Effect.objects.filter(pk=update.pk).update(state=Effect.State.FAILED)
     found = hosts.Reopen().probe(act, context)
     assert isinstance(found, Done)
     assert "its deployment did not happen" in found.said
+
+
+@pytest.mark.parametrize("status", ["Aborting", "Updating"])
+def test_an_abort_that_is_asked_for_once_more_is_not_called_refused(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    def refuse(name: str) -> None:
+        raise Refused("Environment is in an invalid state for this operation.", "Wait.")
+
+    monkeypatch.setattr(beanstalk, "abort", refuse)
+    monkeypatch.setattr(beanstalk, "environment", lambda name: SimpleNamespace(status=status))
+    act = Act("beanstalk.update", "update:front", FRONT, params={"beanstalk": FRONT})
+    said = UpdateEnvironment().cancel(act, Context(1, 1, {}, timezone.now(), {}, lambda host: Silent(), lambda: True, 0.0))
+    assert ("refused to abort" in said) == (status != "Aborting")
+    assert ("mixed versions" in said) == (status == "Aborting")
 
 
 def test_a_host_has_its_time_to_settle_from_the_first_look_on() -> None:

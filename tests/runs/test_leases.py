@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from people.models import Operator
 from runs import actions, clock
 from runs.engine import tick
-from runs.leases import Beat, Fenced, claim
+from runs.leases import Beat, Fenced, claim, expired
 from runs.models import Effect, Run, Step
 from runs.plan import Step as Planned
 from tests.runs.conftest import Start
@@ -172,6 +172,29 @@ def test_the_beat_keeps_a_lease_and_ends_a_process_that_lost_it(start: Start, wo
         Run.objects.filter(pk=run.pk).update(epoch=99)
         assert ended.wait(10)
     assert not kept.is_set(), "what it has to say is no longer the run's"
+
+
+def test_what_was_given_back_is_free_whatever_the_clock_says(start: Start, world: World) -> None:
+    """The database's clock may be set back, or be another server's."""
+    run = start()
+    lease = claim(run.number)
+    assert lease is not None
+    Run.objects.filter(pk=run.pk).update(lease_until=clock.now() + 10)
+    assert claim(run.number) is None, "it is held"
+    lease.release(wake_in=0)
+    Run.objects.filter(pk=run.pk).update(lease_until=clock.now() + 10)
+    assert Run.objects.filter(expired(), pk=run.pk).exists()
+    assert claim(run.number) is not None
+
+
+def test_the_beat_ends_a_process_whose_disk_hangs(start: Start, world: World, settings: Settings) -> None:
+    settings.LEASE_SECONDS = 0.4
+    lease = claim(start().number)
+    assert lease is not None
+    ended, never = threading.Event(), threading.Event()
+    with Beat(lease, limit=0.3, before=lambda: (never.wait(60), None)[1], give_up=ended.set):
+        assert ended.wait(10)
+    never.set()
 
 
 def test_the_beat_ends_a_process_that_hangs(start: Start, world: World, settings: Settings) -> None:
