@@ -114,7 +114,7 @@ def _wrong_with(url: str) -> str:
         return "has an address that is none of Redis"
     if not (meant.get("host") or meant.get("path")):
         return "has an address without a host"
-    if meant.get("path") or meant.get("password") or _is_here(meant["host"]):
+    if meant.get("path") or meant.get("password"):
         return ""
     return f"names {meant['host']} without a password"
 

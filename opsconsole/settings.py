@@ -136,7 +136,7 @@ else:
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection that died with its server is not lent to anybody
         DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.str("REDIS_URL", default="unix:///run/redis/redis-server.sock?db=0")
 LIVE_REDIS_URLS = env.list("LIVE_REDIS_URLS", default=[])  # those that carry the live frames, each its channels; none: REDIS_URL
 RQ_QUEUES = {"runs": {"URL": REDIS_URL, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 3600}}
 RQ_SHOW_ADMIN_LINK = False
