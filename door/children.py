@@ -80,9 +80,9 @@ class Children:
             self._look(restart=False)
             time.sleep(0.2)
 
-    def watch(self) -> None:
-        """Starts again what died. Raises Failed for what must not die, or dies again and again."""
-        while True:
+    def watch(self, *, ended: Callable[[], bool]) -> None:
+        """Starts again what died, until `ended`. Raises Failed for what must not die, or dies again and again."""
+        while not ended():
             self._look(restart=True)
             time.sleep(0.3)
 

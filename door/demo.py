@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -72,11 +73,16 @@ def demo(data: Path, *, port: int | None, speed: float, seed: int, fresh: bool) 
         signal.signal(number, _interrupt)
     with _alone(data), _socket_folder(data) as sockets, contextlib.suppress(KeyboardInterrupt), Children() as children:
         _start(children, data, sockets, _free_port(port), speed, seed)
-        children.watch()
+        children.watch(ended=_interrupted.is_set)
     return 0
 
 
+_interrupted = threading.Event()
+
+
 def _interrupt(number: int, _: object) -> None:
+    """Told in two ways: what is raised while an object is taken away (a Popen whose process has died) is lost there."""
+    _interrupted.set()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not keep the children from ending
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

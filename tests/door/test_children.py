@@ -75,7 +75,7 @@ def test_what_dies_again_and_again_ends_it_with_the_end_of_its_log(tmp_path: Pat
     with Children() as children:
         children.start(child(tmp_path, [sys.executable, "-c", "raise SystemExit('the reason')"]))
         with pytest.raises(Failed, match="the reason"):
-            children.watch()
+            children.watch(ended=lambda: False)
 
 
 def test_what_must_not_die_ends_it_at_once(tmp_path: Path) -> None:
@@ -83,8 +83,15 @@ def test_what_must_not_die_ends_it_at_once(tmp_path: Path) -> None:
     with Children() as children:
         children.start(one)
         with pytest.raises(Failed, match="“thing” ended with 0"):
-            children.watch()
+            children.watch(ended=lambda: False)
     assert len(one.starts) == 1
+
+
+def test_who_is_told_to_end_in_a_moment_that_loses_exceptions_ends(tmp_path: Path) -> None:
+    told = iter([False, True])
+    with Children() as children:
+        children.start(child(tmp_path, SLEEP))
+        children.watch(ended=lambda: next(told))
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:
