@@ -61,7 +61,7 @@ def _no_fence() -> None:
     from runs.models import Run
 
     @contextmanager
-    def write(self: leases.Lease, *, heard: str | None = None, **changes: Any) -> Iterator[None]:
+    def write(self: leases.Lease, *, heard: leases.Wanted | None = None, **changes: Any) -> Iterator[None]:
         mine = Run.objects.filter(number=self.number)
         with transaction.atomic():
             if not mine.exists():

@@ -74,7 +74,7 @@ class Lease:
     revision: int = 0  # of the run, when it was claimed
 
     @contextmanager
-    def write(self, *, heard: Any = None, **changes: Any) -> Iterator[None]:
+    def write(self, *, heard: Wanted | None = None, **changes: Any) -> Iterator[None]:
         """A transaction that changes the run's row, and what the block writes, only while the epoch is ours. Raises Fenced.
 
         `heard`: what the writer knows to be Wanted; raises Overtaken where that is something else by now, so that nothing is begun against

@@ -138,7 +138,7 @@ def snapshot(database: str) -> Command:
             "--db-instance-identifier",
             database,
             "--db-snapshot-identifier",
-            f"opsconsole-RUN-TIME-{database}",
+            f"opsconsole-RUN-TIME-ATTEMPT-{database}",
         )
     )
 
